@@ -1,0 +1,98 @@
+"""A corpus: utterances with text, speaker and split, and the tables that the rest of the study reads."""
+
+from __future__ import annotations
+
+import io
+import unicodedata
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow
+import pyarrow.parquet
+
+from asrtransfer import alphabet, audio
+from asrtransfer.errors import InputError
+
+SPLITS = ("train", "dev", "test")
+
+_SCHEMA = pyarrow.schema(
+    [
+        ("utterance_id", pyarrow.string()),
+        ("speaker", pyarrow.string()),
+        ("path", pyarrow.string()),
+        ("seconds", pyarrow.float64()),
+        ("text", pyarrow.string()),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Utterance:
+    """One recording: `path` is relative to the corpus folder, `seconds` its length, `text` normalised."""
+
+    utterance_id: str
+    split: str
+    speaker: str
+    path: str
+    seconds: float
+    text: str
+
+
+def normalise(text: str, where: str) -> str:
+    """Lower-case, accents off (NFKD), one space between words; `where` names the row in errors.
+
+    InputError for an empty text and for characters outside the alphabet: digits and symbols have no single
+    spelling, so the writer of the corpus has to choose one.
+    """
+    decomposed = unicodedata.normalize("NFKD", text.replace("\u2019", "'").lower())
+    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    plain = " ".join(plain.split())
+    if not plain:
+        raise InputError(f"{where}: the text is empty; add the transcript or remove the row")
+    for character in plain:
+        if character not in alphabet.CHARACTERS:
+            raise InputError(
+                f"{where}: {character!r} in {plain!r} is not in the alphabet (a-z, space, apostrophe); "
+                "spell it out or remove it"
+            )
+    return plain
+
+
+def write(utterances: Iterable[Utterance], folder: Path, *, disjoint_speakers: bool = False) -> None:
+    """Write {train,dev,test}.parquet into `folder`: utterance_id, speaker, path, seconds, text.
+
+    Rows ascend by (seconds, utterance_id). With `disjoint_speakers` no speaker may be in two splits. InputError
+    for a duplicate utterance_id, an empty split, and a text that is not normalised.
+    """
+    rows = sorted(utterances, key=lambda utterance: (utterance.seconds, utterance.utterance_id))
+    _check(rows, folder, disjoint_speakers)
+    folder.mkdir(parents=True, exist_ok=True)
+    for split in SPLITS:
+        chosen = [row for row in rows if row.split == split]
+        columns = [[getattr(row, name) for row in chosen] for name in _SCHEMA.names]
+        buffer = io.BytesIO()
+        pyarrow.parquet.write_table(pyarrow.table(columns, schema=_SCHEMA), buffer)
+        audio.replace_file(folder / f"{split}.parquet", buffer.getvalue())
+
+
+def _check(rows: list[Utterance], folder: Path, disjoint_speakers: bool) -> None:
+    seen: set[str] = set()
+    home: dict[str, str] = {}
+    for row in rows:
+        where = f"{folder}: utterance {row.utterance_id}"
+        if row.split not in SPLITS:
+            raise InputError(f"{where}: split {row.split!r} is not one of {', '.join(SPLITS)}")
+        if row.utterance_id in seen:
+            raise InputError(f"{where} occurs twice; make utterance_id unique")
+        seen.add(row.utterance_id)
+        if normalise(row.text, where) != row.text:
+            raise InputError(f"{where}: text {row.text!r} is not normalised")
+        if disjoint_speakers and home.setdefault(row.speaker, row.split) != row.split:
+            raise InputError(
+                f"{folder}: speaker {row.speaker} is in {home[row.speaker]} and {row.split}; "
+                "give each speaker one split or set disjoint_speakers to false"
+            )
+    for split in SPLITS:
+        if not any(row.split == split for row in rows):
+            raise InputError(f"{folder}: the {split} split has no utterances; train, dev and test all need some")

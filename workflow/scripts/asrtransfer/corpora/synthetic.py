@@ -1,0 +1,234 @@
+"""Synthetic speech: household commands spoken by espeak-ng's formant voices, byte-identical for a seed.
+
+espeak-ng carries state (oscillator phases, a random generator seeded by the clock) from one call to the next, so what a call
+returns depends on the calls before it. Here every utterance is spoken by a freshly loaded library with its random
+generators seeded, about 4 ms each: an utterance then depends on nothing but its own text and voice, the order of
+calls does not matter, and voices with breath noise are as reproducible as the others.
+"""
+
+from __future__ import annotations
+
+import _ctypes
+import ctypes
+import itertools
+import shutil
+import tempfile
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import espeakng_loader
+import numpy as np
+
+from asrtransfer import audio
+from asrtransfer.corpora import SPLITS, Utterance
+from asrtransfer.errors import InputError
+
+_VERBS = ("open", "move", "fix", "bring", "check", "paint", "wash", "grab")
+_OWNERS = ("the", "my")
+_ADJECTIVES = ("red", "green", "yellow", "quiet", "heavy", "small")
+_THINGS = ("lamp", "box", "window", "jug", "piano", "video", "table", "puzzle")
+_WHERES = ("in", "near", "under")
+_PLACES = ("kitchen", "garden", "hall", "office")
+_TIMES = ("now", "today", "again", "soon")
+
+TEMPLATES = (
+    (_VERBS, _OWNERS, _THINGS, _TIMES),
+    (_VERBS, _OWNERS, _ADJECTIVES, _THINGS),
+    (_VERBS, _OWNERS, _ADJECTIVES, _THINGS, _TIMES),
+    (_VERBS, _OWNERS, _THINGS, _WHERES, ("the",), _PLACES),
+    (_VERBS, _OWNERS, _ADJECTIVES, _THINGS, _WHERES, ("the",), _PLACES),
+)
+"""The grammar: a sentence takes one word from each place of one template."""
+
+_ACCENTS = ("en-us", "en-gb-x-rp", "en", "en-gb-scotland", "en-us-nyc", "en-029")
+_VARIANTS = ("m3", "f2", "m1", "f1", "m7", "f4", "m2", "f3", "m4", "m6")
+
+_RATE = (160, 185)
+"""Words per minute; a voice draws its own centre."""
+_PITCH = {"m": (35, 60), "f": (40, 65)}
+"""espeak's 0..100 scale around the variant's own pitch."""
+_MARGIN_SECONDS = 0.15
+_NOISE_PEAK = (3, 30)
+"""16-bit units. Digital silence has no finite logarithm and no room sounds like it."""
+
+
+def synthesise(
+    folder: Path,
+    *,
+    seed: int,
+    train_minutes: float,
+    dev_utterances: int,
+    test_utterances: int,
+    train_voices: int,
+    held_out_voices: int,
+) -> list[Utterance]:
+    """Speak a corpus into `folder`/audio and return its utterances.
+
+    Dev: sentences that training never says, by training voices. Test: sentences that neither says, by held-out voices,
+    whose accent and variant occur in training, but never together. An utterance depends on the seed, its split and its
+    number alone, so a longer corpus begins with the shorter one. InputError if more sentences or voices are asked
+    for than there are.
+    """
+    pools = sentences(seed)
+    voices = _cast(seed, train_voices, held_out_voices)
+    _check(pools, train_minutes, dev_utterances, test_utterances)
+    (folder / "audio").mkdir(parents=True, exist_ok=True)
+    counts = {"dev": dev_utterances, "test": test_utterances}
+    utterances = []
+    with _Engine() as engine:
+        for split in SPLITS:
+            seconds = 0.0
+            for number in itertools.count():
+                if seconds >= train_minutes * 60 if split == "train" else number >= counts[split]:
+                    break
+                text = pools[split][number % len(pools[split])]
+                rng = np.random.default_rng([seed, SPLITS.index(split), number])
+                voice = voices[split][number % len(voices[split])]
+                samples = _speak(engine, text, voice, rng)
+                name = f"{split}-{number:05d}"
+                audio.write_flac(folder / "audio" / f"{name}.flac", samples)
+                length = len(samples) / audio.SAMPLE_RATE
+                utterances.append(Utterance(name, split, voice.speaker, f"audio/{name}.flac", length, text))
+                seconds += length
+    return utterances
+
+
+def sentences(seed: int) -> dict[str, list[str]]:
+    """All sentences of the grammar by split, no sentence in two, in seeded order, templates taking turns."""
+    rng = np.random.default_rng([seed, len(SPLITS)])
+    shuffled = []
+    for template in TEMPLATES:
+        every = [" ".join(words) for words in itertools.product(*template)]
+        shuffled.append([every[index] for index in rng.permutation(len(every))])
+    pools: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for rank, row in enumerate(itertools.zip_longest(*shuffled)):
+        split = {0: "test", 1: "dev"}.get(rank % 10, "train")
+        pools[split] += [sentence for sentence in row if sentence is not None]
+    return pools
+
+
+def voice_names() -> tuple[list[str], list[str]]:
+    """The espeak voices that can train and those held out, best choices first.
+
+    Variants go around the accents; a diagonal of that table pairs each variant with another accent, so the first ten voices
+    hold every variant and every accent.
+    """
+    def diagonals(chosen: range) -> Iterator[str]:
+        for diagonal in chosen:
+            for index, variant in enumerate(_VARIANTS):
+                yield f"{_ACCENTS[(index + diagonal) % len(_ACCENTS)]}+{variant}"
+
+    return list(diagonals(range(4))), list(diagonals(range(4, len(_ACCENTS))))
+
+
+@dataclass(frozen=True)
+class _Voice:
+    name: str
+    rate: int
+    pitch: int
+
+    @property
+    def speaker(self) -> str:
+        return self.name.replace("+", "-")
+
+
+def _cast(seed: int, train_voices: int, held_out_voices: int) -> dict[str, list[_Voice]]:
+    training, held_out = voice_names()
+    for key, count, available in (
+        ("train_voices", train_voices, training),
+        ("held_out_voices", held_out_voices, held_out),
+    ):
+        if not 1 <= count <= len(available):
+            raise InputError(f"{key}: {count} is outside 1..{len(available)}, the voices there are")
+
+    def draw(name: str) -> _Voice:
+        rng = np.random.default_rng([seed, len(SPLITS) + 1, *name.encode()])
+        return _Voice(name, int(rng.integers(*_RATE)), int(rng.integers(*_PITCH[name.rpartition("+")[2][0]])))
+
+    trained = [draw(name) for name in training[:train_voices]]
+    return {"train": trained, "dev": trained, "test": [draw(name) for name in held_out[:held_out_voices]]}
+
+
+def _check(pools: dict[str, list[str]], minutes: float, dev_utterances: int, test_utterances: int) -> None:
+    if not minutes > 0:
+        raise InputError(f"train_minutes: {minutes} must be more than 0")
+    for split, count in (("dev", dev_utterances), ("test", test_utterances)):
+        if not 1 <= count <= len(pools[split]):
+            raise InputError(f"{split}_utterances: {count} is outside 1..{len(pools[split])}, the sentences held back")
+
+
+def _speak(engine: _Engine, text: str, voice: _Voice, rng: np.random.Generator) -> audio.Samples:
+    rate = voice.rate + int(rng.integers(-6, 7))
+    pitch = voice.pitch + int(rng.integers(-6, 7))
+    signal = engine.say(text, voice.name, rate=rate, pitch=pitch, volume=int(rng.integers(45, 71)))
+    signal = audio.resample(_trim(signal.astype(np.float64), engine.rate), engine.rate)
+    peak = int(rng.integers(*_NOISE_PEAK))
+    return audio.to_int16(signal + rng.integers(-peak, peak + 1, size=len(signal)))
+
+
+def _trim(signal: np.ndarray, rate: int) -> np.ndarray:
+    loud = np.flatnonzero(np.abs(signal) > 0.01 * np.abs(signal).max())
+    margin = np.zeros(round(_MARGIN_SECONDS * rate))
+    return np.concatenate([margin, signal[loud[0] : loud[-1] + 1], margin])
+
+
+# Names and values from espeak-ng's speak_lib.h.
+_AUDIO_OUTPUT_SYNCHRONOUS = 2
+_ESPEAK_CHARS_UTF8 = 1
+_ESPEAK_RATE, _ESPEAK_VOLUME, _ESPEAK_PITCH = 1, 2, 3
+_POSITION_CHARACTER = 1
+_SYNTH_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+
+
+class _Engine:
+    """espeak-ng without memory. `rate` (Hz) is known after the first call."""
+
+    rate: int
+
+    def __enter__(self) -> _Engine:
+        # A private copy: somebody else's handle on the installed library would keep it, and its state, loaded.
+        self._folder = tempfile.TemporaryDirectory()
+        self._library = Path(self._folder.name) / "espeak-ng"
+        shutil.copyfile(espeakng_loader.get_library_path(), self._library)
+        self._c = ctypes.CDLL(None)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._folder.cleanup()
+
+    def say(self, text: str, voice: str, *, rate: int, pitch: int, volume: int) -> audio.Samples:
+        """int16 samples (n,) at `self.rate` Hz; rate in words per minute, pitch and volume on espeak's scale."""
+        library = ctypes.CDLL(str(self._library))
+        try:
+            return self._say(library, text, voice, {_ESPEAK_RATE: rate, _ESPEAK_PITCH: pitch, _ESPEAK_VOLUME: volume})
+        finally:
+            library.espeak_Terminate()
+            _ctypes.dlclose(library._handle)
+
+    def _say(self, library: ctypes.CDLL, text: str, voice: str, parameters: dict[int, int]) -> audio.Samples:
+        chunks: list[bytes] = []
+
+        @_SYNTH_CALLBACK
+        def collect(samples, count, _events):  # type: ignore[no-untyped-def]
+            if samples and count > 0:
+                chunks.append(ctypes.string_at(samples, count * 2))
+            return 0
+
+        data = espeakng_loader.get_data_path().encode()
+        self.rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data, 0)
+        if self.rate <= 0:
+            raise RuntimeError(f"espeak-ng does not start with the data in {data.decode()}")
+        library.espeak_SetSynthCallback(collect)
+        # Its own generator starts from the clock; the Klatt synthesiser uses the C library's.
+        library.espeak_ng_SetRandSeed(ctypes.c_long(1))
+        self._c.srand(ctypes.c_uint(1))
+        if library.espeak_SetVoiceByName(voice.encode()):
+            raise RuntimeError(f"espeak-ng has no voice {voice}")
+        for parameter, value in parameters.items():
+            library.espeak_SetParameter(parameter, value, 0)
+        content = text.encode()
+        size = ctypes.c_size_t(len(content) + 1)
+        if library.espeak_Synth(content, size, 0, _POSITION_CHARACTER, 0, _ESPEAK_CHARS_UTF8, None, None):
+            raise RuntimeError(f"espeak-ng refuses {text!r}")
+        return np.frombuffer(b"".join(chunks), np.int16)
