@@ -1,6 +1,7 @@
 """The 29 output classes: space, a-z, apostrophe, and the CTC blank (last).
 
-The order is that of Mozilla DeepSpeech's `data/alphabet.txt`, whose blank is the class after the last character.
+The order is that of Mozilla DeepSpeech's `data/alphabet.txt`, whose blank is the class after the last
+character.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ def encode(text: str) -> list[int]:
         return [_INDEX[character] for character in text]
     except KeyError as error:
         raise InputError(
-            f"{text!r} has {error.args[0]!r}, which is not in the alphabet: use only a-z in lower case, space and '"
+            f"{text!r} has {error.args[0]!r}, which is not in the alphabet: use only a-z, space and '"
         ) from None
 
 
@@ -33,7 +34,7 @@ def decode(indices: Iterable[int]) -> str:
 
 
 def collapse(path: Iterable[int]) -> list[int]:
-    """The labels that a CTC alignment (one class index per frame) stands for: repeats merged, then blanks dropped.
+    """The labels of a CTC alignment (one class index per frame): repeats merged, then blanks dropped.
 
     This is the map B of Graves et al., "Connectionist Temporal Classification", ICML 2006, section 3.1.
     """
@@ -41,5 +42,5 @@ def collapse(path: Iterable[int]) -> list[int]:
 
 
 def frames_needed(text: str) -> int:
-    """The fewest frames in which CTC can emit the text: one per character and a blank between equal neighbours."""
+    """The fewest frames in which CTC can emit the text: its characters, and blanks between equal ones."""
     return len(text) + sum(left == right for left, right in pairwise(text))

@@ -1,8 +1,8 @@
 """Word and character error rates: Levenshtein edits over the length of the reference.
 
-Texts are compared as they are; nothing is lower-cased or stripped. Words are what spaces separate, so repeated, leading
-and trailing spaces do not count as words, while each of them is a character. An empty reference has rate 0 if the
-hypothesis is empty too, else the number of edits, as jiwer has it.
+Texts are compared as they are; nothing is lower-cased or stripped. Words are what spaces separate, so
+repeated, leading and trailing spaces do not count as words, while each of them is a character. An empty
+reference has rate 0 if the hypothesis is empty too, else the number of edits, as jiwer has it.
 """
 
 from __future__ import annotations
@@ -42,27 +42,23 @@ def total(errors: Iterable[Errors]) -> Errors:
     return Errors(sum(pair.edits for pair in pairs), sum(pair.length for pair in pairs))
 
 
-def wer(reference: str, hypothesis: str) -> float:
-    """Word error rate of one utterance, a fraction."""
-    return word_errors(reference, hypothesis).rate
+def wer(reference: str | Sequence[str], hypothesis: str | Sequence[str]) -> float:
+    """Word error rate, a fraction: of one utterance, or of a corpus given as two lists of equal length.
+
+    A corpus' rate is the sum of its edits over the sum of its words. ValueError for lists of different
+    lengths.
+    """
+    return total(map(word_errors, *_paired(reference, hypothesis))).rate
 
 
-def cer(reference: str, hypothesis: str) -> float:
-    """Character error rate of one utterance, a fraction."""
-    return character_errors(reference, hypothesis).rate
+def cer(reference: str | Sequence[str], hypothesis: str | Sequence[str]) -> float:
+    """Character error rate, a fraction; arguments, corpus rate and errors as for `wer`."""
+    return total(map(character_errors, *_paired(reference, hypothesis))).rate
 
 
-def corpus_wer(references: Sequence[str], hypotheses: Sequence[str]) -> float:
-    """Word error rate of a corpus: all edits over all reference words. ValueError if the counts of texts differ."""
-    return total(map(word_errors, *_paired(references, hypotheses))).rate
-
-
-def corpus_cer(references: Sequence[str], hypotheses: Sequence[str]) -> float:
-    """Character error rate of a corpus: all edits over all reference characters. ValueError as for corpus_wer."""
-    return total(map(character_errors, *_paired(references, hypotheses))).rate
-
-
-def _paired(references: Sequence[str], hypotheses: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:
+def _paired(reference: str | Sequence[str], hypothesis: str | Sequence[str]) -> tuple[list[str], list[str]]:
+    references = [reference] if isinstance(reference, str) else list(reference)
+    hypotheses = [hypothesis] if isinstance(hypothesis, str) else list(hypothesis)
     if len(references) != len(hypotheses):
         raise ValueError(f"{len(references)} references, {len(hypotheses)} hypotheses")
     return references, hypotheses

@@ -1,0 +1,113 @@
+"""What a decoder gives, the exact score every decoder's list is ordered by, and the simplest decoder."""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from asrtransfer.alphabet import BLANK, CHARACTERS
+from asrtransfer.confidence import ctc_loss
+
+TOP = 10
+"""The published study keeps the ten most likely transcriptions."""
+
+_CODES = np.frombuffer((CHARACTERS + "-").encode("ascii"), dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Hypothesis:
+    """A text and ln P(text | audio), in nats: the sum over all CTC alignments, without any language model."""
+
+    text: str
+    log_probability: float
+
+
+class Decoder(ABC):
+    """Turns log-probabilities into texts, each row on its own: batch order and padding do not matter."""
+
+    by_probability: ClassVar[bool] = True
+    """Whether `top` looks for the most probable texts, or for the best by another criterion."""
+
+    @abstractmethod
+    def top(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
+        """For each row one to ten different texts, best first, equally good ones in alphabetical order.
+
+        :param log_probs: (batch, frames, 29) natural log-probabilities, on any device.
+        :param lengths: (batch,) int64, the frames of each row that count; of none the only text is "".
+        :raises ValueError: if a log-probability that counts is not a number.
+        """
+
+    def is_top(self, log_probs: Tensor, length: int, text: str) -> bool:
+        """Whether `text` is the best text of one row, (frames, 29): what `top` would list first.
+
+        Most cases need no search: the probabilities of all texts sum to one, so that a text above one half is
+        the best, and a text less probable than the greedy one is not.
+        """
+        (row,) = frames(log_probs[None], torch.tensor([length]))
+        if self.by_probability:
+            (rival,) = greedy(row[None], torch.tensor([length]))
+            probability, best = log_probabilities(row, [text, rival])
+            if probability > math.log(0.5):
+                return True
+            if probability < best:
+                return False
+        return self.top(row[None], torch.tensor([length]))[0][0].text == text
+
+
+class GreedyDecoder(Decoder):
+    """The text of the most probable alignment, which need not be the most probable text."""
+
+    by_probability = False
+
+    def top(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
+        """See `Decoder.top`; each list has one hypothesis."""
+        rows = frames(log_probs, lengths)
+        return [ranked(row, [text]) for row, text in zip(rows, greedy(log_probs, lengths), strict=True)]
+
+
+def greedy(log_probs: Tensor, lengths: Tensor) -> list[str]:
+    """The collapsed text of each row's most probable class per frame (the first of equal ones).
+
+    `log_probs` is (batch, frames, 29), in any monotonous scale; `lengths` (batch,) int64.
+    """
+    path = log_probs.detach().argmax(dim=-1).cpu().numpy()
+    keep = path != BLANK
+    keep[:, 1:] &= path[:, 1:] != path[:, :-1]
+    keep &= np.arange(path.shape[1]) < lengths.cpu().numpy()[:, None]
+    return [_CODES[row[kept]].tobytes().decode("ascii") for row, kept in zip(path, keep, strict=True)]
+
+
+def frames(log_probs: Tensor, lengths: Tensor) -> list[Tensor]:
+    """The frames of each row that count, (length, 29) float32 on the CPU; ValueError for not-a-number."""
+    batch = log_probs.detach().to("cpu", torch.float32)
+    rows = [row[:length].contiguous() for row, length in zip(batch, lengths.tolist(), strict=True)]
+    for number, row in enumerate(rows):
+        if row.isnan().any():
+            raise ValueError(f"row {number} of the log-probabilities has values that are not numbers")
+    return rows
+
+
+def log_probabilities(row: Tensor, texts: Sequence[str]) -> list[float]:
+    """ln P(text | audio) of each text, in nats, computed in float64, for one row, (frames, 29)."""
+    batch = row.double().expand(len(texts), -1, -1)
+    losses = ctc_loss(batch, torch.full((len(texts),), len(row)), texts)
+    return [0.0 - loss for loss in losses.tolist()]
+
+
+def ranked(row: Tensor, texts: Iterable[str]) -> list[Hypothesis]:
+    """The ten most probable of the texts, repeated ones once, in the order of `best`."""
+    different = list(dict.fromkeys(texts))
+    scores = log_probabilities(row, different)
+    return best(Hypothesis(*pair) for pair in zip(different, scores, strict=True))
+
+
+def best(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
+    """The ten most probable hypotheses, best first, equal ones in alphabetical order."""
+    return sorted(hypotheses, key=lambda one: (-one.log_probability, one.text))[:TOP]
