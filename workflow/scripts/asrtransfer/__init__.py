@@ -1,0 +1,1 @@
+"""Speech recognisers, attacks on them, and the measurement of what transfers between them."""

@@ -1,0 +1,9 @@
+"""The one exception for what the user can mend."""
+
+
+class InputError(ValueError):
+    """Something the user gave is wrong.
+
+    The message is one line that names the configuration key or the file and says what to do;
+    scripts print it without a traceback.
+    """

@@ -1,0 +1,119 @@
+"""The front end of Mozilla DeepSpeech 0.4.1, batched and differentiable.
+
+Source: ``python_speech_features`` 0.6 (``base.py``, ``sigproc.py``) as DeepSpeech 0.4.1 calls it from
+``util/audio.py``: 26 cepstra of 26 filters over 0-8000 Hz, 32 ms Hamming windows every 20 ms, samples in
+16-bit units, no normalisation; nine frames of context on each side.
+"""
+
+from __future__ import annotations
+
+import math
+
+import torch
+import torchaudio.functional
+from torch import Tensor, nn
+
+SAMPLE_RATE = 16_000
+WINDOW = 512
+HOP = 320
+PRE_EMPHASIS = 0.97
+FILTERS = 26
+CEPSTRA = 26
+LIFTER = 22
+CONTEXT = 9
+INPUTS = (2 * CONTEXT + 1) * CEPSTRA
+# The smallest double above zero at 1.0, which python_speech_features puts where a logarithm would see zero.
+FLOOR = 2.220446049250313e-16
+
+
+def frame_counts(samples: Tensor) -> Tensor:
+    """Number of frames of utterances of the given lengths.
+
+    ``1 + ceil((n - 512) / 320)``, at least one (``sigproc.framesig``).
+
+    Args:
+        samples: int64 tensor of any shape, lengths in samples.
+    """
+    return 1 + torch.div((samples - WINDOW).clamp(min=0) + HOP - 1, HOP, rounding_mode="floor")
+
+
+def mel_filters() -> Tensor:
+    """Triangular mel filters on whole FFT bins, float32 of shape (257, 26) (``base.get_filterbanks``)."""
+    top = 2595 * math.log10(1 + (SAMPLE_RATE / 2) / 700)
+    mel = torch.linspace(0, top, FILTERS + 2, dtype=torch.float64)
+    hertz = 700 * (10 ** (mel / 2595) - 1)
+    edges = torch.floor((WINDOW + 1) * hertz / SAMPLE_RATE)
+    bins = torch.arange(WINDOW // 2 + 1, dtype=torch.float64)[:, None]
+    left, centre, right = edges[:-2], edges[1:-1], edges[2:]
+    rising = (bins - left) / (centre - left)
+    falling = (right - bins) / (right - centre)
+    inside_left = (bins >= left) & (bins < centre)
+    inside_right = (bins >= centre) & (bins < right)
+    filters = torch.where(inside_left, rising, torch.zeros(()).double())
+    return torch.where(inside_right, falling, filters).float()
+
+
+def lifter() -> Tensor:
+    """Weights of the cepstra, float32 of shape (26,): ``1 + L/2 sin(pi n / L)``, L = 22 (``base.lifter``)."""
+    n = torch.arange(CEPSTRA, dtype=torch.float64)
+    return (1 + LIFTER / 2 * torch.sin(math.pi * n / LIFTER)).float()
+
+
+class FrontEnd(nn.Module):
+    """Audio to the 494 inputs a frame of DeepSpeech 0.4.1, differentiable with respect to the audio."""
+
+    window: Tensor
+    filters: Tensor
+    cosines: Tensor
+    weights: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        constants = {
+            "window": torch.hamming_window(WINDOW, periodic=False, dtype=torch.float64).float(),
+            "filters": mel_filters(),
+            "cosines": torchaudio.functional.create_dct(CEPSTRA, FILTERS, norm="ortho"),
+            "weights": lifter(),
+        }
+        for name, value in constants.items():
+            self.register_buffer(name, value, persistent=False)
+
+    def forward(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Stack the cepstra of every frame with their context.
+
+        What stands in ``audio`` after an utterance's length changes nothing.
+
+        Args:
+            audio: float32 (batch, samples), 16-bit units.
+            lengths: int64 (batch,), in samples, each at most ``samples``.
+
+        Returns:
+            float32 (batch, frames, 494), zero after each utterance's end, and int64 (batch,) frame counts.
+        """
+        counts = frame_counts(lengths)
+        cepstra = self.cepstra(audio, lengths)
+        frames = torch.arange(cepstra.shape[1], device=audio.device)
+        cepstra = cepstra * (frames < counts[:, None])[:, :, None]
+        padded = nn.functional.pad(cepstra, (0, 0, CONTEXT, CONTEXT))
+        stacked = padded.unfold(1, 2 * CONTEXT + 1, 1).transpose(2, 3)
+        return stacked.reshape(*cepstra.shape[:2], INPUTS), counts
+
+    def cepstra(self, audio: Tensor, lengths: Tensor) -> Tensor:
+        """Liftered cepstra with the log energy in coefficient 0: float32 (batch, frames, 26).
+
+        Frames after an utterance's end hold those of silence.
+        """
+        samples = torch.arange(audio.shape[1], device=audio.device)
+        audio = audio * (samples < lengths[:, None])
+        emphasised = torch.cat((audio[:, :1], audio[:, 1:] - PRE_EMPHASIS * audio[:, :-1]), dim=1)
+        # Emphasis smears the last sample by one; the published code frames the utterance alone.
+        emphasised = emphasised * (samples < lengths[:, None])
+        frames = int(frame_counts(torch.tensor(audio.shape[1])))
+        padded = nn.functional.pad(emphasised, (0, (frames - 1) * HOP + WINDOW - audio.shape[1]))
+        windows = padded.unfold(1, WINDOW, HOP) * self.window
+        spectrum = torch.fft.rfft(windows, n=WINDOW)
+        power = (spectrum.real.square() + spectrum.imag.square()) / WINDOW
+        energy = power.sum(dim=2).clamp(min=FLOOR).log()
+        bands = (power @ self.filters).clamp(min=FLOOR).log()
+        cepstra = bands @ self.cosines * self.weights
+        return torch.cat((energy[:, :, None], cepstra[:, :, 1:]), dim=2)

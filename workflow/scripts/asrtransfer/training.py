@@ -1,0 +1,228 @@
+"""Training by the DeepSpeech 0.4.1 recipe, resumable to bit-identical weights.
+
+Source of the recipe: ``bin/run-cluster.sh`` / ``.compute`` of mozilla/DeepSpeech v0.4.1: Adam 1e-4 (0.9, 0.999,
+1e-8), dropout 0.2, batch 24, no schedule, no clipping, no weight decay, utterances ascending by length.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Literal
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+from torch import Tensor
+
+from asrtransfer import confidence, decoding, error_rates
+from asrtransfer.audio import replace_file
+from asrtransfer.errors import InputError
+from asrtransfer.model import DeepSpeech
+from asrtransfer.speech import Speech
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a model is trained; the defaults are those of DeepSpeech 0.4.1.
+
+    Attributes:
+        epochs: passes over the training utterances.
+        batch: utterances a step.
+        learning_rate: Adam's step size.
+        order: ``length`` (ascending, the same in every epoch) or ``shuffled`` (batches of similar length in an
+            order drawn anew each epoch from ``order_seed``, the same for every model).
+        order_seed: seed of the shuffled order.
+        schedule: ``constant``, or ``cosine``: warm-up over the first tenth of the steps, then half a cosine to zero.
+        clip: largest norm of the gradient, or None.
+    """
+
+    epochs: int = 13
+    batch: int = 24
+    learning_rate: float = 1e-4
+    order: Literal["length", "shuffled"] = "length"
+    order_seed: int = 0
+    schedule: Literal["constant", "cosine"] = "constant"
+    clip: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One line of the learning curve; losses are CTC losses in nats an utterance, error rates of greedy decoding."""
+
+    epoch: int
+    train_loss: float
+    dev_loss: float
+    dev_wer: float
+    dev_cer: float
+    seconds: float
+
+
+class Diverged(InputError):
+    """The loss is no number any more."""
+
+
+def train(
+    model: DeepSpeech,
+    speech: Speech,
+    dev: Speech,
+    recipe: Recipe,
+    *,
+    seed: int,
+    checkpoint: Path,
+    identity: str,
+    report: Callable[[Epoch], None],
+) -> list[Epoch]:
+    """Train in place, from the checkpoint if there is one.
+
+    The order of the utterances does not depend on ``seed``; dropout does, drawn anew at each step from (seed, step),
+    so that a resumed run repeats the undisturbed one bit by bit.
+
+    Args:
+        model: initialised, on the device to train on.
+        checkpoint: written after each epoch, whole or not at all; read at the start if it is there.
+        identity: what the run is made of; a checkpoint of another identity is left aside.
+        report: called after each epoch.
+
+    Raises:
+        Diverged: if a loss is not finite.
+        InputError: if the checkpoint is damaged.
+    """
+    optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
+    curve = load_checkpoint(checkpoint, model, optimiser, identity) if checkpoint.exists() else []
+    batches = list(speech.batches(recipe.batch))
+    for epoch in range(len(curve) + 1, recipe.epochs + 1):
+        start = time.monotonic()
+        losses = []
+        first = (epoch - 1) * len(batches)
+        for step, indices in enumerate(ordered(batches, recipe, epoch), start=first):
+            rate = recipe.learning_rate * scale(recipe, step, recipe.epochs * len(batches))
+            for group in optimiser.param_groups:
+                group["lr"] = rate
+            torch.manual_seed(step_seed(seed, step))
+            losses.append(train_step(model, optimiser, speech, indices, recipe.clip) * len(indices))
+        dev_loss, dev_wer, dev_cer = evaluate(model, dev, recipe.batch)
+        curve.append(
+            Epoch(
+                epoch=epoch,
+                train_loss=sum(losses) / len(speech),
+                dev_loss=dev_loss,
+                dev_wer=dev_wer,
+                dev_cer=dev_cer,
+                seconds=time.monotonic() - start,
+            )
+        )
+        save_checkpoint(checkpoint, model, optimiser, curve, identity)
+        report(curve[-1])
+    return curve
+
+
+def ordered(batches: list[list[int]], recipe: Recipe, epoch: int) -> Iterator[list[int]]:
+    """The batches in the order in which this epoch sees them."""
+    if recipe.order == "length":
+        yield from batches
+        return
+    generator = torch.Generator().manual_seed(step_seed(recipe.order_seed, epoch))
+    for place in torch.randperm(len(batches), generator=generator).tolist():
+        yield batches[place]
+
+
+def scale(recipe: Recipe, step: int, steps: int) -> float:
+    """What the learning rate is multiplied with at a step (counted from 0) of so many."""
+    if recipe.schedule == "constant":
+        return 1.0
+    warm_up = max(1, steps // 10)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up)))
+
+
+def step_seed(seed: int, step: int) -> int:
+    """A seed for each (seed, step) that shares no stream with a neighbour's (splitmix64's multiplier)."""
+    return ((seed + 1) * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9) % 2**63
+
+
+def train_step(
+    model: DeepSpeech, optimiser: torch.optim.Optimizer, speech: Speech, indices: list[int], clip: float | None
+) -> float:
+    """One step of Adam on one batch; returns the mean CTC loss an utterance before it."""
+    device = model.dense1.weight.device
+    audio, lengths = speech.batch(indices)
+    model.train()
+    log_probs, counts = model(audio.to(device), lengths.to(device))
+    loss = confidence.ctc_loss(log_probs, counts, [speech.texts[index] for index in indices]).mean()
+    value = float(loss.detach())
+    if not math.isfinite(value):
+        raise Diverged(
+            f"training loss is {value}: lower training.learning_rate or set training.clip; an utterance whose text "
+            "is too long for its audio has the same effect"
+        )
+    optimiser.zero_grad(set_to_none=True)
+    loss.backward()
+    if clip is not None:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+    optimiser.step()
+    return value
+
+
+@torch.no_grad()
+def evaluate(model: DeepSpeech, speech: Speech, batch: int) -> tuple[float, float, float]:
+    """Mean CTC loss an utterance, WER and CER (shares, greedy decoding) over a split."""
+    device = model.dense1.weight.device
+    model.eval()
+    loss = 0.0
+    texts: list[str] = []
+    for indices in speech.batches(batch):
+        audio, lengths = speech.batch(indices)
+        log_probs, counts = model(audio.to(device), lengths.to(device))
+        loss += float(confidence.ctc_loss(log_probs, counts, [speech.texts[i] for i in indices]).sum())
+        texts += decoding.greedy(log_probs, counts)
+    return loss / len(speech), error_rates.wer(speech.texts, texts), error_rates.cer(speech.texts, texts)
+
+
+def save_checkpoint(
+    path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, curve: list[Epoch], identity: str
+) -> None:
+    """Write weights, optimiser state and learning curve as safetensors, whole or not at all."""
+    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        for key, value in optimiser.state[parameter].items():
+            tensors[f"adam.{key}.{name}"] = value
+    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
+    metadata = {"identity": identity, "curve": json.dumps([asdict(epoch) for epoch in curve])}
+    replace_file(path, save(tensors, metadata=metadata))
+
+
+def load_checkpoint(
+    path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, identity: str
+) -> list[Epoch]:
+    """Put model and optimiser back where :func:`save_checkpoint` found them.
+
+    Returns:
+        The learning curve so far; empty, with nothing changed, if the checkpoint is of another identity.
+
+    Raises:
+        InputError: if the file is damaged.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            if file.metadata()["identity"] != identity:
+                return []
+            curve = [Epoch(**epoch) for epoch in json.loads(file.metadata()["curve"])]
+            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        model.load_state_dict(
+            {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
+        )
+        for name, parameter in model.named_parameters():
+            state = {key: tensors[f"adam.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+            # Adam counts steps on the CPU, whatever the device.
+            optimiser.state[parameter] = {
+                key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
+            }
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
+        raise InputError(f"{path}: not a checkpoint of this model ({error}); delete it and run again") from error
+    return curve
