@@ -1,0 +1,21 @@
+# A corpus becomes models, models choose utterances, a surrogate turns utterances into adversarial samples,
+# every remote transcribes the samples, and the transcripts become a verdict.
+
+configfile: "config/config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/corpus.smk"
+include: "workflow/rules/train.smk"
+include: "workflow/rules/select.smk"
+include: "workflow/rules/attack.smk"
+include: "workflow/rules/transcribe.smk"
+
+
+rule all:
+    input:
+        expand(
+            "<results>/transcripts/{hearing}.parquet",
+            hearing=["/".join(pair) for pair in grid.hearings(study)],
+        ),
+    default_target: True

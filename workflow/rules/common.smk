@@ -1,0 +1,56 @@
+import sys
+from pathlib import Path
+
+SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+sys.path.insert(0, str(SCRIPTS))
+
+from study import config as configuration
+from study import grid
+from study.fingerprint import fingerprint
+
+try:
+    study = configuration.read(config)
+except configuration.ConfigError as error:
+    sys.exit(f"configuration: {error}")
+
+
+pathvars:
+    results=study.results,
+
+
+wildcard_constraints:
+    model=grid.MODEL,
+    surrogate=grid.MODEL,
+    remote=grid.MODEL,
+    attack="[a-z]+",
+    target="[a-z-]+[0-9]*",
+    confidence="low|high",
+
+
+def code(script, *modules):
+    """Digests of a script and the modules it reaches: what Snakemake does not track."""
+    return fingerprint(SCRIPTS / script, SCRIPTS, modules)
+
+
+def attack_params(wildcards):
+    return grid.attack_params(study, wildcards.attack, wildcards.target, wildcards.confidence)
+
+
+def samples_of(wildcards):
+    """Every attack table of a surrogate."""
+    return expand(
+        "<results>/attacks/{job.attack}/{job.surrogate}/{job.target}/{job.confidence}.parquet",
+        job=[job for job in grid.jobs(study) if job.surrogate == wildcards.surrogate],
+    )
+
+
+def selected(wildcards):
+    return checkpoints.select.get().output.selected
+
+
+def near_targets(wildcards):
+    """What an attack on near targets reads besides; nothing for a phrase."""
+    if not wildcards.target.startswith("rank-"):
+        return []
+    checkpoints.select.get()
+    return f"{study.results}/near-targets/{wildcards.surrogate}.parquet"

@@ -1,0 +1,48 @@
+rule hear:
+    input:
+        dev="<results>/corpus/dev.parquet",
+        test="<results>/corpus/test.parquet",
+        audio="<results>/corpus/audio",
+        weights="<results>/models/{model}/weights.safetensors",
+    output:
+        transcripts="<results>/transcripts/clean/{model}.parquet",
+    log:
+        "<results>/logs/hear/{model}.log",
+    benchmark:
+        "<results>/benchmarks/hear/{model}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    threads: study.threads
+    resources:
+        gpu=grid.gpus(study),
+    params:
+        decoder=grid.decoder(study),
+        device=study.device,
+        code=code("hear.py"),
+    script:
+        "../scripts/hear.py"
+
+
+# A checkpoint, so that what follows does not run again where other transcripts select the same utterances.
+checkpoint select:
+    input:
+        test="<results>/corpus/test.parquet",
+        transcripts=expand("<results>/transcripts/clean/{model}.parquet", model=study.models),
+    output:
+        selected="<results>/selected.parquet",
+        near_targets=expand("<results>/near-targets/{surrogate}.parquet", surrogate=study.attacked),
+    log:
+        "<results>/logs/select.log",
+    benchmark:
+        "<results>/benchmarks/select.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        models=study.models,
+        surrogates=study.attacked,
+        ranks=grid.ranks(study),
+        utterances=study.selection.utterances,
+        seed=study.selection.seed,
+        code=code("select_utterances.py"),
+    script:
+        "../scripts/select_utterances.py"

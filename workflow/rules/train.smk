@@ -1,0 +1,26 @@
+rule train:
+    input:
+        train="<results>/corpus/train.parquet",
+        dev="<results>/corpus/dev.parquet",
+        audio="<results>/corpus/audio",
+    output:
+        weights="<results>/models/{model}/weights.safetensors",
+        curve="<results>/models/{model}/curve.parquet",
+        card="<results>/models/{model}/card.json",
+    log:
+        "<results>/logs/train/{model}.log",
+    benchmark:
+        "<results>/benchmarks/train/{model}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    threads: study.threads
+    resources:
+        gpu=grid.gpus(study),
+    params:
+        initial=lambda wildcards: grid.initial(wildcards.model),
+        network=study.network.model_dump(),
+        recipe=study.training.model_dump(),
+        device=study.device,
+        code=code("train.py"),
+    script:
+        "../scripts/train.py"

@@ -1,0 +1,24 @@
+rule transcribe:
+    input:
+        selected=selected,
+        samples=samples_of,
+        audio="<results>/corpus/audio",
+        weights="<results>/models/{remote}/weights.safetensors",
+    output:
+        transcripts="<results>/transcripts/{surrogate}/{remote}.parquet",
+    log:
+        "<results>/logs/transcribe/{surrogate}/{remote}.log",
+    benchmark:
+        "<results>/benchmarks/transcribe/{surrogate}/{remote}.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    threads: study.threads
+    resources:
+        gpu=grid.gpus(study),
+    params:
+        arm=lambda wildcards: grid.arm(wildcards.surrogate, wildcards.remote),
+        decoder=grid.decoder(study),
+        device=study.device,
+        code=code("transcribe.py"),
+    script:
+        "../scripts/transcribe.py"

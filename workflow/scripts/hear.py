@@ -1,0 +1,36 @@
+"""Rule hear: one model transcribes the clean dev and test splits."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from asrtransfer import compute, decoding, error_rates, model, parquet
+from asrtransfer.speech import Speech
+from asrtransfer.transcription import hear
+from job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as progress:
+    compute.prepare(snakemake.params.device, snakemake.threads)
+    listener = model.load_weights(Path(snakemake.input.weights), snakemake.params.device)
+    decoder = decoding.build(**snakemake.params.decoder)
+    parts = []
+    for split in ("dev", "test"):
+        speech = Speech.read(Path(snakemake.input[split]))
+        heard = hear(listener, decoder, [speech.samples(index) for index in range(len(speech))])
+        part = speech.table[["utterance_id", "speaker", "text"]].assign(
+            split=split,
+            greedy=[one.greedy for one in heard],
+            texts=[one.texts for one in heard],
+            log_probabilities=[one.log_probabilities for one in heard],
+        )
+        tops = [one.texts[0] if one.texts else "" for one in heard]
+        pairs = list(zip(speech.texts, tops, strict=True))
+        part["wer"] = [error_rates.word_errors(truth, top).rate for truth, top in pairs]
+        part["cer"] = [error_rates.character_errors(truth, top).rate for truth, top in pairs]
+        progress(f"{split}: WER {error_rates.wer(speech.texts, tops):.1%}", last=True)
+        parts.append(part)
+    parquet.write(pd.concat(parts), Path(snakemake.output.transcripts))

@@ -1,0 +1,24 @@
+"""Checkpoint select: clean transcripts become the utterances to attack, and each surrogate's near targets."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from asrtransfer import parquet, selection
+from job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as progress:
+    params = snakemake.params
+    heard = {}
+    for model, path in zip(params.models, snakemake.input.transcripts, strict=True):
+        transcripts = parquet.read(Path(path))
+        heard[model] = transcripts[transcripts["split"] == "test"]
+    chosen = selection.select(pd.read_parquet(snakemake.input.test), heard, params.utterances, params.seed)
+    for surrogate, path in zip(params.surrogates, snakemake.output.near_targets, strict=True):
+        parquet.write(selection.near_targets(chosen, heard[surrogate], params.ranks), Path(path))
+    parquet.write(chosen, Path(snakemake.output.selected))
+    progress(f"{len(chosen)} utterances selected", last=True)

@@ -1,0 +1,125 @@
+"""The jobs of a study: which attack, on which surrogate, for which target, heard by whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from study.config import Attack, Study, slug
+
+MODEL = r"seed-\d+(?:\.(?:twin|ulp-\d+|native-\d+))?"
+
+
+@dataclass(frozen=True, order=True)
+class Job:
+    """One attack job: all selected utterances as one batch."""
+
+    attack: str
+    surrogate: str
+    target: str
+    confidence: str
+
+
+def targets(attack: Attack) -> list[str]:
+    """Names of an attack's targets: slugs of its phrases, then ``rank-k``."""
+    return [slug(phrase) for phrase in attack.phrases] + [f"rank-{rank}" for rank in attack.ranks]
+
+
+def phrase(attack: Attack, target: str) -> str | None:
+    """The phrase behind a target; None for a near target, whose phrase differs by utterance."""
+    return {slug(text): text for text in attack.phrases}.get(target)
+
+
+def jobs(study: Study) -> list[Job]:
+    """Every attack job, in the configuration's order."""
+    return [
+        Job(name, surrogate, target, confidence)
+        for name, attack in study.configured.items()
+        for surrogate in study.attacked
+        for target in targets(attack)
+        for confidence in attack.confidences
+    ]
+
+
+def hearings(study: Study) -> list[tuple[str, str]]:
+    """Every (surrogate, remote); the surrogate itself comes first, as the positive control."""
+    return [
+        (surrogate, remote)
+        for surrogate in study.attacked
+        for remote in [surrogate, *(name for name in study.listening if name != surrogate)]
+    ]
+
+
+def base(model: str) -> str:
+    """The model that an arm is an arm of; a model that is none is its own."""
+    return model.split(".")[0]
+
+
+def arm(surrogate: str, remote: str) -> str:
+    """What a remote differs from the surrogate in: self, seed, twin, ulp or native."""
+    if surrogate == remote:
+        return "self"
+    if base(surrogate) != base(remote):
+        return "seed"
+    # A twin has its base's weights, so what tells the two apart is the arm that is no twin.
+    kinds = [name.split(".")[1].split("-")[0] for name in (remote, surrogate) if "." in name]
+    return next((kind for kind in kinds if kind != "twin"), "twin")
+
+
+def initial(model: str) -> dict[str, Any]:
+    """How a model starts: its seed, its arm (``none``, twin, ulp or native), and which of that arm (0 where there is
+    but one)."""
+    seed, _, suffix = model.removeprefix("seed-").partition(".")
+    kind, _, which = suffix.partition("-")
+    return {"seed": int(seed), "arm": kind or "none", "which": int(which or 0)}
+
+
+def gpus(study: Study) -> int:
+    """GPUs a job that runs a model asks for."""
+    return 1 if study.device == "cuda" else 0
+
+
+def ranks(study: Study) -> list[int]:
+    """Every near target's rank that some attack asks for."""
+    return sorted({rank for attack in study.configured.values() for rank in attack.ranks})
+
+
+def decoder(study: Study) -> dict[str, Any]:
+    """Keyword arguments of ``asrtransfer.decoding.build``."""
+    settings = study.decoder
+    if settings.language_model is not None:
+        return {
+            "backend": "language-model",
+            "language_model": settings.language_model,
+            "alpha": settings.alpha,
+            "beta": settings.beta,
+            "beam": settings.beam,
+        }
+    return {"backend": settings.backend} | ({} if settings.backend == "greedy" else {"beam": settings.beam})
+
+
+# Keys that say which jobs there are, not how one works.
+_GRID_KEYS = {"phrases", "ranks", "confidences"}
+_GOAL_KEYS = {"iterations", "test_every", "keep"}
+
+
+def attack_params(study: Study, name: str, target: str, confidence: str) -> dict[str, Any]:
+    """What one attack job needs to know, and nothing that concerns another.
+
+    Returns:
+        ``phrase`` (None for a near target) and ``rank`` (None for a phrase), ``goal`` (keyword arguments of
+        ``attacks.loop.Goal``), ``settings`` (those of the attack), ``cap`` and ``seed``.
+    """
+    attack = study.configured[name]
+    keys = attack.model_dump(exclude=_GRID_KEYS)
+    goal = {key: keys.pop(key) for key in sorted(_GOAL_KEYS)}
+    threshold = keys.pop("threshold")
+    text = phrase(attack, target)
+    return {
+        "phrase": text,
+        "rank": int(target.removeprefix("rank-")) if text is None else None,
+        "goal": {**goal, "threshold": threshold if confidence == "high" else None},
+        "cap": keys.pop("cap"),
+        "seed": keys.pop("seed"),
+        "settings": keys,
+    }

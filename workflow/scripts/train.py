@@ -1,0 +1,74 @@
+"""Rule train: speech becomes a model, with its learning curve and card."""
+
+import json
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pandas as pd
+
+from asrtransfer import compute, parquet, training
+from asrtransfer.audio import replace_file
+from asrtransfer.model import DeepSpeech, save_weights, weight_hash
+from asrtransfer.speech import Speech
+from job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as progress:
+    started = time.monotonic()
+    params = snakemake.params
+    initial = params.initial
+    compute.prepare(params.device, snakemake.threads, deterministic=initial["arm"] != "native")
+    model = DeepSpeech(**params.network)
+    model.initialise(initial["seed"])
+    if initial["arm"] == "ulp":
+        model.nudge(initial["which"])
+    start = weight_hash(model)
+    model.to(params.device)
+    recipe = training.Recipe(**params.recipe)
+    speech, dev = Speech.read(Path(snakemake.input.train)), Speech.read(Path(snakemake.input.dev))
+    order = speech.digest()
+    checkpoint = Path(snakemake.output.weights).with_name("checkpoint.safetensors")
+
+    def report(epoch: training.Epoch) -> None:
+        progress(
+            f"epoch {epoch.epoch}/{recipe.epochs}: loss {epoch.train_loss:.2f}, dev WER {epoch.dev_wer:.1%} (greedy)",
+            last=epoch.epoch == recipe.epochs,
+        )
+
+    curve = training.train(
+        model,
+        speech,
+        dev,
+        recipe,
+        seed=initial["seed"],
+        checkpoint=checkpoint,
+        identity=json.dumps([start, order, initial["seed"], params.recipe, params.network, params.device]),
+        report=report,
+    )
+    save_weights(model, Path(snakemake.output.weights))
+    parquet.write(pd.DataFrame(curve), Path(snakemake.output.curve))
+    card = {
+        "model": snakemake.wildcards.model,
+        "seed": initial["seed"],
+        "arm": initial["arm"],
+        "units": model.units,
+        "parameters": sum(parameter.numel() for parameter in model.parameters()),
+        "recipe": params.recipe,
+        "dropout": params.network["dropout"],
+        "train_utterances": len(speech),
+        "train_minutes": round(float(speech.table["seconds"].sum()) / 60, 2),
+        "dev_wer_greedy": curve[-1].dev_wer,
+        "dev_cer_greedy": curve[-1].dev_cer,
+        "initial_weights_sha256": start,
+        "training_data_sha256": order,
+        "weights_sha256": weight_hash(model),
+        "device": params.device,
+        "threads": snakemake.threads,
+        "seconds": round(time.monotonic() - started, 1),
+        **compute.describe(params.device),
+    }
+    replace_file(Path(snakemake.output.card), (json.dumps(card, indent=2) + "\n").encode())
+    checkpoint.unlink(missing_ok=True)

@@ -1,0 +1,28 @@
+"""Rule transcribe: one remote hears every sample of one surrogate, and their negative controls."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asrtransfer import compute, decoding, model, parquet, transfer
+from asrtransfer.speech import Speech
+from job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as progress:
+    params, wildcards = snakemake.params, snakemake.wildcards
+    compute.prepare(params.device, snakemake.threads)
+    remote = model.load_weights(Path(snakemake.input.weights), params.device)
+    speech = Speech.read(Path(snakemake.input.selected), Path(snakemake.input.audio).parent)
+    clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}
+    texts = dict(zip(speech.utterance_ids, speech.texts, strict=True))
+    listener = transfer.Listener(remote, decoding.build(**params.decoder), clean, texts)
+    rows: list[dict[str, object]] = []
+    for count, path in enumerate(snakemake.input.samples, start=1):
+        samples = parquet.read(Path(path))
+        rows += listener.transcripts(samples[samples["status"] == "sample"])
+        progress(f"{count} of {len(snakemake.input.samples)} attack jobs heard")
+    parquet.write(transfer.as_table(rows, wildcards.remote, params.arm), Path(snakemake.output.transcripts))
+    hits = [bool(row["hit"]) for row in rows if row["kind"] == "adversarial"]
+    progress(f"{sum(hits)} of {len(hits)} samples transfer", last=True)
