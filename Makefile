@@ -1,0 +1,37 @@
+# make study   installs what the study needs into .venv and runs it; more for Snakemake: make study ARGS="-n"
+# make test    installs the test tools as well and runs the tests;    more for pytest:    make test ARGS="-k audio"
+# make install installs only; make lock renews the pins in envs/. PYTHON=... names the Python to build .venv on.
+
+SHELL := /bin/bash
+ARGS ?=
+
+# Without a home to write to, caches go into .venv.
+ifneq ($(shell [[ -n "$$HOME" && -w "$$HOME" ]] && echo writable),writable)
+export HOME := $(CURDIR)/.venv/home
+export XDG_CACHE_HOME := $(HOME)/.cache
+endif
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export VIRTUAL_ENV := $(CURDIR)/.venv
+export PYTHONNOUSERSITE := 1
+# Without bytecode every start of Python takes twice as long.
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH
+
+.PHONY: help study test install lock
+
+help:
+	@sed -n 's/^# make/make/p' Makefile
+
+study:
+	@envs/install run
+	snakemake --cores all $(ARGS)
+
+test:
+	@envs/install test
+	python -m pytest $(ARGS)
+
+install:
+	@envs/install run
+
+lock:
+	@envs/install run
+	envs/lock

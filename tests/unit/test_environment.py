@@ -1,0 +1,86 @@
+"""The lists in envs/ agree with each other and name no address."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from importlib.metadata import distributions
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+ROOT = Path(__file__).resolve().parents[2]
+ENVS = ROOT / "envs"
+PIN = re.compile(r"^(?P<name>[a-z0-9-]+)==(?P<version>[^\s;]+)", re.MULTILINE)
+
+
+def pins(list_name: str) -> dict[str, str]:
+    found = {match["name"]: match["version"] for match in PIN.finditer((ENVS / list_name).read_text())}
+    assert found
+    return found
+
+
+def direct(list_name: str) -> list[Requirement]:
+    lines = (ENVS / list_name).read_text().splitlines()
+    return [Requirement(line) for line in lines if line and not line.startswith(("#", "-r"))]
+
+
+@pytest.mark.parametrize("stem", ["requirements", "requirements-test", "uv"])
+def test_direct_requirements_are_pinned(stem: str) -> None:
+    pinned = pins(f"{stem}.txt")
+    for requirement in direct(f"{stem}.in"):
+        assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)])
+
+
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt", "uv.txt"])
+def test_every_line_is_a_pin_or_its_hash(name: str) -> None:
+    entry = re.compile(r"[a-z0-9-]+==\S+( \\\n    --hash=sha256:[0-9a-f]{64})+")
+    lines = [line for line in (ENVS / name).read_text().splitlines() if not line.startswith("#")]
+    entries = re.split(r"\n(?! )", "\n".join(lines))
+    assert [text for text in entries if not entry.fullmatch(text)] == []
+
+
+def test_test_requirements_include_those_of_the_study() -> None:
+    assert pins("requirements.txt").items() <= pins("requirements-test.txt").items()
+
+
+def test_conda_environment_has_the_same_pins() -> None:
+    environment = yaml.safe_load((ENVS / "environment.yaml").read_text())
+    assert set(environment) == {"channels", "dependencies"}
+    assert environment["dependencies"][:2] == ["python=3.11", "pip"]
+    [pip] = environment["dependencies"][2:]
+    assert pip == {"pip": [f"{name}=={version}" for name, version in pins("requirements.txt").items()]}
+
+
+@pytest.mark.parametrize("path", sorted(ENVS.iterdir()), ids=lambda path: path.name)
+def test_no_address_is_written(path: Path) -> None:
+    """Neither a registry nor a folder of one machine: any mirror may serve the files."""
+    assert re.findall(r"https?:|file:|--(?:extra-)?index-url|--find-links", path.read_text()) == []
+
+
+def test_no_tracked_file_names_a_folder_of_one_machine() -> None:
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout: no list of tracked files")
+    command = ["git", "-c", f"safe.directory={ROOT}", "ls-files", "-z"]
+    listing = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
+    machine = re.compile(rb"(?<![\w.])/(?:work|root|home/[a-z]+|Users/[A-Za-z]+)/")
+    found = {
+        name.decode(): match[0].decode()
+        for name in listing.split(b"\0")
+        if name and (path := ROOT / name.decode()).is_file() and (match := machine.search(path.read_bytes()))
+    }
+    assert found == {}
+
+
+def test_the_running_environment_is_the_pinned_one() -> None:
+    installed = {canonicalize_name(found.name): found.version for found in distributions()}
+    differing = {
+        name: f"{installed.get(name)}, not {version}"
+        for name, version in pins("requirements-test.txt").items()
+        if installed.get(name) != version
+    }
+    assert differing == {}, f"{sys.prefix} is not what envs/requirements-test.txt says; run: make test"

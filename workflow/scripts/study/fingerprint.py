@@ -1,0 +1,181 @@
+"""Digests of the first-party code that a script reaches, for the parameters of its rule.
+
+Snakemake reruns a job when a parameter of its rule changes, but follows neither the content of a script nor
+the modules that it imports. A rule whose parameters carry ``fingerprint(...)`` is rerun when that code
+changes, and only then: comments, formatting, docstrings and type-checking imports do not count, nor does the
+place where the repository lies.
+
+Imports are read from the syntax tree; nothing is executed. The walk follows absolute and relative imports at
+any depth (inside functions too), ``from package import submodule``, the ``__init__`` of every package on the
+way, and ``import_module("a.literal.name")``. It cannot follow a name that is computed. That is also how a
+choice is kept apart: a registry that does ``import_module(f"asrtransfer.attacks.{name}")`` reaches no
+attack, so that a change in one attack is not a change in the others, and the rule names the module of its
+own job::
+
+    fingerprint(scripts / "attack.py", scripts, extra_modules=[f"asrtransfer.attacks.{wildcards.attack}"])
+
+A registry that imports all its entries, or that lists them, gives every job a part in every entry. Files
+that are read as data (templates, tables) are no modules: declare them as inputs of the rule.
+"""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+from collections.abc import Iterable, Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from asrtransfer.errors import InputError
+
+DIGEST_LENGTH = 16
+"""Hexadecimal digits kept of each SHA-256: short enough to read where Snakemake gives its reason."""
+
+
+def fingerprint(script: Path, root: Path, extra_modules: Iterable[str] = ()) -> dict[str, str]:
+    """Return ``{module name: digest}`` of a script and the first-party code it reaches, sorted by name.
+
+    ``root`` is the folder from which first-party modules are imported; the script lies in or below it.
+    ``extra_modules`` are dotted names that the script imports by a computed name. Raises ``InputError``
+    where the script or one of the extra modules is not a file below ``root``.
+    """
+    if not script.is_file() or not script.resolve().is_relative_to(root.resolve()):
+        raise InputError(f"{script}: no such script below {root}; correct the path in the rule")
+    own_name = ".".join(script.resolve().relative_to(root.resolve()).with_suffix("").parts)
+    digests: dict[str, str] = {}
+    pending = [(own_name, script)]
+    for name in extra_modules:
+        if _find(root, name) is None:
+            raise InputError(f"{name}: no such module below {root}; add its file or correct the name")
+        pending += _with_packages(root, name)
+    while pending:
+        name, path = pending.pop()
+        if name in digests:
+            continue
+        module = _parse(path.read_bytes(), str(path))
+        digests[name] = module.digest
+        package = name if path.name == "__init__.py" else name.rpartition(".")[0]
+        for imported in module.imports:
+            pending += _resolve(root, package, imported)
+    return dict(sorted(digests.items()))
+
+
+class _Import(NamedTuple):
+    """``from {'.' * level}{module} import {member}``, or, with an empty member, ``import {module}``."""
+
+    level: int
+    module: str
+    member: str
+
+
+class _Module(NamedTuple):
+    digest: str
+    imports: tuple[_Import, ...]
+
+
+@cache
+def _parse(source: bytes, filename: str) -> _Module:
+    """Digest and imports of one source text; cached by content, so that an edit is always seen."""
+    tree = ast.parse(source, filename)
+    pieces: list[str] = []
+    imports: list[_Import] = []
+    _walk(tree, pieces, imports)
+    return _Module(
+        hashlib.sha256("".join(pieces).encode()).hexdigest()[:DIGEST_LENGTH], tuple(dict.fromkeys(imports))
+    )
+
+
+def _walk(node: ast.AST, pieces: list[str], imports: list[_Import]) -> None:
+    """Append the meaning of a node to ``pieces`` and what it imports to ``imports``.
+
+    Like ``ast.dump``, but absent and empty fields are left out: Python versions add optional fields to nodes.
+    """
+    if isinstance(node, ast.Import | ast.ImportFrom | ast.Call):
+        imports += _imports(node)
+    pieces.append(f"{type(node).__name__}(")
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if value is None or value == []:
+            continue
+        pieces.append(f"{field}=")
+        for item in _statements(value) if isinstance(value, list) else (value,):
+            if isinstance(item, ast.AST):
+                _walk(item, pieces, imports)
+            else:
+                pieces.append(f"{item!r},")
+    pieces.append(")")
+
+
+def _statements(items: list[Any]) -> Iterator[Any]:
+    """Yield a list field without bare strings (docstrings among them) and type-checking blocks."""
+    for item in items:
+        if (
+            isinstance(item, ast.Expr)
+            and isinstance(item.value, ast.Constant)
+            and isinstance(item.value.value, str)
+        ):
+            continue
+        if isinstance(item, ast.If) and _is_type_checking(item.test):
+            yield from _statements(item.orelse)
+        else:
+            yield item
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
+
+
+def _imports(node: ast.Import | ast.ImportFrom | ast.Call) -> Iterator[_Import]:
+    match node:
+        case ast.Import(names=names):
+            yield from (_Import(0, name.name, "") for name in names)
+        case ast.ImportFrom(module=module, names=names, level=level):
+            yield from (_Import(level, module or "", name.name) for name in names)
+        case ast.Call(
+            func=ast.Name(id="import_module") | ast.Attribute(attr="import_module"),
+            args=[ast.Constant(value=str(module)), *_],
+        ):
+            name = module.lstrip(".")
+            yield _Import(len(module) - len(name), name, "")
+
+
+def _resolve(root: Path, package: str, imported: _Import) -> Iterator[tuple[str, Path]]:
+    """Yield name and file of every first-party module that one import statement loads."""
+    name = imported.module
+    if imported.level:
+        parents = package.split(".")
+        base = ".".join(parents[: len(parents) - imported.level + 1])
+        name = f"{base}.{name}" if name else base
+    yield from _with_packages(root, name)
+    folder = root.joinpath(*name.split("."))
+    if imported.member == "*":
+        yield from ((f"{name}.{path.stem}", path) for path in folder.glob("*.py") if path.stem != "__init__")
+    elif imported.member:
+        member = f"{name}.{imported.member}"
+        path = _find(root, member)
+        if path is not None:
+            yield member, path
+
+
+def _with_packages(root: Path, name: str) -> Iterator[tuple[str, Path]]:
+    """Yield the module and the packages that Python initialises before it."""
+    parts = name.split(".")
+    for end in range(1, len(parts) + 1):
+        prefix = ".".join(parts[:end])
+        path = _find(root, prefix)
+        if path is not None:
+            yield prefix, path
+
+
+def _find(root: Path, name: str) -> Path | None:
+    """Return the file of a first-party module; none for a foreign one or a folder without ``__init__``."""
+    if not all(name.split(".")):
+        return None
+    stem = root.joinpath(*name.split("."))
+    for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
+        if path.is_file():
+            return path
+    return None
