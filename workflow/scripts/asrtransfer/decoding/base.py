@@ -96,6 +96,8 @@ def frames(log_probs: Tensor, lengths: Tensor) -> list[Tensor]:
 
 def log_probabilities(row: Tensor, texts: Sequence[str]) -> list[float]:
     """ln P(text | audio) of each text, in nats, computed in float64, for one row, (frames, 29)."""
+    if len(row) == 0:
+        return [-math.inf if text else 0.0 for text in texts]
     batch = row.double().expand(len(texts), -1, -1)
     losses = ctc_loss(batch, torch.full((len(texts),), len(row)), texts)
     return [0.0 - loss for loss in losses.tolist()]
