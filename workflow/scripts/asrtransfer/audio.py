@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import tempfile
 from pathlib import Path
 
@@ -19,13 +20,16 @@ SAMPLE_RATE = 16_000
 Samples = npt.NDArray[np.int16]
 """Mono samples at SAMPLE_RATE, in 16-bit units."""
 
+# The size of the sound chunk of WAV, AIFF and AU in libsndfile's log; RIFF's own is often wrong, harmlessly.
+_CORRECTED_LENGTH = re.compile(r"^ *(data|SSND|Data Size) *: *\d+ \(should be", re.MULTILINE)
+
 
 def read(path: Path | str) -> Samples:
     """Any file that libsndfile reads, as 16 kHz mono int16 of shape (samples,).
 
-    Channels are averaged, other rates resampled (torchaudio's windowed sinc), then rounded and clipped without
-    dither; 16 kHz mono 16-bit audio comes back bit for bit. InputError for a file that is missing, unreadable,
-    empty, shorter than its header says, or that holds NaN or infinities.
+    Channels are averaged, other rates resampled (torchaudio's windowed sinc), then rounded and clipped
+    without dither; 16 kHz mono 16-bit audio comes back bit for bit. InputError for a file that is missing,
+    unreadable, empty, shorter than its header says, or that holds NaN or infinities.
     """
     path = Path(path)
     if not path.is_file():
@@ -33,13 +37,13 @@ def read(path: Path | str) -> Samples:
     try:
         with soundfile.SoundFile(path) as file:
             # For WAV, libsndfile corrects a lying length by itself and tells only its log.
-            truncated = "should be" in file.extra_info
+            truncated = _CORRECTED_LENGTH.search(file.extra_info) is not None
             frames, rate = file.frames, file.samplerate
             signal = file.read(dtype="float64", always_2d=True)
     except (soundfile.SoundFileError, RuntimeError) as error:
         raise InputError(f"{path}: not readable as audio ({_line(error)}); replace the file") from None
     if truncated or len(signal) != frames:
-        raise InputError(f"{path}: truncated, its header announces more audio than there is; replace the file")
+        raise InputError(f"{path}: truncated, its header promises more audio than it holds; replace the file")
     if not len(signal):
         raise InputError(f"{path}: holds no samples; remove or replace the file")
     if not np.isfinite(signal).all():
@@ -48,7 +52,7 @@ def read(path: Path | str) -> Samples:
 
 
 def resample(signal: npt.NDArray[np.float64], rate: int) -> npt.NDArray[np.float64]:
-    """Mono samples (n,) at `rate` Hz brought to SAMPLE_RATE: ceil(n * SAMPLE_RATE / rate) samples, same units.
+    """Mono samples (n,) at `rate` Hz brought to SAMPLE_RATE: ceil(n * SAMPLE_RATE / rate) samples.
 
     In float64, so that kernels that add up in another order still round to the same 16-bit sample.
     """
@@ -58,8 +62,9 @@ def resample(signal: npt.NDArray[np.float64], rate: int) -> npt.NDArray[np.float
     import torch
     import torchaudio.functional
 
-    resampled = torchaudio.functional.resample(torch.from_numpy(np.ascontiguousarray(signal)), rate, SAMPLE_RATE)
-    return resampled.numpy()
+    given = torch.from_numpy(np.ascontiguousarray(signal))
+    resampled: npt.NDArray[np.float64] = torchaudio.functional.resample(given, rate, SAMPLE_RATE).numpy()
+    return resampled
 
 
 def to_int16(signal: npt.NDArray[np.float64]) -> Samples:
@@ -81,12 +86,14 @@ def from_flac_bytes(data: bytes) -> Samples:
     try:
         with soundfile.SoundFile(io.BytesIO(data)) as file:
             found = (file.format, file.subtype, file.channels, file.samplerate)
-            samples = file.read(dtype="int16")
+            samples: Samples = file.read(dtype="int16")
             complete = len(samples) == file.frames
     except (soundfile.SoundFileError, RuntimeError) as error:
-        raise InputError(f"stored audio is not readable ({_line(error)}); run the rule that made it again") from None
+        raise InputError(f"stored audio is not readable ({_line(error)}); make the table again") from None
     if found != ("FLAC", "PCM_16", 1, SAMPLE_RATE) or not complete:
-        raise InputError(f"stored audio is {found}, not whole 16-bit mono FLAC at {SAMPLE_RATE} Hz")
+        raise InputError(
+            f"stored audio is {found}, not whole 16-bit mono FLAC at {SAMPLE_RATE} Hz; make the table again"
+        )
     return samples
 
 

@@ -59,14 +59,26 @@ def normalise(text: str, where: str) -> str:
     return plain
 
 
+def audio_folder(folder: Path) -> Path:
+    """`folder`/audio as a folder of our own, made if it is not there.
+
+    A link left by a LibriSpeech corpus is taken away first: writing through it would change the originals.
+    """
+    own = folder / "audio"
+    if own.is_symlink():
+        own.unlink()
+    own.mkdir(parents=True, exist_ok=True)
+    return own
+
+
 def write(utterances: Iterable[Utterance], folder: Path, *, disjoint_speakers: bool = False) -> None:
     """Write {train,dev,test}.parquet into `folder`: utterance_id, speaker, path, seconds, text.
 
-    Rows ascend by (seconds, utterance_id). With `disjoint_speakers` no speaker may be in two splits. InputError
-    for a duplicate utterance_id, an empty split, and a text that is not normalised.
+    Rows ascend by (seconds, utterance_id). With `disjoint_speakers` no speaker may be in two splits.
+    InputError for a duplicate utterance_id, an empty split, and a text that is not normalised.
     """
     rows = sorted(utterances, key=lambda utterance: (utterance.seconds, utterance.utterance_id))
-    _check(rows, folder, disjoint_speakers)
+    check(rows, folder, disjoint_speakers=disjoint_speakers)
     folder.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
         chosen = [row for row in rows if row.split == split]
@@ -76,23 +88,26 @@ def write(utterances: Iterable[Utterance], folder: Path, *, disjoint_speakers: b
         audio.replace_file(folder / f"{split}.parquet", buffer.getvalue())
 
 
-def _check(rows: list[Utterance], folder: Path, disjoint_speakers: bool) -> None:
+def check(utterances: Iterable[Utterance], source: Path, *, disjoint_speakers: bool) -> None:
+    """Raise the InputError of `write`, naming `source`: the corpus folder, or the manifest it comes from."""
     seen: set[str] = set()
+    filled: set[str] = set()
     home: dict[str, str] = {}
-    for row in rows:
-        where = f"{folder}: utterance {row.utterance_id}"
+    for row in utterances:
+        where = f"{source}: utterance {row.utterance_id}"
         if row.split not in SPLITS:
             raise InputError(f"{where}: split {row.split!r} is not one of {', '.join(SPLITS)}")
         if row.utterance_id in seen:
             raise InputError(f"{where} occurs twice; make utterance_id unique")
         seen.add(row.utterance_id)
+        filled.add(row.split)
         if normalise(row.text, where) != row.text:
             raise InputError(f"{where}: text {row.text!r} is not normalised")
         if disjoint_speakers and home.setdefault(row.speaker, row.split) != row.split:
             raise InputError(
-                f"{folder}: speaker {row.speaker} is in {home[row.speaker]} and {row.split}; "
+                f"{source}: speaker {row.speaker} is in {home[row.speaker]} and {row.split}; "
                 "give each speaker one split or set disjoint_speakers to false"
             )
     for split in SPLITS:
-        if not any(row.split == split for row in rows):
-            raise InputError(f"{folder}: the {split} split has no utterances; train, dev and test all need some")
+        if split not in filled:
+            raise InputError(f"{source}: no utterances in {split}; train, dev and test all need some")

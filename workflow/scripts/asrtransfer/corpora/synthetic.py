@@ -1,9 +1,9 @@
 """Synthetic speech: household commands spoken by espeak-ng's formant voices, byte-identical for a seed.
 
-espeak-ng carries state (oscillator phases, a random generator seeded by the clock) from one call to the next, so what a call
-returns depends on the calls before it. Here every utterance is spoken by a freshly loaded library with its random
-generators seeded, about 4 ms each: an utterance then depends on nothing but its own text and voice, the order of
-calls does not matter, and voices with breath noise are as reproducible as the others.
+espeak-ng carries state (oscillator phases, a random generator seeded by the clock) from one call to the next,
+so what a call returns depends on the calls before it. Here every utterance is spoken by a freshly loaded
+library with seeded random generators, about 4 ms each: an utterance then depends on nothing but its own text
+and voice, the order of calls does not matter, and voices with breath noise are as reproducible as the others.
 """
 
 from __future__ import annotations
@@ -16,12 +16,13 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Self
 
 import espeakng_loader
 import numpy as np
 
 from asrtransfer import audio
-from asrtransfer.corpora import SPLITS, Utterance
+from asrtransfer.corpora import SPLITS, Utterance, audio_folder
 from asrtransfer.errors import InputError
 
 _VERBS = ("open", "move", "fix", "bring", "check", "paint", "wash", "grab")
@@ -41,7 +42,7 @@ TEMPLATES = (
 )
 """The grammar: a sentence takes one word from each place of one template."""
 
-_ACCENTS = ("en-us", "en-gb-x-rp", "en", "en-gb-scotland", "en-us-nyc", "en-029")
+_ACCENTS = ("en-us", "en-gb-x-rp", "en", "en-gb-x-gbclan", "en-us-nyc", "en-029")
 _VARIANTS = ("m3", "f2", "m1", "f1", "m7", "f4", "m2", "f3", "m4", "m6")
 
 _RATE = (160, 185)
@@ -65,15 +66,16 @@ def synthesise(
 ) -> list[Utterance]:
     """Speak a corpus into `folder`/audio and return its utterances.
 
-    Dev: sentences that training never says, by training voices. Test: sentences that neither says, by held-out voices,
-    whose accent and variant occur in training, but never together. An utterance depends on the seed, its split and its
-    number alone, so a longer corpus begins with the shorter one. InputError if more sentences or voices are asked
-    for than there are.
+    Dev: sentences that training never says, by training voices. Test: sentences that neither says, by
+    held-out voices; with ten training voices or more, training has heard their accent and their variant, but
+    never together. An utterance depends on the seed, its split, its number and the number of voices alone, so
+    a longer corpus begins with the shorter one. InputError if more sentences or voices are asked for than
+    there are.
     """
     pools = sentences(seed)
     voices = _cast(seed, train_voices, held_out_voices)
     _check(pools, train_minutes, dev_utterances, test_utterances)
-    (folder / "audio").mkdir(parents=True, exist_ok=True)
+    audio_folder(folder)
     counts = {"dev": dev_utterances, "test": test_utterances}
     utterances = []
     with _Engine() as engine:
@@ -111,9 +113,10 @@ def sentences(seed: int) -> dict[str, list[str]]:
 def voice_names() -> tuple[list[str], list[str]]:
     """The espeak voices that can train and those held out, best choices first.
 
-    Variants go around the accents; a diagonal of that table pairs each variant with another accent, so the first ten voices
-    hold every variant and every accent.
+    A diagonal of the table of accents and variants pairs each variant with another accent, so the first ten
+    voices hold every variant and every accent.
     """
+
     def diagonals(chosen: range) -> Iterator[str]:
         for diagonal in chosen:
             for index, variant in enumerate(_VARIANTS):
@@ -155,14 +158,15 @@ def _check(pools: dict[str, list[str]], minutes: float, dev_utterances: int, tes
         raise InputError(f"train_minutes: {minutes} must be more than 0")
     for split, count in (("dev", dev_utterances), ("test", test_utterances)):
         if not 1 <= count <= len(pools[split]):
-            raise InputError(f"{split}_utterances: {count} is outside 1..{len(pools[split])}, the sentences held back")
+            limit = len(pools[split])
+            raise InputError(f"{split}_utterances: {count} is outside 1..{limit}, the sentences held back")
 
 
 def _speak(engine: _Engine, text: str, voice: _Voice, rng: np.random.Generator) -> audio.Samples:
     rate = voice.rate + int(rng.integers(-6, 7))
     pitch = voice.pitch + int(rng.integers(-6, 7))
-    signal = engine.say(text, voice.name, rate=rate, pitch=pitch, volume=int(rng.integers(45, 71)))
-    signal = audio.resample(_trim(signal.astype(np.float64), engine.rate), engine.rate)
+    spoken = engine.say(text, voice.name, rate=rate, pitch=pitch, volume=int(rng.integers(45, 71)))
+    signal = audio.resample(_trim(spoken.astype(np.float64), engine.rate), engine.rate)
     peak = int(rng.integers(*_NOISE_PEAK))
     return audio.to_int16(signal + rng.integers(-peak, peak + 1, size=len(signal)))
 
@@ -178,7 +182,9 @@ _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _ESPEAK_CHARS_UTF8 = 1
 _ESPEAK_RATE, _ESPEAK_VOLUME, _ESPEAK_PITCH = 1, 2, 3
 _POSITION_CHARACTER = 1
-_SYNTH_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
+_SYNTH_CALLBACK = ctypes.CFUNCTYPE(
+    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
+)
 
 
 class _Engine:
@@ -186,8 +192,8 @@ class _Engine:
 
     rate: int
 
-    def __enter__(self) -> _Engine:
-        # A private copy: somebody else's handle on the installed library would keep it, and its state, loaded.
+    def __enter__(self) -> Self:
+        # A private copy: another handle on the installed library would keep it, and its state, loaded.
         self._folder = tempfile.TemporaryDirectory()
         self._library = Path(self._folder.name) / "espeak-ng"
         shutil.copyfile(espeakng_loader.get_library_path(), self._library)
@@ -198,10 +204,11 @@ class _Engine:
         self._folder.cleanup()
 
     def say(self, text: str, voice: str, *, rate: int, pitch: int, volume: int) -> audio.Samples:
-        """int16 samples (n,) at `self.rate` Hz; rate in words per minute, pitch and volume on espeak's scale."""
+        """int16 samples (n,) at `self.rate` Hz; `rate` in words per minute, pitch and volume in 0..100."""
         library = ctypes.CDLL(str(self._library))
         try:
-            return self._say(library, text, voice, {_ESPEAK_RATE: rate, _ESPEAK_PITCH: pitch, _ESPEAK_VOLUME: volume})
+            parameters = {_ESPEAK_RATE: rate, _ESPEAK_PITCH: pitch, _ESPEAK_VOLUME: volume}
+            return self._say(library, text, voice, parameters)
         finally:
             library.espeak_Terminate()
             _ctypes.dlclose(library._handle)

@@ -1,0 +1,120 @@
+"""Reading whatever people bring, and FLAC that is the same bytes for the same samples."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+from asrtransfer import audio
+from asrtransfer.errors import InputError
+
+
+@pytest.fixture
+def tone() -> audio.Samples:
+    rng = np.random.default_rng(0)
+    return (6000 * np.sin(np.arange(8000) / 9) + rng.normal(0, 50, 8000)).astype(np.int16)
+
+
+def test_extremes_survive_flac_bit_for_bit() -> None:
+    samples = np.array([-32768, 32767, 0, -1, 1] * 100, np.int16)
+    assert np.array_equal(audio.from_flac_bytes(audio.flac_bytes(samples)), samples)
+
+
+def test_reading_16_khz_mono_changes_nothing(tmp_path: Path, tone: audio.Samples) -> None:
+    soundfile.write(tmp_path / "a.wav", tone, 16_000, subtype="PCM_16")
+    read = audio.read(tmp_path / "a.wav")
+    assert read.dtype == np.int16
+    assert np.array_equal(read, tone)
+
+
+def test_channels_are_averaged(tmp_path: Path) -> None:
+    stereo = np.stack([np.full(100, 1000), np.full(100, -400)], axis=1).astype(np.int16)
+    soundfile.write(tmp_path / "a.flac", stereo, 16_000)
+    assert set(audio.read(tmp_path / "a.flac")) == {300}
+
+
+@pytest.mark.parametrize("rate", [8000, 22_050, 44_100])
+def test_other_rates_keep_pitch_level_and_length(tmp_path: Path, rate: int) -> None:
+    seconds = np.arange(rate) / rate
+    soundfile.write(tmp_path / "a.wav", 0.5 * np.sin(2 * np.pi * 440 * seconds), rate, subtype="FLOAT")
+    samples = audio.read(tmp_path / "a.wav")
+    expected = 16384 * np.sin(2 * np.pi * 440 * np.arange(16_000) / 16_000)
+    assert len(samples) == 16_000
+    assert np.abs(samples - expected)[200:-200].max() < 150
+
+
+def test_louder_than_full_scale_is_clipped(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.array([2.0, -2.0, 0.25]), 16_000, subtype="FLOAT")
+    assert audio.read(tmp_path / "a.wav").tolist() == [32767, -32768, 8192]
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"gone\.wav: no such audio file"):
+        audio.read(tmp_path / "gone.wav")
+
+
+def test_not_audio(tmp_path: Path) -> None:
+    (tmp_path / "a.wav").write_text("hello")
+    with pytest.raises(InputError, match=r"a\.wav: not readable") as caught:
+        audio.read(tmp_path / "a.wav")
+    assert "\n" not in str(caught.value)
+
+
+def test_empty_audio(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.zeros(0, np.int16), 16_000)
+    with pytest.raises(InputError, match=r"a\.wav: holds no samples"):
+        audio.read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_samples_that_are_no_numbers(tmp_path: Path, value: float) -> None:
+    soundfile.write(tmp_path / "a.wav", np.array([0.0, value, 0.0]), 16_000, subtype="FLOAT")
+    with pytest.raises(InputError, match=r"a\.wav: holds NaN or infinite"):
+        audio.read(tmp_path / "a.wav")
+
+
+@pytest.mark.parametrize("name", ["a.wav", "a.aiff", "a.au", "a.flac", "a.ogg", "a.mp3"])
+def test_truncated_file(tmp_path: Path, tone: audio.Samples, name: str) -> None:
+    path = tmp_path / name
+    soundfile.write(path, np.tile(tone, 4), 16_000)
+    path.write_bytes(path.read_bytes()[: path.stat().st_size // 2])
+    with pytest.raises(InputError, match=rf"{name}: (truncated|not readable|holds no samples)"):
+        audio.read(path)
+
+
+def test_flac_is_the_same_bytes_again(tone: audio.Samples) -> None:
+    assert audio.flac_bytes(tone) == audio.flac_bytes(tone.copy())
+
+
+@pytest.mark.parametrize("wrong", [np.zeros(4), np.zeros((2, 2), np.int16)])
+def test_flac_takes_mono_int16_only(wrong: audio.Samples) -> None:
+    with pytest.raises(TypeError, match="int16"):
+        audio.flac_bytes(wrong)
+
+
+def test_stored_audio_of_another_kind_is_refused(tmp_path: Path, tone: audio.Samples) -> None:
+    soundfile.write(tmp_path / "a.flac", tone, 8000)
+    with pytest.raises(InputError, match="8000"):
+        audio.from_flac_bytes((tmp_path / "a.flac").read_bytes())
+    with pytest.raises(InputError, match="not readable"):
+        audio.from_flac_bytes(b"fLaC and nothing else")
+
+
+def test_failed_write_leaves_the_old_file(
+    tmp_path: Path, tone: audio.Samples, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.flac"
+    audio.write_flac(path, tone)
+
+    def fail(*_: object) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        audio.write_flac(path, tone[:10])
+    assert np.array_equal(audio.read(path), tone)
+    assert [entry.name for entry in tmp_path.iterdir()] == ["a.flac"]

@@ -1,0 +1,254 @@
+"""LibriSpeech (Panayotov et al., ICASSP 2015) in its own layout, from a folder or downloaded.
+
+`LibriSpeech/<subset>/<speaker>/<chapter>/` holds `<speaker>-<chapter>.trans.txt`, a line per utterance
+("1089-134686-0000 HE HOPED ..."), and one 16 kHz FLAC file per line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import os
+import re
+import shutil
+import tarfile
+import tempfile
+import urllib.error
+import urllib.request
+import zlib
+from collections.abc import Iterator
+from pathlib import Path, PurePosixPath
+
+import soundfile
+
+from asrtransfer import audio
+from asrtransfer.corpora import Utterance, normalise
+from asrtransfer.errors import InputError
+
+_ATTEMPTS = 3
+_TIMEOUT_SECONDS = 60
+_CHUNK_BYTES = 1 << 20
+
+
+def prepare(
+    folder: Path,
+    *,
+    source: Path | None,
+    download: bool,
+    train: list[str],
+    dev: list[str],
+    test: list[str],
+    mirror: str | None,
+) -> list[Utterance]:
+    """The utterances of the named subsets; `folder`/audio becomes a link to their LibriSpeech folder.
+
+    Args:
+        source: folder that contains LibriSpeech/; with None, `folder`/download.
+        download: fetch subsets that are not there into `source`, about 0.3 GB (test-clean) to 30 GB
+            (train-other-500) each; an interrupted download goes on where it stopped.
+        train, dev, test: subsets by name, such as train-clean-100; a subset serves one split.
+        mirror: http(s) folder with the archives instead of the publisher's; the SHA-256 stays.
+
+    InputError for a subset that is missing, cannot be fetched or is broken, naming the file.
+    """
+    splits = {"train": train, "dev": dev, "test": test}
+    _check_names(splits)
+    root = source if source is not None else folder / "download"
+    library = root / "LibriSpeech"
+    for subset in [name for names in splits.values() for name in names]:
+        if (library / subset).is_dir():
+            continue
+        if not download:
+            raise InputError(f"{library / subset}: no such folder; correct the source or allow the download")
+        _fetch(subset, root, mirror)
+    utterances = _read(library, splits)
+    _link(folder, library)
+    return utterances
+
+
+def _check_names(splits: dict[str, list[str]]) -> None:
+    home: dict[str, str] = {}
+    for split, names in splits.items():
+        if not names:
+            raise InputError(f"{split}: names no LibriSpeech subset; give at least one, such as dev-clean")
+        for name in names:
+            if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+                raise InputError(f"{split}: {name!r} is no name of a LibriSpeech subset, such as dev-clean")
+            if name in home:
+                raise InputError(f"{split}: {name} is in {home[name]} already; give it one split")
+            home[name] = split
+
+
+def _read(library: Path, splits: dict[str, list[str]]) -> list[Utterance]:
+    faults: list[InputError] = []
+    utterances: list[Utterance] = []
+    for split, names in splits.items():
+        for name in names:
+            chapters = sorted(path for path in (library / name).glob("*/*") if path.is_dir())
+            if not chapters:
+                raise InputError(f"{library / name}: holds no speaker/chapter folders; replace the subset")
+            for chapter in chapters:
+                try:
+                    utterances += _chapter(chapter, library, split)
+                except InputError as error:
+                    faults.append(error)
+    if faults:
+        count = f" ({len(faults)} chapters are faulty)" if len(faults) > 1 else ""
+        raise InputError(f"{faults[0]}{count}")
+    return utterances
+
+
+def _chapter(chapter: Path, library: Path, split: str) -> list[Utterance]:
+    speaker = chapter.parent.name
+    transcript = chapter / f"{speaker}-{chapter.name}.trans.txt"
+    utterances = []
+    for name, text in _lines(transcript):
+        path = chapter / f"{name}.flac"
+        relative = f"audio/{path.relative_to(library).as_posix()}"
+        utterances.append(Utterance(name, split, speaker, relative, _seconds(path), text))
+    spoken = {path.stem for path in chapter.glob("*.flac")}
+    silent = sorted(spoken - {utterance.utterance_id for utterance in utterances})
+    if silent:
+        raise InputError(f"{transcript}: no line for {silent[0]}.flac; replace the transcript")
+    return utterances
+
+
+def _lines(transcript: Path) -> Iterator[tuple[str, str]]:
+    if not transcript.is_file():
+        raise InputError(f"{transcript}: no such transcript; replace the subset")
+    try:
+        lines = transcript.read_text(encoding="utf-8").splitlines()
+    except UnicodeDecodeError:
+        raise InputError(f"{transcript}: not UTF-8 text; replace the transcript") from None
+    expected = transcript.name.removesuffix(".trans.txt")
+    for number, line in enumerate(lines, start=1):
+        name, _, text = line.strip().partition(" ")
+        if not re.fullmatch(rf"{re.escape(expected)}-\d+", name):
+            raise InputError(f"{transcript}: line {number} does not begin with {expected}-<number>")
+        yield name, normalise(text, f"{transcript}: line {number}")
+
+
+def _seconds(path: Path) -> float:
+    if not path.is_file():
+        raise InputError(f"{path}: in the transcript, but there is no such file; replace the subset")
+    try:
+        info = soundfile.info(path)
+    except (soundfile.SoundFileError, RuntimeError) as error:
+        raise InputError(f"{path}: not readable as audio ({_line(error)}); replace it") from None
+    if info.samplerate != audio.SAMPLE_RATE or info.channels != 1 or not info.frames:
+        found = f"{info.frames} samples, {info.channels} channels, {info.samplerate} Hz"
+        raise InputError(f"{path}: {found}, not 16 kHz mono; replace it")
+    return int(info.frames) / audio.SAMPLE_RATE
+
+
+def _link(folder: Path, library: Path) -> None:
+    link = folder / "audio"
+    if link.is_dir() and not link.is_symlink():
+        if any(link.iterdir()):
+            raise InputError(f"{link}: holds another corpus; remove it")
+        link.rmdir()
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / f".audio.{os.getpid()}"
+    temporary.symlink_to(library.resolve(), target_is_directory=True)
+    os.replace(temporary, link)
+
+
+def _fetch(subset: str, root: Path, mirror: str | None) -> None:
+    """Download, verify and unpack a subset to `root`/LibriSpeech/`subset`, which appears when all is done."""
+    url, digest = _published(subset)
+    if mirror is not None:
+        if not mirror.startswith(("http://", "https://")):
+            raise InputError(f"mirror: {mirror} does not begin with http:// or https://")
+        url = f"{mirror.rstrip('/')}/{subset}.tar.gz"
+    root.mkdir(parents=True, exist_ok=True)
+    archive = root / f"{subset}.tar.gz"
+    part = root / f"{subset}.tar.gz.part"
+    if not archive.is_file():
+        _download(url, part)
+        os.replace(part, archive)
+    if _sha256(archive) != digest:
+        archive.unlink()
+        raise InputError(f"{url}: the archive does not have the published SHA-256 and was removed; try again")
+    _unpack(archive, root, subset)
+    archive.unlink()
+
+
+def _published(subset: str) -> tuple[str, str]:
+    """Address and SHA-256 of a subset's archive, as torchaudio knows them."""
+    # Importing torchaudio takes seconds; only a download needs it.
+    from torchaudio.datasets import librispeech
+
+    known = {url.rpartition("/")[2].removesuffix(".tar.gz"): url for url in librispeech._CHECKSUMS}
+    if subset not in known:
+        raise InputError(f"{subset}: cannot be downloaded; there are {', '.join(sorted(known))}")
+    return known[subset], librispeech._CHECKSUMS[known[subset]]
+
+
+def _download(url: str, part: Path) -> None:
+    """Fetch `url` into `part`, going on from what is there; it stays if the connection fails."""
+    fault: object = "the connection ends early"
+    for _ in range(_ATTEMPTS):
+        try:
+            if _continue(url, part):
+                return
+        except urllib.error.HTTPError as error:
+            if error.code == 416:
+                # Nothing is left to send: the part is whole, or it is of something longer.
+                if error.headers.get("Content-Range") == f"bytes */{part.stat().st_size}":
+                    return
+                part.unlink()
+            elif error.code < 500:
+                raise InputError(f"{url}: HTTP {error.code} {error.reason}; correct the mirror") from None
+            fault = f"HTTP {error.code} {error.reason}"
+        except (OSError, http.client.HTTPException) as error:
+            fault = getattr(error, "reason", error)
+    size = part.stat().st_size if part.exists() else 0
+    raise InputError(f"{url}: download stopped after {size} bytes ({fault}); run again to go on from there")
+
+
+def _continue(url: str, part: Path) -> bool:
+    """Append to `part` what is missing; whether it is whole now."""
+    start = part.stat().st_size if part.exists() else 0
+    headers = {"Range": f"bytes={start}-"} if start else {}
+    request = urllib.request.Request(url, headers=headers)
+    with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
+        resumed = response.status == 206
+        length = response.headers.get("Content-Length")
+        with open(part, "ab" if resumed else "wb") as file:
+            shutil.copyfileobj(response, file, _CHUNK_BYTES)
+            size = file.tell()
+    return length is None or size == int(length) + (start if resumed else 0)
+
+
+def _sha256(path: Path) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _unpack(archive: Path, root: Path, subset: str) -> None:
+    with tempfile.TemporaryDirectory(dir=root, prefix=f".{subset}.") as name:
+        temporary = Path(name)
+        try:
+            with tarfile.open(archive, "r:gz") as tar:
+                for member in tar:
+                    _refuse(member, archive)
+                    tar.extract(member, temporary, filter="data")
+        except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+            raise InputError(f"{archive}: not a whole archive ({_line(error)}); remove it") from None
+        unpacked = temporary / "LibriSpeech" / subset
+        if not unpacked.is_dir():
+            raise InputError(f"{archive}: holds no LibriSpeech/{subset}; remove it and correct the mirror")
+        (root / "LibriSpeech").mkdir(exist_ok=True)
+        os.rename(unpacked, root / "LibriSpeech" / subset)
+
+
+def _refuse(member: tarfile.TarInfo, archive: Path) -> None:
+    path = PurePosixPath(member.name)
+    if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
+        raise InputError(
+            f"{archive}: {member.name!r} is a link, a device or leads outside; remove the archive"
+        )
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())
