@@ -73,8 +73,8 @@ def test_k1_never_exceeds_one_by_rounding() -> None:
 
 
 def test_k2_is_the_geometric_mean_over_characters() -> None:
-    loss = torch.tensor([-25 * math.log(0.9), 1.0])
-    assert k2(loss, ["x" * 25, ""]).tolist() == pytest.approx([0.9, math.exp(-1)])
+    loss = torch.tensor([-25 * math.log(0.9), -2 * math.log(0.3), 1.0])
+    assert k2(loss, ["x" * 25, "ab", ""]).tolist() == pytest.approx([0.9, 0.3, math.exp(-1)])
 
 
 def test_k5_is_the_mean_best_class_of_the_frames_that_count() -> None:

@@ -105,10 +105,20 @@ class TestTopTen:
         whole = FlashlightDecoder(tokens_per_frame=SIZE, threshold=math.inf)
         assert decoder.top(*one(row)) == whole.top(*one(row))
 
-    def test_threshold_that_cuts_the_list_is_given_up(self) -> None:
-        row = spoken_row("open the door", seed=0, sharpness=4.0)
+    @pytest.mark.parametrize(
+        ("threshold", "phrase", "seed", "sharpness"),
+        [
+            pytest.param(0.5, "open the door", 0, 4.0, id="fewer than ten texts"),
+            pytest.param(4.0, "open the door", 9, 2.0, id="ten, but not the best ten"),
+            pytest.param(8.0, "go to it", 6, 3.0, id="ten, but not the best ten of a short text"),
+        ],
+    )
+    def test_threshold_that_cuts_the_list_is_given_up(
+        self, threshold: float, phrase: str, seed: int, sharpness: float
+    ) -> None:
+        row = spoken_row(phrase, seed, sharpness)
         whole = FlashlightDecoder(threshold=math.inf)
-        assert FlashlightDecoder(threshold=0.5).top(*one(row)) == whole.top(*one(row))
+        assert FlashlightDecoder(threshold=threshold).top(*one(row)) == whole.top(*one(row))
 
     @pytest.mark.parametrize("seed", range(3))
     def test_texts_are_different_ordered_and_scored_exactly(
@@ -267,7 +277,7 @@ class TestLanguageModel:
         assert texts(found) == sorted(scored, key=lambda text: -scored[text])[:10]
 
     def test_needs_no_space_around_the_words(self, arpa: Path) -> None:
-        decoder = build("language-model", language_model=arpa)
+        decoder = build("language-model", language_model=arpa, beam=2)
         for text in ("open", "open ", " open", "open  the"):
             row = spoken_row(text, seed=4, sharpness=6.0)
             assert decoder.top(*one(row))[0][0].text == " ".join(text.split())
