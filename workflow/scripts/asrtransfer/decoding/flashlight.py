@@ -29,9 +29,9 @@ FLOOR = -1e4
 class FlashlightDecoder(Decoder):
     """The ten most probable texts by beam search.
 
-    Defaults were chosen as the strongest pruning that left the ten texts of a beam of 100 over all classes
-    unchanged, on posteriors as trained models give them (benchmarks/decoding.py). Where even the best text is
-    less probable than about e-20, a beam of 100 is itself no exact search, and pruning changes what it finds.
+    Pruning by default leaves the ten texts of a beam of 100 over all classes unchanged wherever the best text is
+    more probable than about e-20 (benchmarks/decoding.py, on made-up posteriors). Below, one list in twenty
+    changes, but there a beam of 200 finds others too: such a list is no exact answer at any of these settings.
 
     :param beam: states kept per frame; a text whose last frame is a blank and one whose is not are two
         states.

@@ -1,0 +1,83 @@
+"""What pruning saves the decoder and whether it changes a list of ten; ctcdecode beside it where installed.
+
+Run by hand: python benchmarks/decoding.py [utterances per level]
+
+The posteriors are made up in the shape of a trained model's: blanks, spikes of one or two frames, a rival in
+each spike; 65 to 125 frames, 1.3 to 2.5 seconds. Their sharpness runs from a model that knows nothing to a
+sample of high confidence. The reference is a beam of 100 over all classes without a threshold.
+"""
+
+from __future__ import annotations
+
+import math
+import statistics
+import sys
+import time
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
+
+from asrtransfer.alphabet import BLANK, CHARACTERS, SIZE
+from asrtransfer.decoding import Decoder, FlashlightDecoder, Hypothesis, build
+from asrtransfer.errors import InputError
+
+SHARPNESS = [0.5, 1.0, 1.5, 2.5, 4.0, 8.0]
+
+
+def spoken_row(seed: int, sharpness: float) -> Tensor:
+    """One utterance's log-probabilities, (frames, 29) float32."""
+    generator = torch.Generator().manual_seed(seed)
+    frames = int(torch.randint(65, 126, (1,), generator=generator))
+    logits = 2 * torch.randn(frames, SIZE, generator=generator)
+    logits[:, BLANK] += 6 * sharpness
+    for spike in torch.randperm(frames - 1, generator=generator)[: frames // 4].tolist():
+        index, rival = torch.randint(len(CHARACTERS), (2,), generator=generator).tolist()
+        certainty = 1 + 8 * sharpness * float(torch.rand(1, generator=generator))
+        logits[spike, BLANK] -= 2 * sharpness
+        logits[spike, index] += certainty + 2
+        logits[spike, rival] += certainty * float(torch.rand(1, generator=generator))
+        logits[spike + 1, index] += 0.7 * certainty
+    return logits.log_softmax(dim=-1)
+
+
+def decoded(decoder: Decoder, rows: list[Tensor]) -> tuple[list[list[Hypothesis]], float]:
+    """Each row's list, and milliseconds per row."""
+    start = time.perf_counter()
+    lists = [decoder.top(row[None], torch.tensor([len(row)]))[0] for row in rows]
+    return lists, 1000 * (time.perf_counter() - start) / len(rows)
+
+
+def main(utterances: int) -> None:
+    """Print a line per sharpness and decoder."""
+    torch.set_num_threads(1)
+    decoders: dict[str, Decoder] = {
+        "all classes": FlashlightDecoder(tokens_per_frame=SIZE, threshold=math.inf),
+        "13 classes": FlashlightDecoder(threshold=math.inf),
+        "default": FlashlightDecoder(),
+        "beam 200": FlashlightDecoder(beam=200),
+    }
+    try:
+        decoders["ctcdecode"] = build("ctcdecode")
+    except InputError as error:
+        print(error)
+    for sharpness in SHARPNESS:
+        rows = [spoken_row(seed, sharpness) for seed in range(utterances)]
+        reference: list[list[Hypothesis]] = []
+        for name, decoder in decoders.items():
+            lists, milliseconds = decoded(decoder, rows)
+            reference = reference or lists
+            pairs = list(zip(lists, reference, strict=True))
+            tens = sum([one.text for one in left] == [one.text for one in right] for left, right in pairs)
+            tops = sum(left[0].text == right[0].text for left, right in pairs)
+            best = statistics.median(right[0].log_probability for _, right in pairs)
+            print(
+                f"sharpness {sharpness:3}  median best {best:7.2f} nats  {name:12} {milliseconds:6.1f} ms  "
+                f"same ten {tens}/{utterances}  same best {tops}/{utterances}"
+            )
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]) if len(sys.argv) > 1 else 50)
