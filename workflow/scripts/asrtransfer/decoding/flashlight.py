@@ -30,7 +30,7 @@ class FlashlightDecoder(Decoder):
     """The ten most probable texts by beam search.
 
     Pruned as by default, 600 made-up posteriors (benchmarks/decoding.py) gave the lists of a beam of 100 over
-    all classes on the 400 whose best text typically has more than e-11, on 99 of 100 at e-38, and on 95 of 100
+    all classes on the 400 whose best text has typically over e-11, on 99 of 100 at e-38, and on 95 of 100
     at e-77. So improbable, a beam of 200 finds other lists as well: no such setting is an exact search there.
 
     :param beam: states kept per frame; a text whose last frame is a blank and one whose is not are two
