@@ -133,7 +133,7 @@ def test_real_utterances(tmp_path: Path) -> None:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`, at most `limit` bytes of a body; is `busy` for some requests; logs the Range headers."""
+    """Serves `files`, at most `limit` bytes of a body, `busy` for some requests; logs Range headers."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
