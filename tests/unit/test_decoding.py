@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from asrtransfer.alphabet import BLANK, CHARACTERS, SIZE, collapse, decode, encode
+from asrtransfer.best_path import greedy
 from asrtransfer.confidence import ctc_loss
 from asrtransfer.decoding import (
     Decoder,
@@ -21,7 +22,6 @@ from asrtransfer.decoding import (
     GreedyDecoder,
     Hypothesis,
     build,
-    greedy,
     is_top,
 )
 from asrtransfer.errors import InputError

@@ -19,8 +19,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 from torch import Tensor
 
-from asrtransfer import confidence, decoding, error_rates
+from asrtransfer import confidence, error_rates
 from asrtransfer.audio import replace_file
+from asrtransfer.best_path import greedy
 from asrtransfer.errors import InputError
 from asrtransfer.model import DeepSpeech
 from asrtransfer.speech import Speech
@@ -180,7 +181,7 @@ def evaluate(model: DeepSpeech, speech: Speech, batch: int) -> tuple[float, floa
         audio, lengths = speech.batch(indices)
         log_probs, counts = model(audio.to(device), lengths.to(device))
         loss += float(confidence.ctc_loss(log_probs, counts, [speech.texts[i] for i in indices]).sum())
-        texts += decoding.greedy(log_probs, counts)
+        texts += greedy(log_probs, counts)
     return loss / len(speech), error_rates.wer(speech.texts, texts), error_rates.cer(speech.texts, texts)
 
 

@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from asrtransfer import confidence, decoding
+from asrtransfer.best_path import greedy
 from asrtransfer.model import DeepSpeech
 from asrtransfer.speech import pad
 
@@ -54,7 +55,7 @@ def hear(
         audio, lengths = pad([utterances[index] for index in indices])
         log_probs, counts = model(audio.to(device), lengths.to(device))
         log_probs, counts = log_probs.cpu(), counts.cpu()
-        texts = decoding.greedy(log_probs, counts)
+        texts = greedy(log_probs, counts)
         tops = decoder.top(log_probs, counts)
         losses = confidence.ctc_loss(log_probs, counts, [wanted[index] or "" for index in indices])
         for row, index in enumerate(indices):

@@ -1,7 +1,8 @@
 """Attacks on a recogniser, and the loop that all of them share.
 
-A new attack is one module with a subclass of :class:`asrtransfer.attacks.method.Method`, one line below, and its keys
-in ``study.config``. Modules are imported when asked for, so that an edit of one attack concerns no other.
+A new attack is one module here that ends in ``METHOD = TheClass``, a subclass of
+:class:`asrtransfer.attacks.method.Method`, and one line in ``study.config.Attacks`` that registers it with its keys.
+Modules are imported when asked for, so that an edit of one attack concerns no other.
 """
 
 from __future__ import annotations
@@ -10,18 +11,12 @@ import importlib
 
 from asrtransfer.attacks.method import Method
 
-METHODS = {
-    "cw": "asrtransfer.attacks.cw:CarliniWagner",
-    "pgd": "asrtransfer.attacks.pgd:ProjectedGradient",
-}
-
 
 def method(name: str) -> type[Method]:
     """The attack of that name.
 
     Raises:
-        KeyError: if there is none.
+        ModuleNotFoundError: if there is none.
     """
-    module, attribute = METHODS[name].split(":")
-    attack: type[Method] = getattr(importlib.import_module(module), attribute)
+    attack: type[Method] = importlib.import_module(f"asrtransfer.attacks.{name}").METHOD
     return attack

@@ -84,3 +84,6 @@ class CarliniWagner(Method):
         super().keep(rows)
         self.delta, self.mean, self.square = self.delta[rows], self.mean[rows], self.square[rows]
         self.factor = self.factor[rows]
+
+
+METHOD = CarliniWagner

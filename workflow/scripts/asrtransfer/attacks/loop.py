@@ -16,6 +16,7 @@ from torch import Tensor
 
 from asrtransfer import alphabet, confidence, decoding
 from asrtransfer.attacks.method import FULL_SCALE, Method
+from asrtransfer.best_path import greedy
 from asrtransfer.features import frame_counts
 from asrtransfer.model import DeepSpeech
 from asrtransfer.speech import pad
@@ -105,7 +106,10 @@ def attack(
     total = len(todo) * goal.iterations
     for start in range(0, len(todo), batch):
         part = todo[start : start + batch]
-        _attack_batch(model, part, goal, build, seed, lambda done, start=start: progress(done + start * goal.iterations, total))  # type: ignore[misc]
+        before = start * goal.iterations
+        _attack_batch(
+            model, part, goal, build, seed, lambda done, before=before: progress(before + done, total)
+        )
     for outcome in todo:
         if outcome.samples:
             outcome.status = "sample"
@@ -180,11 +184,24 @@ def _pass(
         heard = heard + noise
     # cuDNN computes an LSTM's gradient in training mode only; the LSTM has no dropout, so nothing else changes.
     model.lstm.train(heard.is_cuda)
-    log_probs, counts = model(heard.clamp(-FULL_SCALE, FULL_SCALE - 1), lengths)
+    log_probs, counts = _listen(model, heard.clamp(-FULL_SCALE, FULL_SCALE - 1), lengths)
     losses = confidence.ctc_loss(log_probs, counts, phrases)
     (gradient,) = torch.autograd.grad(losses.sum(), delta)
     model.lstm.eval()
     return log_probs.detach(), counts, losses.detach(), gradient
+
+
+def _listen(model: DeepSpeech, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    """The model's output; a single utterance runs beside its copy.
+
+    Matrix products of one row take another path through the BLAS, which rounds differently; so an utterance's samples
+    do not depend on how many others run beside it.
+    """
+    if len(audio) > 1:
+        log_probs, counts = model(audio, lengths)
+        return log_probs, counts
+    log_probs, counts = model(audio.expand(2, -1), lengths.expand(2))
+    return log_probs[:1], counts[:1]
 
 
 def _candidates(
@@ -195,7 +212,7 @@ def _candidates(
     near = (losses <= limit).tolist()
     if not any(near):
         return []
-    texts = decoding.greedy(log_probs, counts)
+    texts = greedy(log_probs, counts)
     return [row for row, text in enumerate(texts) if near[row] and text == phrases[row]]
 
 
@@ -214,7 +231,7 @@ def _verify(
         return {}
     rows = torch.tensor(candidates, device=method.audio.device)
     stored = as_stored(method.audio[rows], method.perturbation()[rows], method.bounds()[rows])
-    log_probs, counts = model(stored, lengths[rows])
+    log_probs, counts = _listen(model, stored, lengths[rows])
     phrases = [_phrases(active)[row] for row in candidates]
     losses = confidence.ctc_loss(log_probs, counts, phrases)
     peaks = confidence.k5(log_probs, counts)

@@ -59,3 +59,6 @@ class ProjectedGradient(Method):
     def _project(self) -> None:
         inside = torch.clamp(self.delta, -self.radius[:, None], self.radius[:, None])
         self.delta = (self.audio + inside).clamp(-FULL_SCALE, FULL_SCALE - 1) - self.audio
+
+
+METHOD = ProjectedGradient

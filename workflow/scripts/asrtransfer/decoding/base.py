@@ -8,17 +8,14 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-import numpy as np
 import torch
 from torch import Tensor
 
-from asrtransfer.alphabet import BLANK, CHARACTERS
+from asrtransfer.best_path import greedy
 from asrtransfer.confidence import ctc_loss
 
 TOP = 10
 """The published study keeps the ten most likely transcriptions."""
-
-_CODES = np.frombuffer((CHARACTERS + "-").encode("ascii"), dtype=np.uint8)
 
 
 @dataclass(frozen=True)
@@ -70,18 +67,6 @@ class GreedyDecoder(Decoder):
         """See `Decoder.top`; each list has one hypothesis."""
         rows = frames(log_probs, lengths)
         return [ranked(row, [text]) for row, text in zip(rows, greedy(log_probs, lengths), strict=True)]
-
-
-def greedy(log_probs: Tensor, lengths: Tensor) -> list[str]:
-    """The collapsed text of each row's most probable class per frame (the first of equal ones).
-
-    `log_probs` is (batch, frames, 29), in any monotonous scale; `lengths` (batch,) int64.
-    """
-    path = log_probs.detach().argmax(dim=-1).cpu().numpy()
-    keep = path != BLANK
-    keep[:, 1:] &= path[:, 1:] != path[:, :-1]
-    keep &= np.arange(path.shape[1]) < lengths.cpu().numpy()[:, None]
-    return [_CODES[row[kept]].tobytes().decode("ascii") for row, kept in zip(path, keep, strict=True)]
 
 
 def frames(log_probs: Tensor, lengths: Tensor) -> list[Tensor]:
