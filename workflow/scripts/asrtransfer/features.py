@@ -88,7 +88,7 @@ class FrontEnd(nn.Module):
             lengths: int64 (batch,), in samples, each at most ``samples``.
 
         Returns:
-            float32 (batch, frames, 494), zero after each utterance's end, and int64 (batch,) frame counts.
+            float32 (batch, frames, 494), of which each utterance's first frames count, and int64 (batch,) how many.
         """
         counts = frame_counts(lengths)
         cepstra = self.cepstra(audio, lengths)

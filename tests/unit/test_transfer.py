@@ -1,0 +1,106 @@
+"""What a remote hears: hits, ranks, controls; planted cases through the same code as the study's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+import pytest
+from asrtransfer import controls, decoding, samples, transfer
+from asrtransfer.attacks.loop import Outcome, Sample, Task
+from asrtransfer.model import DeepSpeech
+from asrtransfer.speech import Speech
+from asrtransfer.transcription import contains, hear, rank
+
+JOB = {"attack": "pgd", "surrogate": "seed-1", "target": "x", "confidence": "high"}
+
+
+def rows(dev: Speech, phrases: Sequence[str]) -> pd.DataFrame:
+    """Samples that say what their utterance says; a phrase is a hit exactly where it is that text."""
+    outcomes = []
+    for index, phrase in enumerate(phrases):
+        clean = dev.samples(index)
+        audio = (clean + np.where(np.arange(len(clean)) % 2, 3, -3)).astype(np.int16)
+        task = Task(dev.utterance_ids[index], clean, phrase)
+        outcomes.append(Outcome(task, "sample", 0.1, [Sample(7, audio, 0.1, 0.9)]))
+    kept = samples.capped(outcomes, None, "s")
+    return samples.table(outcomes, kept, dev.texts[: len(phrases)], JOB).to_pandas()
+
+
+@pytest.fixture(scope="module")
+def heard(toy: DeepSpeech, dev_split: Speech) -> pd.DataFrame:
+    clean = {name: dev_split.samples(index) for index, name in enumerate(dev_split.utterance_ids[:3])}
+    texts = dict(zip(clean, dev_split.texts, strict=False))
+    listener = transfer.Listener(toy, decoding.build("flashlight"), clean, texts)
+    phrases = [dev_split.texts[0], dev_split.texts[1], dev_split.texts[2] + "a"]
+    table = transfer.as_table(listener.transcripts(rows(dev_split, phrases)), "seed-2", "seed")
+    return table.to_pandas()
+
+
+def test_a_planted_hit_is_counted_and_a_near_miss_is_not(heard: pd.DataFrame) -> None:
+    adversarial = heard[heard["kind"] == "adversarial"]
+    assert adversarial["hit"].tolist() == [True, True, False]
+    assert adversarial["rank"].tolist()[:2] == [1, 1]
+    assert adversarial["cer_target"].tolist()[:2] == [0, 0]
+    assert adversarial["cer_target"].tolist()[2] > 0
+    assert (adversarial["remote"] == "seed-2").all()
+
+
+def test_every_primary_sample_has_its_controls_and_clean_audio(heard: pd.DataFrame) -> None:
+    kinds = heard.groupby("utterance_id")["kind"].apply(sorted)
+    assert all(kind == ["adversarial", "clean", "moved", "noise", "shuffled"] for kind in kinds)
+    clean = heard[heard["kind"] == "clean"]
+    assert np.allclose(clean["ctc_loss"], clean["ctc_loss_clean"])
+    assert np.isfinite(heard["ctc_loss"]).all()
+
+
+def test_hearing_does_not_depend_on_the_order(toy: DeepSpeech, dev_split: Speech) -> None:
+    audio = [dev_split.samples(index) for index in range(6)]
+    decoder = decoding.build("flashlight")
+    forward = hear(toy, decoder, audio, ["ab"] * 6, batch=6)
+    backward = hear(toy, decoder, audio[::-1], ["ab"] * 6, batch=6)[::-1]
+    assert [one.texts for one in forward] == [one.texts for one in backward]
+    assert [one.ctc_loss for one in forward] == pytest.approx([one.ctc_loss for one in backward], rel=1e-5)
+
+
+def test_rank_and_containment() -> None:
+    assert rank("b", ["a", "b"]) == 2
+    assert rank("c", ["a", "b"]) is None
+    assert contains("open the door", "me open the door now")
+    assert not contains("open the door", "open the doors")
+    assert not contains("pen", "open the door")
+
+
+class TestControls:
+    clean = np.linspace(-3000, 3000, 4000).astype(np.int16)
+    adversarial = (clean + np.where(np.arange(4000) < 1000, 200, 0)).astype(np.int16)
+    other = np.zeros(3000, np.int16)
+
+    def made(self, kind: controls.Kind, seed: str = "s") -> np.ndarray:
+        return controls.control(kind, self.clean, self.adversarial, self.other, seed)
+
+    def test_shuffled_keeps_the_samples_of_the_perturbation(self) -> None:
+        perturbation = self.made("shuffled").astype(int) - self.clean
+        assert sorted(perturbation) == sorted(self.adversarial.astype(int) - self.clean)
+        assert 200 < np.flatnonzero(perturbation).mean() - 500
+
+    def test_noise_has_the_same_norm(self) -> None:
+        perturbation = self.made("noise").astype(float) - self.clean
+        assert np.linalg.norm(perturbation) == pytest.approx(200 * 1000**0.5, rel=0.01)
+
+    def test_moved_is_the_perturbation_on_other_audio(self) -> None:
+        moved = self.made("moved")
+        assert len(moved) == 3000
+        assert moved.tolist() == [200] * 1000 + [0] * 2000
+
+    @pytest.mark.parametrize("kind", controls.KINDS)
+    def test_a_seed_names_the_draw(self, kind: controls.Kind) -> None:
+        assert np.array_equal(self.made(kind), self.made(kind))
+        if kind != "moved":
+            assert not np.array_equal(self.made(kind), self.made(kind, seed="t"))
+
+    def test_audio_stays_within_16_bits(self) -> None:
+        loud = np.full(100, 32767, np.int16)
+        quiet = np.full(100, -32768, np.int16)
+        assert controls.control("noise", loud, quiet, loud, "s").max() == 32767
