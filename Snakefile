@@ -1,6 +1,7 @@
 # A corpus becomes models, models choose utterances, a surrogate turns utterances into adversarial samples,
 # every remote transcribes the samples, and the transcripts become a verdict.
 
+
 configfile: "config/config.yaml"
 
 
@@ -10,12 +11,14 @@ include: "workflow/rules/train.smk"
 include: "workflow/rules/select.smk"
 include: "workflow/rules/attack.smk"
 include: "workflow/rules/transcribe.smk"
+include: "workflow/rules/report.smk"
 
 
 rule all:
-    input:
-        expand(
-            "<results>/transcripts/{hearing}.parquet",
-            hearing=["/".join(pair) for pair in grid.hearings(study)],
-        ),
     default_target: True
+    input:
+        "<results>/verdict.txt",
+
+
+onsuccess:
+    print_verdict(workflow)

@@ -5,7 +5,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from study import config as configuration
-from study import grid
+from study import grid, tables
 from study.fingerprint import fingerprint
 
 try:
@@ -54,3 +54,19 @@ def near_targets(wildcards):
         return []
     checkpoints.select.get()
     return f"{study.results}/near-targets/{wildcards.surrogate}.parquet"
+
+
+def job_names():
+    """Every attack job, as its files are named."""
+    return [f"{job.attack}/{job.surrogate}/{job.target}/{job.confidence}" for job in grid.jobs(study)]
+
+
+def hearing_names():
+    """Every surrogate and remote, as their files are named."""
+    return ["/".join(pair) for pair in grid.hearings(study)]
+
+
+def print_verdict(workflow):
+    """Show the verdict at the end of a run that was asked for it."""
+    if any(job.rule.name == "verdict" for job in workflow.dag.jobs):
+        print(Path(study.results, "verdict.txt").read_text(), end="", file=sys.stderr)

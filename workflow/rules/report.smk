@@ -1,0 +1,41 @@
+rule tables:
+    input:
+        attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),
+        transcripts=expand("<results>/transcripts/{hearing}.parquet", hearing=hearing_names()),
+        clean=expand("<results>/transcripts/clean/{model}.parquet", model=study.models),
+        cards=expand("<results>/models/{model}/card.json", model=study.models),
+    output:
+        expand(
+            "<results>/tables/{table}.{format}",
+            table=tables.names(study),
+            format=["csv", "parquet"],
+        ),
+    log:
+        "<results>/logs/tables.log",
+    benchmark:
+        "<results>/benchmarks/tables.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        design=tables.design(study),
+        code=code("make_tables.py"),
+    script:
+        "../scripts/make_tables.py"
+
+
+rule verdict:
+    input:
+        expand("<results>/tables/{table}.parquet", table=tables.names(study)),
+    output:
+        verdict="<results>/verdict.txt",
+    log:
+        "<results>/logs/verdict.log",
+    benchmark:
+        "<results>/benchmarks/verdict.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        level=study.statistics.confidence_level,
+        code=code("verdict.py"),
+    script:
+        "../scripts/verdict.py"

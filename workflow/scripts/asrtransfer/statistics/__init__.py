@@ -1,0 +1,1 @@
+"""Intervals, tests and the published figures they are held against."""

@@ -1,0 +1,54 @@
+"""Exact intervals of a share: hits of a number of independent units.
+
+Which unit is meant decides what a bound is worth: 0 of 17243 samples is below 0.02 %, 0 of the 98 utterances
+that they come from below 3.0 %. These functions see only two numbers; whoever calls them names the unit.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from statsmodels.stats.proportion import proportion_confint
+
+
+class Interval(NamedTuple):
+    """Limits of a share, 0..1."""
+
+    lower: float
+    upper: float
+
+
+def clopper_pearson(hits: int, units: int, level: float = 0.95) -> Interval:
+    """Two-sided exact interval (Clopper and Pearson, Biometrika 1934); all of 0..1 where there are no units.
+
+    Raises:
+        ValueError: unless 0 <= hits <= units and 0 < level < 1.
+    """
+    _check(hits, units, level)
+    if units == 0:
+        return Interval(0.0, 1.0)
+    lower, upper = proportion_confint(hits, units, alpha=1 - level, method="beta")
+    return Interval(float(lower), float(upper))
+
+
+def one_sided(hits: int, units: int, level: float = 0.95) -> float | None:
+    """The bound that speaks where all units agree, or None where they do not.
+
+    With c = (1 - level)^(1 / units): none of them hit, the upper bound 1 - c, about 3 / units at 95 %; all of
+    them, the lower bound c. Both are the exact one-sided limits, closer than the two-sided ones.
+
+    Raises:
+        ValueError: as :func:`clopper_pearson`.
+    """
+    _check(hits, units, level)
+    if units == 0 or 0 < hits < units:
+        return None
+    lower, upper = proportion_confint(hits, units, alpha=2 * (1 - level), method="beta")
+    return float(upper if hits == 0 else lower)
+
+
+def _check(hits: int, units: int, level: float) -> None:
+    if not 0 <= hits <= units:
+        raise ValueError(f"{hits} hits of {units} units")
+    if not 0 < level < 1:
+        raise ValueError(f"level {level} is not between 0 and 1")

@@ -1,0 +1,97 @@
+"""Two shares compared on matched units: the same utterance, surrogate and remote under two conditions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike
+from statsmodels.stats.contingency_tables import mcnemar
+
+from asrtransfer.statistics import bootstrap, bounds
+from asrtransfer.statistics.bounds import Interval
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What matched units say of two conditions.
+
+    Attributes:
+        both: units that hit under both conditions.
+        only_first: under the first alone.
+        only_second: under the second alone.
+        neither: under none.
+        p_value: exact two-sided McNemar test, which takes the units for independent.
+        difference: share of the first minus share of the second.
+        interval: of the difference, from the two-way cluster bootstrap, which does not take them so.
+        odds_ratio: only_first / only_second, the effect size that belongs to the test; infinite where only
+            the first ever hits alone, not a number where no unit differs.
+        odds_interval: of the odds ratio, exact, from the share of only_first among the units that differ.
+    """
+
+    both: int
+    only_first: int
+    only_second: int
+    neither: int
+    p_value: float
+    difference: float
+    interval: Interval
+    odds_ratio: float
+    odds_interval: Interval
+
+    @property
+    def units(self) -> int:
+        """Matched units."""
+        return self.both + self.only_first + self.only_second + self.neither
+
+
+def compare(
+    first: ArrayLike,
+    second: ArrayLike,
+    utterances: ArrayLike,
+    surrogates: ArrayLike,
+    *,
+    level: float = 0.95,
+    resamples: int = 2000,
+    seed: int = 0,
+) -> Comparison:
+    """Compare hits of matched units.
+
+    Args:
+        first: a truth value a unit.
+        second: as ``first``, for the same units in the same order.
+        utterances: label a unit, for the bootstrap.
+        surrogates: label a unit, for the bootstrap.
+        level: of the intervals.
+        resamples: of the bootstrap.
+        seed: of the bootstrap.
+    """
+    one, other = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    both, neither = int((one & other).sum()), int((~one & ~other).sum())
+    only_first, only_second = int((one & ~other).sum()), int((~one & other).sum())
+    table = [[both, only_first], [only_second, neither]]
+    differences = one.astype(float) - other.astype(float)
+    sums, numbers = bootstrap.counts(utterances, surrogates, differences)
+    return Comparison(
+        both,
+        only_first,
+        only_second,
+        neither,
+        p_value=float(mcnemar(table, exact=True).pvalue) if only_first + only_second else 1.0,
+        difference=float(differences.mean()) if len(differences) else math.nan,
+        interval=bootstrap.interval(sums, numbers, level=level, resamples=resamples, seed=seed),
+        odds_ratio=_odds(only_first, only_second),
+        odds_interval=_odds_interval(only_first, only_second, level),
+    )
+
+
+def _odds(hits: float, misses: float) -> float:
+    if misses == 0:
+        return math.inf if hits else math.nan
+    return hits / misses
+
+
+def _odds_interval(hits: int, misses: int, level: float) -> Interval:
+    lower, upper = bounds.clopper_pearson(hits, hits + misses, level)
+    return Interval(_odds(lower, 1 - lower), _odds(upper, 1 - upper))

@@ -1,0 +1,214 @@
+"""What every column of every table means."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+_INTERVAL = "of the two-sided exact (Clopper-Pearson) interval"
+_BOUND = "one-sided exact bound: upper where no {0} hits, lower where every {0} does, else empty"
+_ANY = "hits if any of its hearings does"
+
+MEANINGS = {
+    # names
+    "arm": (
+        "what remote and surrogate differ in: nothing (self), the run (twin), the seed (seed), one unit in "
+        "the last place of one initial weight (ulp), whatever the hardware does (native)"
+    ),
+    "attack": "cw or pgd; all: pooled",
+    "confidence": "low: the target is the top text; high: K1 also exceeds the threshold; all: pooled",
+    "counted": (
+        "primary: the last stored sample of each (surrogate, attack, target, confidence, utterance); all: "
+        "every stored sample"
+    ),
+    "kind": (
+        "what was heard: adversarial (the sample), clean (the audio without perturbation), shuffled (the "
+        "perturbation's samples in a drawn order), moved (the perturbation on another utterance), noise (of"
+        " equal L2 norm)"
+    ),
+    "phrase": "target text",
+    "rank": "of the target among the surrogate's own texts for the clean audio",
+    "remote": "model that listens",
+    "surrogate": "model that was attacked",
+    "target": "name of the phrase, or rank-k for the surrogate's own k-th likeliest text",
+    "target_kind": "phrase (one text for all utterances) or near (rank-k)",
+    "text": "what the utterance says",
+    "utterance_id": "of the attacked utterance",
+    # counts of samples
+    "attempts": "(surrogate, confidence, target, utterance) attacked, of an attack",
+    "capped": "utterances that reached the target, all of whose samples fell to the configured cap",
+    "failed": "utterances that did not reach the target",
+    "infeasible": "utterances too short for the target, or without such a near target",
+    "primary_samples": "attempts with a stored sample: one each",
+    "reached": (
+        "attempts that reached the target (in attack-success: utterances), those that fell to the cap "
+        "included"
+    ),
+    "samples": "stored samples",
+    "samples_hit": "samples that some remote of the arm hears as the target",
+    "utterances": "distinct utterances",
+    # counts of hearings
+    "hearings": "(sample, remote) transcribed",
+    "transfers": "hearings whose top text is the target, character for character",
+    "top_ten": "hearings with the target among the ten most likely texts",
+    "share": (
+        "transfers over hearings (in attack-success: reached over utterances; in confidence-definitions: "
+        "attempts_above over attempts)"
+    ),
+    "lower": (
+        f"lower limit {_INTERVAL} of the share or estimate (in claims of order: of the two-way cluster "
+        "bootstrap)"
+    ),
+    "upper": "upper limit, as lower",
+    "bound": _BOUND.format("unit"),
+    "hearing_lower": f"lower limit {_INTERVAL} of the share; unit: hearing, taken as independent",
+    "hearing_upper": "upper limit, as hearing_lower",
+    "hearing_bound": _BOUND.format("hearing"),
+    "utterances_hit": f"utterances with a hit; an utterance {_ANY}",
+    "utterance_lower": f"lower limit {_INTERVAL} of utterances_hit over utterances",
+    "utterance_upper": "upper limit, as utterance_lower",
+    "utterance_bound": _BOUND.format("utterance"),
+    "pairs": "(surrogate, remote) (in paired: matched units)",
+    "pairs_hit": f"pairs (surrogate, remote) with a hit; a pair {_ANY}",
+    "pair_lower": f"lower limit {_INTERVAL} of pairs_hit over pairs",
+    "pair_upper": "upper limit, as pair_lower",
+    "pair_bound": _BOUND.format("pair"),
+    "bootstrap_utterance_lower": (
+        "lower limit of the share, utterances resampled; empty where resamples cannot differ"
+    ),
+    "bootstrap_utterance_upper": "upper limit, as bootstrap_utterance_lower",
+    "bootstrap_surrogate_lower": (
+        "lower limit of the share, surrogates resampled; empty where resamples cannot differ"
+    ),
+    "bootstrap_surrogate_upper": "upper limit, as bootstrap_surrogate_lower",
+    "bootstrap_both_lower": (
+        "lower limit of the share, utterances and surrogates resampled; empty where resamples cannot differ"
+    ),
+    "bootstrap_both_upper": "upper limit, as bootstrap_both_lower",
+    "top_ten_share": "top_ten over hearings",
+    "top_ten_lower": "lower limit of top_ten_share, utterances and surrogates resampled",
+    "top_ten_upper": "upper limit, as top_ten_lower",
+    "clean_hearings": "hearings of the clean audio of the same utterances by the same remotes",
+    "clean_share": "share of them whose top text is the target: the base rate of share",
+    "clean_top_ten_share": "share of them with the target in the top ten: the base rate of top_ten_share",
+    # graded outcomes
+    "contains_share": "share of hearings whose top text contains the target's words in a row",
+    "median_cer_target": "median character error rate of the top text to the target",
+    "median_cer_truth": "median character error rate of the top text to what the utterance says",
+    "median_ctc_loss_change": (
+        "median of the target's CTC loss on the remote, in nats, minus that of the clean audio; negative: "
+        "nearer to the target"
+    ),
+    # size of perturbations
+    "median_iteration": "median iteration at which primary samples were stored",
+    "median_linf": "median largest magnitude of the perturbation, 16-bit units",
+    "median_l2": "median L2 norm of the perturbation, 16-bit units",
+    "median_snr_db": "median signal-to-noise ratio, dB of energy; larger is quieter",
+    "median_peak_db": "median peak of the perturbation relative to the audio's, dB; smaller is quieter",
+    "median_k1": "median K1, the surrogate's probability of the target",
+    # failures
+    "status": "failed, infeasible or capped",
+    "best_loss": "smallest CTC loss of the target that the attack saw, in nats; empty if it never ran",
+    "seconds": "of audio (in models: of training)",
+    # confidence definitions
+    "definition": (
+        "K1 = exp(-CTC loss); K2 = exp(-CTC loss / characters); K5 = mean over frames of the largest class "
+        "probability"
+    ),
+    "threshold": "that the confidence must exceed",
+    "samples_above": "stored samples whose confidence exceeds the threshold",
+    "attempts_above": "attempts with such a sample",
+    "seed_hearings": "hearings of such samples by models of another seed",
+    "seed_transfers": "those whose top text is the target",
+    # published
+    "published_samples": "samples of the published study (in total: of the phrases above that it has)",
+    "published_transfers": "of them, transfers",
+    "published_share": "share that transferred in the published study",
+    "published_top_ten_share": (
+        "share with the target in the top ten there; the text does not say of which confidence, it follows "
+        "the high one"
+    ),
+    "note": "what is to be said of the published figures",
+    # models
+    "model": "name",
+    "seed": "of the initial weights and of dropout",
+    "same_weights_as_base": "whether an arm's weights hash as those of the model that it is an arm of",
+    "same_start_as_base": "the same for the initial weights",
+    "unintended": (
+        "what its card has otherwise than the first model's, besides seed, arm and what follows from them"
+    ),
+    "weights_sha256": "of the trained weights",
+    "initial_weights_sha256": "of the weights before training",
+    "training_data_sha256": "of the training utterances in their order",
+    "units": "independent units that were counted (in models: width of a hidden layer)",
+    "parameters": "of the network",
+    "device": "that trained it",
+    "threads": "that trained it",
+    **{
+        f"{split}_{rate}{suffix}": f"{rate.upper()} of the {split} split, {how}"
+        for split in ("dev", "test")
+        for rate in ("wer", "cer")
+        for suffix, how in (("", "top text of the decoder"), ("_greedy", "greedy decoding"))
+    },
+    **{f"{split}_right": f"{split} utterances transcribed exactly right" for split in ("dev", "test")},
+    **{f"{split}_utterances": f"utterances of the {split} split" for split in ("dev", "test")},
+    # paired tests
+    "comparison": "what differs between the two sides: confidence, rank, attack, perturbation",
+    "first": "one side",
+    "second": "the other side",
+    "outcome": "transfer or top ten",
+    "both": "matched units that hit on both sides",
+    "only_first": "on the first side alone",
+    "only_second": "on the second side alone",
+    "neither": "on none",
+    "first_share": "share of matched units that hit on the first side",
+    "second_share": "share of matched units that hit on the second side",
+    "difference": "first_share minus second_share",
+    "difference_lower": "lower limit of the difference, utterances and surrogates resampled",
+    "difference_upper": "upper limit, as difference_lower",
+    "p_value": "two-sided exact McNemar test, units taken as independent",
+    "odds_ratio": "only_first over only_second",
+    "odds_lower": "exact lower limit of the odds ratio",
+    "odds_upper": "exact upper limit of the odds ratio",
+    # claims
+    "claim": "name",
+    "statement": "what the published study claims",
+    "published": "its figure",
+    "ours": "this study's figure",
+    "verdict": "supported, contradicted, undecided at this size, or not tested; computed",
+    "unit": "what is counted as independent",
+    "hits": "units that speak against the claim (in claims of order: pairs that hit on the first side alone)",
+    "estimate": "hits over units (in claims of order: the difference of shares)",
+    "margin": "share below which transfer is called absent",
+    # checks
+    "check": "what is checked",
+    "passed": "whether nothing was wrong",
+    "fatal": "whether the study has no verdict if it fails",
+    "checked": "how many were looked at",
+    "wrong": "how many of them were wrong",
+    "meaning": "what is wrong with them",
+}
+
+_BY_ARM = {
+    "hearings": "hearings by remotes of arm {}",
+    "transfers": "hearings by remotes of arm {} whose top text is the target",
+    "top_ten": "hearings by remotes of arm {} with the target in the top ten",
+}
+
+
+def meaning(column: str) -> str:
+    """What a column means; KeyError if nobody has said so."""
+    arm, _, rest = column.partition("_")
+    counted, _, name = rest.partition("_")
+    if column not in MEANINGS and rest in _BY_ARM:
+        return _BY_ARM[rest].format(arm) + "; all samples"
+    if column not in MEANINGS and counted == "primary" and name in _BY_ARM:
+        return _BY_ARM[name].format(arm) + "; primary samples"
+    return MEANINGS[column]
+
+
+def columns(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """One row a column of every table: table, column, meaning."""
+    rows = [(name, column, meaning(column)) for name, table in tables.items() for column in map(str, table)]
+    return pd.DataFrame(rows, columns=["table", "column", "meaning"])

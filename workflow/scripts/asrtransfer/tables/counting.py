@@ -1,0 +1,101 @@
+"""What tables count, and the intervals that go with it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal
+
+import pandas as pd
+
+from asrtransfer.statistics import bootstrap, bounds
+from asrtransfer.tables.design import SAMPLE, Settings
+
+Outcome = Literal["hit", "top_ten"]
+
+UNITS: dict[str, list[str]] = {
+    "hearing": [*SAMPLE, "remote"],
+    "sample": SAMPLE,
+    "utterance": ["utterance_id"],
+    "pair": ["surrogate", "remote"],
+}
+"""Columns that name a unit. A unit above the hearing hits if any of its hearings does."""
+
+
+def adversarial(hearings: pd.DataFrame) -> pd.DataFrame:
+    """Hearings of samples, without those of controls."""
+    return hearings[hearings["kind"] == "adversarial"]
+
+
+def counted(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
+    """The rows in the two ways of counting.
+
+    ``primary``: one sample an (utterance, target, surrogate, attack, confidence), the primary estimate;
+    ``all``: every stored sample, as the published study counts.
+    """
+    yield "primary", rows[rows["primary"]]
+    yield "all", rows
+
+
+def tally(rows: pd.DataFrame, unit: str, outcome: Outcome = "hit") -> tuple[int, int]:
+    """Units that hit, and units."""
+    if unit == "hearing":
+        return int(rows[outcome].sum()), len(rows)
+    hit = rows.groupby(UNITS[unit], observed=True)[outcome].any()
+    return int(hit.sum()), len(hit)
+
+
+def share(hits: int, units: int) -> float:
+    """Hits over units; not a number where there are none."""
+    return hits / units if units else math.nan
+
+
+def limits(hits: int, units: int, settings: Settings, prefix: str = "") -> dict[str, float]:
+    """Columns lower and upper (two-sided, exact) and bound (one-sided where all units agree, else
+    not a number)."""
+    lower, upper = bounds.clopper_pearson(hits, units, settings.confidence_level)
+    bound = bounds.one_sided(hits, units, settings.confidence_level)
+    return {
+        f"{prefix}lower": lower,
+        f"{prefix}upper": upper,
+        f"{prefix}bound": math.nan if bound is None else bound,
+    }
+
+
+def resampled(
+    rows: pd.DataFrame, settings: Settings, by: bootstrap.By = "both", outcome: Outcome = "hit"
+) -> bounds.Interval:
+    """Cluster bootstrap interval of the share of hearings that hit."""
+    if rows.empty:
+        return bootstrap.UNKNOWN
+    return bootstrap.interval(
+        *bootstrap.counts(rows["utterance_id"].cat.codes, rows["surrogate"].cat.codes, rows[outcome]),
+        by=by,
+        level=settings.confidence_level,
+        resamples=settings.resamples,
+        seed=settings.seed,
+    )
+
+
+def completed(
+    expected: pd.DataFrame, keys: Sequence[str], found: pd.DataFrame, counts: Sequence[str]
+) -> pd.DataFrame:
+    """Rows for every expected combination of keys, in order; counts are 0 where nothing was found.
+
+    Args:
+        expected: rows that have the keys, in any order and number.
+        keys: columns.
+        found: the keys, counts and other columns, at most one row a combination.
+        counts: columns of ``found``.
+    """
+    names = list(keys)
+    table = expected[names].drop_duplicates().merge(found, on=names, how="left").sort_values(names)
+    table[list(counts)] = table[list(counts)].fillna(0).astype("int64")
+    return table.reset_index(drop=True)
+
+
+def selected(rows: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
+    """Rows whose columns have these values."""
+    for column, value in wanted.items():
+        rows = rows[rows[column] == value]
+    return rows

@@ -1,0 +1,201 @@
+"""A study's results as data frames, read from its files and checked against each other.
+
+What a remote heard is scored here a second time, from the texts themselves, and must agree with what is
+stored.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pyarrow.compute
+import pyarrow.parquet
+from numpy.typing import NDArray
+
+from asrtransfer import parquet
+from asrtransfer.errors import InputError
+from asrtransfer.tables.design import SAMPLE, Design, target_kinds
+
+MEASURES = ["contains", "cer_target", "cer_truth", "ctc_loss", "ctc_loss_clean"]
+NAMES = [
+    "surrogate",
+    "remote",
+    "arm",
+    "attack",
+    "target",
+    "confidence",
+    "utterance_id",
+    "iteration",
+    "primary",
+    "kind",
+]
+
+
+@dataclass(frozen=True)
+class Results:
+    """Everything that the tables are made of.
+
+    Attributes:
+        samples: one row a stored sample, or an utterance without one; the columns of an attack job's table
+            except the audio, and target_kind.
+        hearings: one row a hearing: surrogate, remote, arm, attack, target, confidence, utterance_id,
+            iteration, primary, kind, target_kind, hit, top_ten, contains, cer_target, cer_truth, ctc_loss,
+            ctc_loss_clean.
+        clean: by model, its transcripts of the clean dev and test splits.
+        cards: by model.
+    """
+
+    samples: pd.DataFrame
+    hearings: pd.DataFrame
+    clean: Mapping[str, pd.DataFrame]
+    cards: Mapping[str, Mapping[str, Any]]
+
+
+def read(
+    design: Design,
+    attacks: Iterable[Path],
+    transcripts: Iterable[Path],
+    clean: Iterable[Path],
+    cards: Iterable[Path],
+) -> Results:
+    """Read the files of a study.
+
+    Args:
+        design: names the jobs, hearings and models; rows of others are left out.
+        attacks: a file a job.
+        transcripts: a file a hearing, in the design's order.
+        clean: a file a model, in the design's order.
+        cards: as ``clean``.
+
+    Raises:
+        InputError: if a file is damaged, or transcripts belong to other samples than there are.
+    """
+    samples = read_samples(design, attacks)
+    heard = pd.concat(
+        [
+            read_hearings(design, path, samples, *names)
+            for path, names in zip(transcripts, design.hearings, strict=True)
+        ],
+        ignore_index=True,
+    )
+    models = design.models
+    return Results(
+        samples,
+        _with_utterances(design.typed(heard), samples),
+        {model: parquet.read(path) for model, path in zip(models, clean, strict=True)},
+        {model: _card(path) for model, path in zip(models, cards, strict=True)},
+    )
+
+
+def read_samples(design: Design, paths: Iterable[Path]) -> pd.DataFrame:
+    """The tables of all attack jobs, without audio and without jobs that are not the design's."""
+    columns: list[str] | None = None
+    parts = []
+    for path in paths:
+        columns = columns or [name for name in pyarrow.parquet.read_schema(path).names if name != "audio"]
+        parts.append(parquet.read(path, columns))
+    rows = pd.concat(parts, ignore_index=True)
+    rows = _of_design(design, rows)
+    rows["iteration"] = rows["iteration"].astype("Int64")
+    return _with_utterances(rows, rows)
+
+
+def read_hearings(
+    design: Design, path: Path, samples: pd.DataFrame, surrogate: str, remote: str, arm: str
+) -> pd.DataFrame:
+    """One remote's transcripts of one surrogate's samples, scored.
+
+    Args:
+        design: names the jobs that count.
+        path: of the transcripts.
+        samples: from :func:`read_samples`.
+        surrogate: whose samples they are.
+        remote: who heard them.
+        arm: what the two differ in.
+
+    Raises:
+        InputError: if the stored score is not that of the texts, or a sample is missing or unknown.
+    """
+    try:
+        table = pyarrow.parquet.read_table(path)
+    except (OSError, pyarrow.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read ({error}); delete it and run again") from error
+    frame = scored(table)
+    if not np.array_equal(frame["hit"], table["hit"].to_numpy()):
+        raise InputError(f"{path}: its column hit is not what its texts say; delete it and run again")
+    frame = _of_design(design, frame.assign(surrogate=surrogate, remote=remote, arm=arm))
+    _check_complete(path, frame, samples[samples["surrogate"] == surrogate])
+    return frame
+
+
+def scored(table: pyarrow.Table) -> pd.DataFrame:
+    """Transcripts without their texts, with what the texts say: hit and top_ten.
+
+    A hit is a most likely text equal to the phrase, character for character; top_ten is the phrase among the
+    texts.
+    """
+    place = ranks(table)
+    frame = table.select([*NAMES, *MEASURES]).to_pandas()
+    return frame.assign(hit=place == 1, top_ten=place > 0, target_kind=target_kinds(frame["target"]))
+
+
+def ranks(table: pyarrow.Table) -> NDArray[np.int64]:
+    """Place of each row's phrase among its texts, from 1, or 0."""
+    texts = table["texts"].combine_chunks()
+    lengths = pyarrow.compute.fill_null(pyarrow.compute.list_value_length(texts), 0).to_numpy(
+        zero_copy_only=False
+    )
+    row = np.repeat(np.arange(len(texts)), lengths)
+    phrases = table["phrase"].combine_chunks().take(pyarrow.array(row))
+    equal = pyarrow.compute.equal(texts.flatten(), phrases).fill_null(False).to_numpy(zero_copy_only=False)
+    # Backwards, so that the first of equal texts is what remains.
+    matches = np.flatnonzero(equal)[::-1]
+    starts = np.cumsum(lengths) - lengths
+    place = np.zeros(len(texts), dtype=np.int64)
+    place[row[matches]] = matches - starts[row[matches]] + 1
+    return place
+
+
+def _of_design(design: Design, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of the design's jobs, with target_kind and the design's categories."""
+    names = pd.MultiIndex.from_frame(rows[SAMPLE[:4]].astype(str))
+    wanted = pd.MultiIndex.from_tuples([tuple(job) for job in design.jobs])
+    kept = rows[names.isin(wanted)].reset_index(drop=True)
+    return design.typed(kept.assign(target_kind=target_kinds(kept["target"])))
+
+
+def _with_utterances(rows: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+    dtype = pd.CategoricalDtype(sorted(samples["utterance_id"].astype(str).unique()), ordered=True)
+    return rows.astype({"utterance_id": dtype})
+
+
+def _check_complete(path: Path, frame: pd.DataFrame, samples: pd.DataFrame) -> None:
+    made = samples[samples["status"] == "sample"]
+    heard = frame[frame["kind"] == "adversarial"]
+    one, other = (
+        pd.MultiIndex.from_frame(part[SAMPLE].astype(dict.fromkeys(SAMPLE, str))) for part in (made, heard)
+    )
+    if len(one) != len(other) or not one.isin(other).all():
+        raise InputError(
+            f"{path}: holds {len(other)} samples where the attacks made {len(one)}, or other ones; "
+            "delete it and run again"
+        )
+
+
+def _card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); delete the model's folder and run again"
+        ) from error
+    if not isinstance(card, dict):
+        raise InputError(f"{path}: is no model card; delete the model's folder and run again")
+    return card

@@ -1,0 +1,113 @@
+"""Tables of what remotes made of samples: by surrogate and remote, by arm, and of the negative controls."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+import pandas as pd
+
+from asrtransfer.tables import counting
+from asrtransfer.tables.design import POOLED, TARGET_KINDS, Design
+from asrtransfer.tables.results import Results
+
+
+def transfers(results: Results, design: Design) -> pd.DataFrame:
+    """Every surrogate heard by every remote: hits, near misses and graded outcomes, unit: hearing."""
+    keys = ["surrogate", "remote", "arm", "attack", "confidence", "target_kind"]
+    parts = [
+        _summed(design, rows, keys).assign(counted=name)
+        for name, rows in counting.counted(counting.adversarial(results.hearings))
+    ]
+    columns = [*keys, "counted"]
+    table = pd.concat(parts).sort_values(columns, ascending=[True] * len(keys) + [False], kind="stable")
+    return table[columns + [name for name in table if name not in columns]].reset_index(drop=True)
+
+
+def controls(results: Results, design: Design) -> pd.DataFrame:
+    """Samples beside the audio that should not carry their target, unit: hearing; primary samples and their
+    controls.
+
+    The share of kind ``adversarial`` in arm ``self`` is the survival of samples: stored audio, decoded again.
+    """
+    rows = results.hearings[results.hearings["primary"]]
+    keys = ["kind", "arm", "attack", "confidence", "target_kind"]
+    kinds = pd.DataFrame({"kind": design.categories["kind"].categories.astype(design.categories["kind"])})
+    return _summed(design, rows, keys, design.expected.merge(kinds, how="cross"))
+
+
+def arms(results: Results, design: Design) -> pd.DataFrame:
+    """The headline: transfers by what remote and surrogate differ in, with bounds by each unit."""
+    heard = counting.adversarial(results.hearings)
+    cells = list(dict.fromkeys(zip(design.job_table["attack"], design.job_table["confidence"], strict=True)))
+    rows = []
+    for arm, kind, (attack, confidence) in product(design.arms, TARGET_KINDS, [(POOLED, POOLED), *cells]):
+        chosen = {} if attack == POOLED else {"attack": attack, "confidence": confidence}
+        if counting.selected(design.job_table, target_kind=kind, **chosen).empty:
+            continue
+        part = counting.selected(heard, arm=arm, target_kind=kind, **chosen)
+        for name, one in counting.counted(part):
+            key = {
+                "arm": arm,
+                "target_kind": kind,
+                "attack": attack,
+                "confidence": confidence,
+                "counted": name,
+            }
+            rows.append(key | _headline(one, design))
+    return pd.DataFrame(rows)
+
+
+def _headline(rows: pd.DataFrame, design: Design) -> dict[str, object]:
+    settings = design.settings
+    hits, hearings = counting.tally(rows, "hearing")
+    samples_hit, samples = counting.tally(rows, "sample")
+    found: dict[str, object] = {
+        "samples": samples,
+        "samples_hit": samples_hit,
+        "hearings": hearings,
+        "transfers": hits,
+        "top_ten": int(rows["top_ten"].sum()),
+        "share": counting.share(hits, hearings),
+        **counting.limits(hits, hearings, settings, "hearing_"),
+    }
+    for unit in ("utterance", "pair"):
+        units_hit, units = counting.tally(rows, unit)
+        found |= {f"{unit}s": units, f"{unit}s_hit": units_hit}
+        found |= counting.limits(units_hit, units, settings, f"{unit}_")
+    for by in ("utterance", "surrogate", "both"):
+        found[f"bootstrap_{by}_lower"], found[f"bootstrap_{by}_upper"] = counting.resampled(
+            rows, settings, by
+        )
+    return found
+
+
+def _summed(
+    design: Design, rows: pd.DataFrame, keys: list[str], expected: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Counts with bounds and graded outcomes by keys."""
+    with np.errstate(invalid="ignore"):
+        change = rows["ctc_loss"] - rows["ctc_loss_clean"]
+    grouped = rows.assign(change=change).groupby(keys, observed=True)
+    found = grouped.agg(
+        hearings=("hit", "size"),
+        transfers=("hit", "sum"),
+        top_ten=("top_ten", "sum"),
+        contains_share=("contains", "mean"),
+        median_cer_target=("cer_target", "median"),
+        median_cer_truth=("cer_truth", "median"),
+        median_ctc_loss_change=("change", "median"),
+    ).reset_index()
+    counts = ["hearings", "transfers", "top_ten"]
+    table = counting.completed(design.expected if expected is None else expected, keys, found, counts)
+    pairs = zip(table["transfers"], table["hearings"], strict=True)
+    exact = [
+        {"share": counting.share(hits, hearings), **counting.limits(hits, hearings, design.settings)}
+        for hits, hearings in pairs
+    ]
+    columns = ["share", "lower", "upper", "bound"]
+    place = table.columns.get_loc("contains_share")
+    assert isinstance(place, int)
+    for offset, name in enumerate(columns):
+        table.insert(place + offset, name, pd.Series([row[name] for row in exact], dtype="float64"))
+    return table
