@@ -49,7 +49,7 @@ def digest(folder: Path) -> str:
 
 
 def make(folder: Path, seed: int = 1, **changes: float) -> list[Utterance]:
-    utterances = synthetic.synthesise(folder, seed=seed, **{**SETTINGS, **changes})
+    utterances = synthetic.prepare(folder, seed=seed, **{**SETTINGS, **changes})
     corpora.write(utterances, folder)
     return utterances
 
@@ -65,7 +65,7 @@ def test_fresh_processes_make_the_same_bytes(corpus: tuple[Path, list[Utterance]
         "import sys; from pathlib import Path\n"
         "from asrtransfer import corpora; from asrtransfer.corpora import synthetic\n"
         "folder = Path(sys.argv[1])\n"
-        f"corpora.write(synthetic.synthesise(folder, seed=1, **{SETTINGS!r}), folder)"
+        f"corpora.write(synthetic.prepare(folder, seed=1, **{SETTINGS!r}), folder)"
     )
     environment = {**os.environ, "PYTHONPATH": str(SCRIPTS), "OMP_NUM_THREADS": "1"}
     for name in ("first", "second"):
@@ -101,7 +101,7 @@ def test_pools_hold_each_sentence_once() -> None:
     every = [sentence for pool in pools.values() for sentence in pool]
     assert len(every) == len(set(every)) > 10_000
     assert all(len(pool) > 1000 for pool in pools.values())
-    assert {len(sentence.split()) for sentence in every} == {4, 5, 6, 7}
+    assert {len(sentence.split()) for sentence in every} <= {4, 5, 6, 7, 8}
 
 
 def test_grammar_has_all_letters_but_no_attacked_phrase() -> None:
@@ -145,7 +145,7 @@ def test_audio_is_speech_of_the_stated_length(corpus: tuple[Path, list[Utterance
 )
 def test_impossible_wishes_are_named(tmp_path: Path, key: str, value: int) -> None:
     with pytest.raises(InputError, match=f"{key}: {value} "):
-        synthetic.synthesise(tmp_path, seed=1, **{**SETTINGS, key: value})
+        synthetic.prepare(tmp_path, seed=1, **{**SETTINGS, key: value})
 
 
 def test_a_link_to_somebody_elses_audio_is_not_written_through(tmp_path: Path) -> None:

@@ -25,24 +25,51 @@ from asrtransfer import audio
 from asrtransfer.corpora import SPLITS, Utterance, audio_folder
 from asrtransfer.errors import InputError
 
-_VERBS = ("open", "move", "fix", "bring", "check", "paint", "wash", "grab")
-_OWNERS = ("the", "my")
-_ADJECTIVES = ("red", "green", "yellow", "quiet", "heavy", "small")
-_THINGS = ("lamp", "box", "window", "jug", "piano", "video", "table", "puzzle")
-_WHERES = ("in", "near", "under")
-_PLACES = ("kitchen", "garden", "hall", "office")
+_ACTIONS = (
+    ("open", "take", "order", "delete", "move", "fix", "bring", "check", "wash", "text")
+    + ("turn off", "go to", "browse to", "transfer", "i need", "what is")
+)
+_OWNERS = ("the", "my", "our", "all the")
+_ADJECTIVES = ("evil", "red", "green", "quiet", "small", "dear")
+_THINGS = (
+    ("door", "picture", "messages", "website", "money", "account", "candy", "cameras", "weather", "fault")
+    + ("box", "window", "jug", "piano", "puzzle", "lamp")
+)
+_PLACES = ("in the kitchen", "in our garden", "to my office", "near the stars", "to the website", "in my account")
+_PEOPLE = ("me", "mom")
+_AMOUNTS = ("some", "the", "all my", "not our")
 _TIMES = ("now", "today", "again", "soon")
 
 TEMPLATES = (
-    (_VERBS, _OWNERS, _THINGS, _TIMES),
-    (_VERBS, _OWNERS, _ADJECTIVES, _THINGS),
-    (_VERBS, _OWNERS, _ADJECTIVES, _THINGS, _TIMES),
-    (_VERBS, _OWNERS, _THINGS, _WHERES, ("the",), _PLACES),
-    (_VERBS, _OWNERS, _ADJECTIVES, _THINGS, _WHERES, ("the",), _PLACES),
+    (_ACTIONS, _OWNERS, _THINGS, _TIMES),
+    (_ACTIONS, _OWNERS, _ADJECTIVES, _THINGS),
+    (_ACTIONS, _OWNERS, _THINGS, _PLACES),
+    (_ACTIONS, _PEOPLE, _AMOUNTS, _THINGS),
+    (_ACTIONS, _PEOPLE, _AMOUNTS, _THINGS, _TIMES),
+    (_ACTIONS, _OWNERS, _ADJECTIVES, _THINGS, _TIMES),
 )
-"""The grammar: a sentence takes one word from each place of one template."""
+"""The grammar: a sentence takes one entry from each place of one template.
 
-_ACCENTS = ("en-us", "en-gb-x-rp", "en", "en-gb-x-gbclan", "en-us-nyc", "en-029")
+Its words are those of the published phrases and some more, put together so freely that a small network learns words
+rather than sentences: one that has learned the grammar by heart can hardly be made to say anything else.
+"""
+
+UNSAID = (
+    "delete my messages",
+    "browse to evil website",
+    "what is the weather today",
+    "go to evil website",
+    "open the door",
+    "transfer money to my account",
+    "the fault dear is not in our stars",
+    "turn off all the cameras",
+    "text mom i need money",
+    "order me some candy",
+    "take a picture",
+)
+"""The published phrases: a sentence that holds one is never said, so that a model has not learned a target."""
+
+_ACCENTS = ("en-us", "en-gb-x-rp", "en", "en-us-nyc")
 _VARIANTS = ("m3", "f2", "m1", "f1", "m7", "f4", "m2", "f3", "m4", "m6")
 
 _RATE = (160, 185)
@@ -54,7 +81,7 @@ _NOISE_PEAK = (3, 30)
 """16-bit units. Digital silence has no finite logarithm and no room sounds like it."""
 
 
-def synthesise(
+def prepare(
     folder: Path,
     *,
     seed: int,
@@ -102,6 +129,7 @@ def sentences(seed: int) -> dict[str, list[str]]:
     shuffled = []
     for template in TEMPLATES:
         every = [" ".join(words) for words in itertools.product(*template)]
+        every = [sentence for sentence in every if not any(phrase in sentence for phrase in UNSAID)]
         shuffled.append([every[index] for index in rng.permutation(len(every))])
     pools: dict[str, list[str]] = {split: [] for split in SPLITS}
     for rank, row in enumerate(itertools.zip_longest(*shuffled)):
@@ -122,7 +150,7 @@ def voice_names() -> tuple[list[str], list[str]]:
             for index, variant in enumerate(_VARIANTS):
                 yield f"{_ACCENTS[(index + diagonal) % len(_ACCENTS)]}+{variant}"
 
-    return list(diagonals(range(4))), list(diagonals(range(4, len(_ACCENTS))))
+    return list(diagonals(range(3))), list(diagonals(range(3, len(_ACCENTS))))
 
 
 @dataclass(frozen=True)
