@@ -43,6 +43,7 @@ def verdict(tables: Tables, level: float, folder: str) -> list[str]:
         *((ARMS[arm], line) for arm in ARMS for line in _transfers(tables["arms"], arm)),
         *_near(tables["near-targets"]),
         ("models", _models(tables["models"], folder)),
+        *_twins_by_accident(tables["models"]),
         *_claims(tables["claims"], level),
         (
             "more",
@@ -147,6 +148,18 @@ def _models(models: pd.DataFrame, folder: str) -> str:
     if len(differing):
         return f"{line}; UNINTENDED DIFFERENCES in {', '.join(differing)}: see {folder}/models.csv"
     return line
+
+
+def _twins_by_accident(models: pd.DataFrame) -> list[tuple[str, str]]:
+    """Arms that should differ from their base and do not, as where arithmetic is deterministic."""
+    same = models["same_weights_as_base"].fillna(False).astype(bool) & (models["arm"] != "twin")
+    return [
+        (
+            "",
+            f"{name} has the weights of {name.split('.')[0]}: it is a twin, and no claim counts it",
+        )
+        for name in models.loc[same, "model"]
+    ]
 
 
 def _claims(claims: pd.DataFrame, level: float) -> list[tuple[str, str]]:

@@ -69,12 +69,11 @@ def interval(
         seed: of the draws, which depend on it and the numbers of clusters alone.
 
     Returns:
-        The limits; :data:`UNKNOWN` where there are fewer than two clusters to draw, no rows, or no two
-        resamples that differ.
+        The limits; :data:`UNKNOWN` where there are no rows or no two resamples differ. A single surrogate is
+        drawn every time, so that ``both`` then speaks of other utterances alone.
     """
     utterances, surrogates = sums.shape
-    drawn = {"utterance": [utterances], "surrogate": [surrogates], "both": [utterances, surrogates]}[by]
-    if min(drawn, default=0) < 2 or numbers.sum() == 0:
+    if numbers.sum() == 0:
         return UNKNOWN
     rows = _weights(utterances, resamples, seed, 0) if by != "surrogate" else np.ones((1, utterances))
     columns = _weights(surrogates, resamples, seed, 1) if by != "utterance" else np.ones((1, surrogates))

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 import pandas as pd
 
-from asrtransfer.tables.attempts import attack_success, confidence_definitions, failures
-from asrtransfer.tables.checks import checks
-from asrtransfer.tables.claims import claims
-from asrtransfer.tables.columns import columns
+from asrtransfer.tables import (
+    attempts,
+    checks,
+    claims,
+    columns,
+    models,
+    pairs,
+    phrases,
+    transfers,
+)
 from asrtransfer.tables.design import Design, Settings
-from asrtransfer.tables.models import models
-from asrtransfer.tables.pairs import paired
-from asrtransfer.tables.phrases import near_targets, phrases
 from asrtransfer.tables.results import Results, read
-from asrtransfer.tables.transfers import arms, controls, transfers
 
 __all__ = ["Design", "Results", "Settings", "plain", "read", "tabulate"]
 
@@ -28,23 +30,23 @@ def tabulate(results: Results, design: Design) -> dict[str, pd.DataFrame]:
     Raises:
         InputError: if a planted hit is miscounted.
     """
-    tables = {"checks": checks(results, design)}
-    tables |= {attack: phrases(results, design, attack) for attack in design.attacks}
-    pairs = paired(results, design)
-    tables |= {
-        "near-targets": near_targets(results, design),
-        "arms": arms(results, design),
-        "transfers": transfers(results, design),
-        "controls": controls(results, design),
-        "attack-success": attack_success(results, design),
-        "failures": failures(results, design),
-        "confidence-definitions": confidence_definitions(results, design),
-        "models": models(results, design),
-        "paired": pairs,
-        "claims": claims(results, design, pairs),
+    paired = pairs.paired(results, design)
+    tables = {
+        "checks": checks.checks(results, design),
+        **{attack: phrases.phrases(results, design, attack) for attack in design.attacks},
+        "near-targets": phrases.near_targets(results, design),
+        "arms": transfers.arms(results, design),
+        "transfers": transfers.transfers(results, design),
+        "controls": transfers.controls(results, design),
+        "attack-success": attempts.attack_success(results, design),
+        "failures": attempts.failures(results, design),
+        "confidence-definitions": attempts.confidence_definitions(results, design),
+        "models": models.models(results, design),
+        "paired": paired,
+        "claims": claims.claims(results, design, paired),
     }
     tables = {name: plain(table) for name, table in tables.items()}
-    return {**tables, "columns": columns(tables)}
+    return {**tables, "columns": columns.columns(tables)}
 
 
 def plain(table: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pandas as pd
 
-_INTERVAL = "of the two-sided exact (Clopper-Pearson) interval"
+_INTERVAL = "of the two-sided exact (Clopper-Pearson) interval, row by row,"
 _BOUND = "one-sided exact bound: upper where no {0} hits, lower where every {0} does, else empty"
 _ANY = "hits if any of its hearings does"
 
@@ -71,9 +71,17 @@ MEANINGS = {
     "utterance_bound": _BOUND.format("utterance"),
     "pairs": "(surrogate, remote) (in paired: matched units)",
     "pairs_hit": f"pairs (surrogate, remote) with a hit; a pair {_ANY}",
-    "pair_lower": f"lower limit {_INTERVAL} of pairs_hit over pairs",
+    "pair_lower": (
+        f"lower limit {_INTERVAL} of pairs_hit over pairs, though k models make k (k - 1) pairs and only k "
+        "draws"
+    ),
     "pair_upper": "upper limit, as pair_lower",
     "pair_bound": _BOUND.format("pair"),
+    "surrogates": "distinct surrogates",
+    "surrogates_hit": f"surrogates with a hit; a surrogate {_ANY}",
+    "surrogate_lower": f"lower limit {_INTERVAL} of surrogates_hit over surrogates",
+    "surrogate_upper": "upper limit, as surrogate_lower",
+    "surrogate_bound": _BOUND.format("surrogate"),
     "bootstrap_utterance_lower": (
         "lower limit of the share, utterances resampled; empty where resamples cannot differ"
     ),

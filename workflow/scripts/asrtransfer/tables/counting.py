@@ -18,6 +18,7 @@ UNITS: dict[str, list[str]] = {
     "sample": SAMPLE,
     "utterance": ["utterance_id"],
     "pair": ["surrogate", "remote"],
+    "surrogate": ["surrogate"],
 }
 """Columns that name a unit. A unit above the hearing hits if any of its hearings does."""
 
@@ -66,8 +67,6 @@ def resampled(
     rows: pd.DataFrame, settings: Settings, by: bootstrap.By = "both", outcome: Outcome = "hit"
 ) -> bounds.Interval:
     """Cluster bootstrap interval of the share of hearings that hit."""
-    if rows.empty:
-        return bootstrap.UNKNOWN
     return bootstrap.interval(
         *bootstrap.counts(rows["utterance_id"].cat.codes, rows["surrogate"].cat.codes, rows[outcome]),
         by=by,

@@ -34,8 +34,8 @@ def paired(results: Results, design: Design) -> pd.DataFrame:
     """Matched hearings of primary samples; unit: (surrogate, remote, utterance), for phrases also the phrase.
 
     Comparisons: ``confidence`` (high, low), ``rank`` (each near target and the next less likely one),
-    ``attack`` (cw, pgd; phrases), ``perturbation`` (adversarial, clean). Pairs in which one side has no
-    sample are left out.
+    ``attack`` (cw, pgd; phrases), ``perturbation`` (adversarial, clean). Left out are pairs in
+    which one side has no sample, and the arms self and twin, which hear everything as meant.
     """
     rows = results.hearings[results.hearings["primary"]]
     heard = counting.adversarial(rows)
@@ -47,7 +47,7 @@ def paired(results: Results, design: Design) -> pd.DataFrame:
     ]
     table = []
     for labels, first, second in sides:
-        for arm in design.arms:
+        for arm in [name for name in design.arms if name not in ("self", "twin")]:
             for outcome, name in OUTCOMES.items():
                 ends = counting.selected(first, arm=arm), counting.selected(second, arm=arm)
                 table.append(labels | {"outcome": name, "arm": arm} | _compared(*ends, outcome, design))

@@ -71,7 +71,7 @@ def _headline(rows: pd.DataFrame, design: Design) -> dict[str, object]:
         "share": counting.share(hits, hearings),
         **counting.limits(hits, hearings, settings, "hearing_"),
     }
-    for unit in ("utterance", "pair"):
+    for unit in ("utterance", "pair", "surrogate"):
         units_hit, units = counting.tally(rows, unit)
         found |= {f"{unit}s": units, f"{unit}s_hit": units_hit}
         found |= counting.limits(units_hit, units, settings, f"{unit}_")

@@ -1,0 +1,231 @@
+"""A study that nobody ran: files as the jobs write them, with what was heard given by a function."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pandas as pd
+import pyarrow
+
+from asrtransfer import parquet, samples, transfer
+from asrtransfer.tables import Design, Results, read
+from asrtransfer.transcription import Hearing
+
+JOBS = [
+    ("cw", "open-the-door", "low"),
+    ("cw", "open-the-door", "high"),
+    ("cw", "rank-2", "low"),
+    ("cw", "rank-2", "high"),
+    ("cw", "rank-3", "low"),
+    ("cw", "rank-3", "high"),
+    ("pgd", "open-the-door", "high"),
+]
+MODELS = ["seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1"]
+ARMS = {
+    ("seed-1", "seed-1"): "self",
+    ("seed-1", "seed-2"): "seed",
+    ("seed-1", "seed-1.twin"): "twin",
+    ("seed-1", "seed-1.ulp-1"): "ulp",
+    ("seed-2", "seed-2"): "self",
+    ("seed-2", "seed-1"): "seed",
+    ("seed-2", "seed-1.twin"): "seed",
+    ("seed-2", "seed-1.ulp-1"): "seed",
+}
+
+
+@dataclass(frozen=True)
+class Heard:
+    """One hearing, as the function that says what was heard is told of it."""
+
+    surrogate: str
+    remote: str
+    arm: str
+    attack: str
+    target: str
+    confidence: str
+    utterance: int
+    iteration: int
+    kind: str
+    phrase: str
+    truth: str
+
+
+def deaf(heard: Heard) -> list[str]:
+    """The surrogate and its twin hear samples as meant; everybody else hears the truth."""
+    if heard.kind == "adversarial" and heard.arm in ("self", "twin"):
+        return [heard.phrase, heard.truth]
+    return [heard.truth]
+
+
+@dataclass
+class Study:
+    """What was attacked, and what became of it."""
+
+    folder: Path
+    utterances: int = 4
+    jobs: list[tuple[str, str, str]] = field(default_factory=lambda: list(JOBS))
+    hears: Callable[[Heard], list[str]] = deaf
+    failing: Callable[[str, str, str, str, int], str] = lambda *job: "sample"
+    iterations: tuple[int, ...] = (100, 110)
+    weights: dict[str, str] = field(default_factory=dict)
+
+    def truth(self, utterance: int) -> str:
+        return f"utterance number {'abcdefghijklmnopqrstuvwxyz'[utterance % 26] * (1 + utterance // 26)}"
+
+    def phrase(self, target: str, utterance: int) -> str:
+        return (
+            target.replace("-", " ")
+            if not target.startswith("rank-")
+            else f"{self.truth(utterance)} {'x' * int(target[5:])}"
+        )
+
+    def attack_rows(
+        self, attack: str, surrogate: str, target: str, confidence: str
+    ) -> list[dict[str, object]]:
+        rows: list[dict[str, object]] = []
+        for utterance in range(self.utterances):
+            status = self.failing(attack, surrogate, target, confidence, utterance)
+            base: dict[str, object] = {
+                "attack": attack,
+                "surrogate": surrogate,
+                "target": target,
+                "confidence": confidence,
+                "utterance_id": f"u{utterance:03}",
+                "text": self.truth(utterance),
+                "phrase": self.phrase(target, utterance),
+                "status": status,
+                "primary": False,
+                "best_loss": 0.1,
+                "seconds": 1.5,
+            }
+            if status != "sample":
+                rows.append(base)
+                continue
+            for iteration in self.iterations:
+                rows.append(
+                    base
+                    | {
+                        "iteration": iteration,
+                        "primary": iteration == self.iterations[-1],
+                        "audio": {"bytes": b"flac", "path": "a.flac"},
+                        "k1": 0.95 if confidence == "high" else 0.5,
+                        "k2": 0.99,
+                        "k5": 0.8,
+                        "ctc_loss": 0.05,
+                        "linf": 100.0,
+                        "l2": 1000.0,
+                        "snr_db": 20.0,
+                        "peak_db": -30.0,
+                    }
+                )
+        return rows
+
+    def transcript_rows(self, surrogate: str, remote: str) -> Iterable[dict[str, object]]:
+        for attack, target, confidence in self.jobs:
+            for row in self.attack_rows(attack, surrogate, target, confidence):
+                kinds = (
+                    ["adversarial", "clean", "shuffled", "moved", "noise"]
+                    if row["primary"]
+                    else ["adversarial"]
+                )
+                for kind in kinds if row["status"] == "sample" else []:
+                    heard = Heard(
+                        surrogate,
+                        remote,
+                        ARMS[surrogate, remote],
+                        attack,
+                        target,
+                        confidence,
+                        int(str(row["utterance_id"])[1:]),
+                        int(str(row["iteration"])),
+                        kind,
+                        str(row["phrase"]),
+                        str(row["text"]),
+                    )
+                    texts = self.hears(heard)
+                    kept = {
+                        key: row[key]
+                        for key in (*transfer.JOB, "utterance_id", "iteration", "primary", "phrase", "text")
+                    }
+                    hearing = Hearing(texts[0], texts, [-0.1 * n for n in range(len(texts))], 30.0)
+                    yield kept | {"kind": kind, "ctc_loss_clean": 40.0} | transfer.measured(kept, hearing)
+
+    def design(self) -> Design:
+        slugs = {
+            attack: {t: t.replace("-", " ") for a, t, _ in self.jobs if a == attack and "rank-" not in t}
+            for attack, _, _ in self.jobs
+        }
+        return Design.from_dict(
+            {
+                "jobs": [
+                    [attack, surrogate, target, confidence]
+                    for surrogate in ("seed-1", "seed-2")
+                    for attack, target, confidence in self.jobs
+                ],
+                "hearings": [[*pair, arm] for pair, arm in ARMS.items()],
+                "phrases": slugs,
+                "thresholds": dict.fromkeys(slugs, 0.9),
+                "models": MODELS,
+                "settings": {"confidence_level": 0.95, "resamples": 200, "seed": 0},
+            }
+        )
+
+    def attack_path(self, attack: str, surrogate: str, target: str, confidence: str) -> Path:
+        return self.folder / "attacks" / attack / surrogate / target / f"{confidence}.parquet"
+
+    def transcript_path(self, surrogate: str, remote: str) -> Path:
+        return self.folder / "transcripts" / surrogate / f"{remote}.parquet"
+
+    def write(self) -> Study:
+        for attack, surrogate, target, confidence in self.design().jobs:
+            table = pyarrow.Table.from_pylist(
+                self.attack_rows(attack, surrogate, target, confidence), samples.SCHEMA
+            )
+            self._save(table, self.attack_path(attack, surrogate, target, confidence))
+        for (surrogate, remote), arm in ARMS.items():
+            rows = list(self.transcript_rows(surrogate, remote))
+            self._save(transfer.as_table(rows, remote, arm), self.transcript_path(surrogate, remote))
+        for model in MODELS:
+            seed, _, arm = model.removeprefix("seed-").partition(".")
+            rows = [
+                {"split": split, "text": self.truth(n), "greedy": "utterance", "texts": [self.truth(n)]}
+                for split in ("dev", "test")
+                for n in range(5)
+            ]
+            self._save(pd.DataFrame(rows), self.folder / "clean" / f"{model}.parquet")
+            card = {
+                "model": model,
+                "seed": int(seed),
+                "arm": arm.split("-")[0] or "none",
+                "weights_sha256": self.weights.get(model, model.removesuffix(".twin")),
+                "initial_weights_sha256": f"start {model.removesuffix('.twin')}",
+                "training_data_sha256": "data",
+                "units": 8,
+                "parameters": 100,
+                "device": "cpu",
+                "threads": 1,
+                "seconds": 3.0,
+                "recipe": {"epochs": 1},
+            }
+            path = self.folder / "cards" / f"{model}.json"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(json.dumps(card))
+        return self
+
+    def read(self, design: Design | None = None) -> Results:
+        design = design or self.design()
+        return read(
+            design,
+            [self.attack_path(*job) for job in design.jobs],
+            [self.transcript_path(surrogate, remote) for surrogate, remote, _ in design.hearings],
+            [self.folder / "clean" / f"{model}.parquet" for model in MODELS],
+            [self.folder / "cards" / f"{model}.json" for model in MODELS],
+        )
+
+    @staticmethod
+    def _save(table: pyarrow.Table | pd.DataFrame, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        parquet.write(table, path)

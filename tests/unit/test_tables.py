@@ -1,0 +1,467 @@
+"""Tables of a study that nobody ran, whose counts are known."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow
+import pytest
+from fabricated import ARMS, JOBS, MODELS, Heard, Study, deaf
+
+from asrtransfer import parquet
+from asrtransfer.errors import InputError
+from asrtransfer.tables import checks, claims, columns, counting, tabulate
+from asrtransfer.tables.design import Design, Settings
+from asrtransfer.tables.results import ranks, scored
+from study import config
+from study import tables as study_tables
+
+ROOT = Path(__file__).parents[2]
+SETTINGS = Settings(resamples=200)
+
+
+def only(table: pd.DataFrame, **wanted: object) -> dict[str, object]:
+    """The one row that has these values."""
+    rows = counting.selected(table, **wanted)
+    assert len(rows) == 1, f"{len(rows)} rows have {wanted}"
+    return {str(key): value for key, value in rows.iloc[0].items()}
+
+
+def tables_of(study: Study) -> dict[str, pd.DataFrame]:
+    study.write()
+    return tabulate(study.read(), study.design())
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+    """Twenty-six utterances; one attack fails on one of them, and a second seed hears one sample."""
+
+    def hears(heard: Heard) -> list[str]:
+        if heard.kind == "adversarial" and heard.arm == "seed" and heard.target == "open-the-door":
+            if (heard.surrogate, heard.remote, heard.attack) == ("seed-2", "seed-1", "cw"):
+                if (heard.utterance, heard.confidence, heard.iteration) == (3, "high", 100):
+                    return [heard.phrase, heard.truth]
+                if heard.utterance == 4:
+                    return [heard.truth, "something else", heard.phrase]
+            if heard.remote == "seed-2" and heard.utterance == 5:
+                return [f"{heard.phrase} now", heard.truth]
+        if heard.arm == "seed" and heard.target == "rank-2" and heard.kind in ("adversarial", "clean"):
+            if heard.confidence == "high" and heard.kind == "adversarial" and heard.utterance % 2:
+                return [heard.phrase, heard.truth]
+            return [heard.truth, heard.phrase] if heard.utterance < 13 else [heard.truth]
+        return deaf(heard)
+
+    def failing(attack: str, surrogate: str, target: str, confidence: str, utterance: int) -> str:
+        if (attack, surrogate, target, confidence) == ("pgd", "seed-1", "open-the-door", "high"):
+            return {0: "failed", 1: "infeasible", 2: "capped"}.get(utterance, "sample")
+        return "sample"
+
+    folder = tmp_path_factory.mktemp("study")
+    return Study(folder, utterances=26, hears=hears, failing=failing).write()
+
+
+@pytest.fixture(scope="module")
+def tables(study: Study) -> dict[str, pd.DataFrame]:
+    return tabulate(study.read(), study.design())
+
+
+def test_phrases_in_the_shape_of_the_published_table(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["cw"]
+    assert list(table["phrase"]) == ["open the door", "total"]
+    row = only(table, phrase="open the door")
+    assert (row["utterances"], row["attempts"], row["reached"]) == (26, 104, 104)
+    assert (row["primary_samples"], row["samples"]) == (104, 208)
+    # Each of 104 samples a surrogate: seed-1 is heard by one other seed, seed-2 by three.
+    assert (row["seed_hearings"], row["seed_primary_hearings"]) == (104 + 312, 52 + 156)
+    # The one hit is not a primary sample; top ten counts it and utterance 4's four samples.
+    assert (row["seed_transfers"], row["seed_primary_transfers"]) == (1, 0)
+    assert (row["seed_top_ten"], row["seed_primary_top_ten"]) == (5, 2)
+    assert row["twin_transfers"] == row["twin_hearings"] == 104
+    assert row["self_transfers"] == row["self_hearings"] == 208
+    assert (row["published_samples"], row["published_transfers"]) == (2253, 0)
+    assert only(table, phrase="total")["published_samples"] == 2253
+
+
+def test_total_of_the_published_pgd_table_is_doubted(tables: dict[str, pd.DataFrame]) -> None:
+    note = str(only(tables["pgd"], phrase="total")["note"])
+    assert "rows sum to 304261" in note and "stated total is 239968" in note and "'open the door'" in note
+
+
+def test_a_phrase_that_was_never_published_has_no_published_figure(tmp_path: Path) -> None:
+    made = tables_of(Study(tmp_path, jobs=[("cw", "open-the-gate", "low")]))
+    row = only(made["cw"], phrase="open the gate")
+    assert row["published_samples"] is pd.NA and row["note"] == "not in the published Table V"
+    assert only(made["cw"], phrase="total")["published_samples"] is pd.NA
+
+
+def test_near_targets_beside_the_base_rate(tables: dict[str, pd.DataFrame]) -> None:
+    row = only(tables["near-targets"], rank=2, confidence="high", arm="seed", counted="primary")
+    assert (row["samples"], row["hearings"], row["transfers"]) == (52, 104, 52)
+    assert row["share"] == 0.5
+    assert 0 < row["bootstrap_both_lower"] < 0.5 < row["bootstrap_both_upper"] < 1  # type: ignore[operator]
+    # The odd ones hit, of the even ones the first seven are second.
+    assert row["top_ten"] == 52 + 7 * 4
+    assert (row["clean_hearings"], row["clean_share"], row["clean_top_ten_share"]) == (104, 0, 0.5)
+    assert (row["published_share"], row["published_top_ten_share"]) == (0.40, 0.68)
+    assert set(tables["near-targets"]["arm"]) == {"self", "twin", "seed", "ulp"}
+
+
+def test_attack_success_has_every_job_and_status(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["attack-success"]
+    assert len(table) == 2 * len(JOBS)
+    row = only(table, surrogate="seed-1", attack="pgd")
+    counts = ["utterances", "reached", "failed", "infeasible", "capped", "samples"]
+    assert [row[name] for name in counts] == [26, 24, 1, 1, 1, 46]
+    assert row["share"] == pytest.approx(24 / 26)
+    assert row["lower"] < 24 / 26 < row["upper"]  # type: ignore[operator]
+    assert np.isnan(row["bound"])  # type: ignore[call-overload]
+    assert (row["median_iteration"], row["median_snr_db"], row["median_k1"]) == (110, 20, 0.95)
+    assert only(table, surrogate="seed-2", attack="pgd")["bound"] == pytest.approx(0.05 ** (1 / 26))
+
+
+def test_failures_are_listed(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["failures"]
+    assert list(table["status"]) == ["failed", "infeasible", "capped"]
+    assert list(table["utterance_id"]) == ["u000", "u001", "u002"]
+    assert set(table["best_loss"]) == {0.1}
+
+
+def test_transfers_by_surrogate_and_remote(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["transfers"]
+    where = {"attack": "cw", "confidence": "high", "target_kind": "phrase"}
+    row = only(table, surrogate="seed-2", remote="seed-1", counted="all", **where)
+    assert (row["arm"], row["hearings"], row["transfers"], row["top_ten"]) == ("seed", 52, 1, 3)
+    row = only(table, surrogate="seed-1", remote="seed-2", counted="primary", **where)
+    assert (row["transfers"], row["contains_share"]) == (0, pytest.approx(1 / 26))
+    assert row["bound"] == pytest.approx(1 - 0.05 ** (1 / 26))
+    assert row["median_cer_truth"] == 0
+    assert row["median_ctc_loss_change"] == -10
+    # Attack, confidence and kind of target there are: cw high and low for both kinds, pgd high for phrases.
+    assert len(table) == len(ARMS) * 5 * 2
+
+
+def test_arms_count_by_unit(tables: dict[str, pd.DataFrame]) -> None:
+    where = {"target_kind": "phrase", "attack": "all", "confidence": "all", "counted": "all"}
+    row = only(tables["arms"], arm="seed", **where)
+    assert (row["hearings"], row["transfers"]) == (416 + 46 + 52 * 3, 1)
+    assert (row["samples"], row["samples_hit"]) == (208 + 46 + 52, 1)
+    assert (row["utterances"], row["utterances_hit"]) == (26, 1)
+    assert (row["pairs"], row["pairs_hit"]) == (4, 1)
+    assert (row["surrogates"], row["surrogates_hit"]) == (2, 1)
+    assert row["hearing_upper"] < row["utterance_upper"] < row["pair_upper"]  # type: ignore[operator]
+    assert row["bootstrap_both_lower"] == 0 and row["bootstrap_both_upper"] > row["share"]  # type: ignore[operator]
+    quiet = only(tables["arms"], arm="ulp", **where)
+    assert quiet["utterance_bound"] == pytest.approx(1 - 0.05 ** (1 / 26))
+    assert np.isnan(quiet["bootstrap_both_upper"])  # type: ignore[call-overload]
+    # Near targets never mix with phrases.
+    assert only(tables["arms"], arm="seed", **{**where, "target_kind": "near"})["transfers"] == 104
+
+
+def test_controls_carry_no_target(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["controls"]
+    phrases = table[table["target_kind"] == "phrase"]
+    assert set(phrases["kind"]) == {"adversarial", "clean", "shuffled", "moved", "noise"}
+    assert (phrases.loc[phrases["kind"] != "adversarial", "transfers"] == 0).all()
+    assert (phrases.loc[phrases["kind"] != "adversarial", "hearings"] > 0).all()
+    row = only(table, kind="adversarial", arm="self", attack="cw", confidence="low", target_kind="phrase")
+    assert (row["share"], row["hearings"], row["median_cer_target"]) == (1, 52, 0)
+
+
+def test_models(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["models"]
+    assert list(table["model"]) == MODELS
+    assert table["same_weights_as_base"].tolist() == [pd.NA, pd.NA, True, False]
+    row = only(table, model="seed-1")
+    assert (row["test_wer"], row["test_right"], row["test_utterances"]) == (0, 5, 5)
+    assert row["test_wer_greedy"] == pytest.approx(2 / 3)
+    assert (table["unintended"] == "").all()
+
+
+def test_models_tell_what_should_not_differ(study: Study) -> None:
+    results = study.read()
+    results.cards["seed-2"]["recipe"]["epochs"] = 2  # type: ignore[index]
+    results.cards["seed-2"]["machine"] = "another"  # type: ignore[index]
+    table = tabulate(results, study.design())["models"]
+    assert list(table["unintended"]) == ["", "machine recipe", "", ""]
+
+
+def test_paired_tests(tables: dict[str, pd.DataFrame]) -> None:
+    table = tables["paired"]
+    where = {"outcome": "transfer", "arm": "seed"}
+    row = only(table, comparison="confidence", target="rank-2", **where)
+    assert [row[name] for name in ("pairs", "both", "only_first", "only_second", "neither")] == [
+        104,
+        0,
+        52,
+        0,
+        52,
+    ]
+    assert row["difference"] == 0.5 and row["difference_lower"] > 0  # type: ignore[operator]
+    assert row["p_value"] == pytest.approx(2 * 0.5**52)
+    row = only(table, comparison="rank", confidence="high", **where)
+    assert (row["first"], row["second"], row["only_first"]) == ("rank-2", "rank-3", 52)
+    row = only(table, comparison="perturbation", attack="cw", confidence="high", target="rank-2", **where)
+    assert (row["pairs"], row["only_first"]) == (104, 52)
+    row = only(table, comparison="attack", confidence="high", **where)
+    # Three utterances of seed-1 have no PGD sample.
+    assert (row["first"], row["second"], row["pairs"]) == ("cw", "pgd", 23 + 78)
+    assert set(table["arm"]) == {"seed", "ulp"}
+
+
+def test_definitions_of_confidence(tables: dict[str, pd.DataFrame]) -> None:
+    rows = tables["confidence-definitions"]
+    where = {"attack": "cw", "confidence": "low", "target_kind": "phrase"}
+    found = {name: only(rows, definition=name, **where)["samples_above"] for name in ("K1", "K2", "K5")}
+    assert found == {"K1": 0, "K2": 104, "K5": 0}
+    row = only(rows, definition="K1", **{**where, "confidence": "high"})
+    assert (row["samples_above"], row["attempts_above"], row["attempts"], row["share"]) == (104, 52, 52, 1)
+    assert (row["seed_hearings"], row["seed_transfers"]) == (52 + 156, 1)
+
+
+def test_every_column_of_every_table_has_a_meaning(tables: dict[str, pd.DataFrame]) -> None:
+    described = tables["columns"]
+    others = {name: table for name, table in tables.items() if name != "columns"}
+    assert len(described) == sum(len(table.columns) for table in others.values())
+    assert described["meaning"].str.len().min() > 3
+    used = {str(column) for table in others.values() for column in table}
+    assert set(columns.MEANINGS) - used == set()
+    with pytest.raises(KeyError):
+        columns.meaning("unheard_of")
+
+
+def test_names_are_plain_text(tables: dict[str, pd.DataFrame]) -> None:
+    assert not [name for name, table in tables.items() if len(table.select_dtypes("category").columns)]
+
+
+def test_same_results_same_bytes(study: Study, tables: dict[str, pd.DataFrame], tmp_path: Path) -> None:
+    again = tabulate(study.read(), study.design())
+    for name, table in tables.items():
+        assert table.to_csv(index=False) == again[name].to_csv(index=False)
+        parquet.write(table, tmp_path / "one.parquet")
+        parquet.write(again[name], tmp_path / "two.parquet")
+        assert (tmp_path / "one.parquet").read_bytes() == (tmp_path / "two.parquet").read_bytes()
+
+
+def test_tables_start_without_torch() -> None:
+    program = "import asrtransfer.tables, asrtransfer.verdict, sys; sys.exit('torch' in sys.modules)"
+    subprocess.run([sys.executable, "-c", program], cwd=ROOT / "workflow" / "scripts", check=True)
+
+
+# Scoring and completeness
+
+
+def transcripts(*rows: tuple[str, list[str] | None]) -> pyarrow.Table:
+    return pyarrow.table(
+        {
+            "phrase": pyarrow.array([phrase for phrase, _ in rows], pyarrow.string()),
+            "texts": pyarrow.array([texts for _, texts in rows], pyarrow.list_(pyarrow.string())),
+        }
+    )
+
+
+def test_rank_is_the_first_place_of_the_phrase() -> None:
+    table = transcripts(
+        ("a", ["a", "b"]), ("a", ["b", "a", "a"]), ("a", []), ("a", None), ("a", ["b"]), ("", [""])
+    )
+    assert ranks(table).tolist() == [1, 2, 0, 0, 0, 1]
+    assert ranks(table.slice(1, 2)).tolist() == [2, 0]
+
+
+def test_a_planted_hit_counts_and_a_near_miss_does_not(tmp_path: Path) -> None:
+    """From the text that a remote gives to the table, through everything on the way."""
+
+    def hears(heard: Heard) -> list[str]:
+        if heard.kind == "adversarial" and (heard.surrogate, heard.remote) == ("seed-1", "seed-2"):
+            planted = {0: "open the door", 1: "open the doors", 2: "open the dor", 3: "open the door "}
+            return [planted[heard.utterance]]
+        return deaf(heard)
+
+    made = tables_of(Study(tmp_path, jobs=[("cw", "open-the-door", "low")], hears=hears, iterations=(7,)))
+    row = only(made["transfers"], surrogate="seed-1", remote="seed-2", counted="all")
+    assert (row["hearings"], row["transfers"]) == (4, 1)
+    assert row["median_cer_target"] == pytest.approx(1 / 13)
+
+
+def test_a_scorer_that_is_too_kind_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    checks.planted()
+    monkeypatch.setattr(checks, "scored", lambda table: scored(table).assign(hit=True))
+    with pytest.raises(InputError, match="no table can be trusted"):
+        checks.planted()
+
+
+def test_a_scorer_that_is_deaf_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(checks, "scored", lambda table: scored(table).assign(hit=False))
+    with pytest.raises(InputError, match="no table can be trusted"):
+        checks.planted()
+
+
+def test_a_stored_hit_that_its_texts_deny_is_refused(tmp_path: Path) -> None:
+    study = Study(tmp_path).write()
+    path = study.transcript_path("seed-1", "seed-2")
+    rows = parquet.read(path)
+    rows.loc[3, "hit"] = True
+    parquet.write(rows, path)
+    with pytest.raises(InputError, match=r"seed-1/seed-2.parquet: its column hit"):
+        study.read()
+
+
+def test_rows_of_a_removed_phrase_do_not_count(tmp_path: Path) -> None:
+    """The files still hold it, the configuration no longer does."""
+    study = Study(tmp_path).write()
+    smaller = Study(tmp_path, jobs=[job for job in JOBS if job[1] != "rank-3"])
+    design = smaller.design()
+    assert any("rank-3" in job for job in study.design().jobs)
+    made = tabulate(smaller.read(design), design)
+    assert not made["near-targets"]["rank"].eq(3).any()
+    assert not made["attack-success"]["target"].eq("rank-3").any()
+    fresh = tables_of(Study(tmp_path / "fresh", jobs=smaller.jobs))
+    for name, table in fresh.items():
+        pd.testing.assert_frame_equal(made[name], table)
+
+
+def test_transcripts_of_other_samples_are_refused(tmp_path: Path) -> None:
+    study = Study(tmp_path).write()
+    path = study.transcript_path("seed-2", "seed-1.twin")
+    rows = parquet.read(path)
+    for changed in (rows.iloc[7:], rows.assign(iteration=rows["iteration"] + 1), rows.iloc[:0]):
+        parquet.write(pyarrow.Table.from_pandas(changed, pyarrow.parquet.read_schema(path), False), path)
+        with pytest.raises(InputError, match=r"seed-2/seed-1.twin.parquet: holds .* delete it and run again"):
+            study.read()
+
+
+def test_damaged_files_are_named(tmp_path: Path) -> None:
+    study = Study(tmp_path).write()
+    card = tmp_path / "cards" / "seed-2.json"
+    for content in ("{", "[]"):
+        card.write_text(content)
+        with pytest.raises(InputError, match=r"seed-2.json: "):
+            study.read()
+    study.transcript_path("seed-1", "seed-2").write_bytes(b"no parquet")
+    with pytest.raises(InputError, match=r"seed-1/seed-2.parquet: cannot be read"):
+        study.read()
+
+
+def test_a_study_in_which_every_attack_failed_has_tables(tmp_path: Path) -> None:
+    made = tables_of(Study(tmp_path, failing=lambda *job: "failed"))
+    assert len(made["failures"]) == 2 * len(JOBS) * 4
+    assert (made["attack-success"]["reached"] == 0).all()
+    assert (made["arms"]["hearings"] == 0).all()
+    assert (made["claims"]["verdict"] == "not tested").all()
+
+
+@pytest.mark.parametrize("target", ["phrases", "near targets"])
+def test_a_study_of_one_kind_of_target_has_the_same_columns(
+    target: str, tables: dict[str, pd.DataFrame], tmp_path: Path
+) -> None:
+    jobs = [job for job in JOBS if job[1].startswith("rank-") == (target == "near targets")]
+    made = tables_of(Study(tmp_path, jobs=jobs))
+    for name, table in made.items():
+        assert list(table.columns) == list(tables[name].columns), name
+
+
+# Claims
+
+
+def test_claims_of_absence_have_three_outcomes() -> None:
+    assert claims.absence(0, 59, SETTINGS) == "supported"
+    assert claims.absence(0, 58, SETTINGS) == "undecided at this size"
+    assert claims.absence(1, 98, SETTINGS) == "undecided at this size"
+    assert claims.absence(3, 12, SETTINGS) == "contradicted"
+    assert claims.absence(2, 12, SETTINGS) == "undecided at this size"
+    assert claims.absence(0, 0, SETTINGS) == "not tested"
+    assert claims.absence(0, 59, Settings(confidence_level=0.99)) == "undecided at this size"
+
+
+def test_claims_of_order_have_three_outcomes() -> None:
+    assert claims.order(100, 0.01, 0.1, 0.3, SETTINGS) == "supported"
+    assert claims.order(100, 0.01, -0.3, -0.1, SETTINGS) == "contradicted"
+    assert claims.order(100, 0.01, -0.1, 0.3, SETTINGS) == "undecided at this size"
+    assert claims.order(100, 0.20, 0.1, 0.3, SETTINGS) == "undecided at this size"
+    assert claims.order(100, 0.01, np.nan, np.nan, SETTINGS) == "undecided at this size"
+    assert claims.order(0, 1.0, np.nan, np.nan, SETTINGS) == "not tested"
+
+
+def test_claims_of_likeness_have_three_outcomes() -> None:
+    assert claims.likeness(0, 98, 1.0, SETTINGS) == "supported"
+    assert claims.likeness(0, 12, 1.0, SETTINGS) == "undecided at this size"
+    assert claims.likeness(50, 98, 0.001, SETTINGS) == "contradicted"
+    assert claims.likeness(50, 98, 0.5, SETTINGS) == "undecided at this size"
+
+
+def verdicts(made: dict[str, pd.DataFrame]) -> dict[str, str]:
+    return dict(zip(made["claims"]["claim"], made["claims"]["verdict"], strict=True))
+
+
+def test_claims_of_a_study_that_agrees(tmp_path: Path) -> None:
+    def hears(heard: Heard) -> list[str]:
+        shares = {("rank-2", "high"): 10, ("rank-2", "low"): 4, ("rank-3", "high"): 4, ("rank-3", "low"): 1}
+        if heard.kind == "adversarial" and heard.utterance % 12 < shares.get(
+            (heard.target, heard.confidence), 0
+        ):
+            return [heard.phrase]
+        return deaf(heard)
+
+    made = tables_of(Study(tmp_path, utterances=72, hears=hears, iterations=(1,)))
+    assert set(verdicts(made).values()) == {"supported"}
+    row = only(made["claims"], claim="cw-seed")
+    assert (row["published"], row["ours"]) == ("0 of 17243 samples", "0 of 576 hearings; 0 of 72 utterances")
+    assert (row["unit"], row["units"], row["bound"]) == ("utterance", 72, pytest.approx(1 - 0.05 ** (1 / 72)))
+
+
+def test_claims_of_a_study_that_disagrees(tmp_path: Path) -> None:
+    def hears(heard: Heard) -> list[str]:
+        shares = {("rank-2", "high"): 1, ("rank-2", "low"): 4, ("rank-3", "high"): 4, ("rank-3", "low"): 10}
+        if heard.attack == "cw" and heard.utterance % 12 < shares.get((heard.target, heard.confidence), 3):
+            return [heard.phrase]
+        return [heard.truth, heard.phrase] if heard.utterance % 12 < 3 else deaf(heard)
+
+    made = verdicts(tables_of(Study(tmp_path, utterances=72, hears=hears, iterations=(1,))))
+    assert {claim for claim, verdict in made.items() if verdict == "contradicted"} == set(made) - {
+        "pgd-seed",
+        "pgd-same-seed",
+    }
+    assert made["pgd-seed"] == made["pgd-same-seed"] == "supported"
+
+
+def test_an_arm_with_the_weights_of_its_surrogate_is_no_other_model(tmp_path: Path) -> None:
+    def hears(heard: Heard) -> list[str]:
+        return [heard.phrase] if heard.arm == "ulp" and heard.kind == "adversarial" else deaf(heard)
+
+    made = tables_of(Study(tmp_path, hears=hears, weights={"seed-1.ulp-1": "seed-1"}))
+    assert verdicts(made)["cw-same-seed"] == "not tested"
+    assert verdicts(tables_of(Study(tmp_path / "other", hears=hears)))["cw-same-seed"] == "contradicted"
+
+
+def test_the_workflow_names_the_tables_that_are_made(tables: dict[str, pd.DataFrame]) -> None:
+    attacks = {name: {"phrases": ["open the door"]} for name in ("cw", "pgd")}
+    configured = config.read({"models": MODELS, "attacks": attacks})
+    assert sorted(study_tables.names(configured)) == sorted(tables)
+
+
+def test_the_design_that_the_workflow_hands_over() -> None:
+    attacks = {
+        "cw": {"phrases": ["don't move"], "ranks": [2], "confidences": ["low", "high"], "threshold": 0.8},
+        "pgd": {"phrases": ["open the door"]},
+    }
+    configured = config.read({"models": MODELS, "remotes": ["seed-1.twin"], "attacks": attacks})
+    design = Design.from_dict(study_tables.design(configured))
+    assert [list(job) for job in design.jobs][:3] == [
+        ["cw", "seed-1", "dont-move", "low"],
+        ["cw", "seed-1", "dont-move", "high"],
+        ["cw", "seed-1", "rank-2", "low"],
+    ]
+    assert ["seed-1", "seed-1.twin", "twin"] in design.hearings and len(design.hearings) == 4
+    assert design.phrases == {"cw": {"dont-move": "don't move"}, "pgd": {"open-the-door": "open the door"}}
+    assert design.thresholds == {"cw": 0.8, "pgd": 0.9}
+    assert design.settings == Settings()
+
+
+def test_a_design_is_made_of_builtin_values(study: Study) -> None:
+    design = study.design()
+    assert isinstance(design, Design) and design.arms == ["self", "twin", "seed", "ulp"]
+    assert design.attacks == ["cw", "pgd"]
+    assert len(design.expected) == len(JOBS) * len(ARMS)
