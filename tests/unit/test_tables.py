@@ -438,7 +438,7 @@ def test_an_arm_with_the_weights_of_its_surrogate_is_no_other_model(tmp_path: Pa
 
 def test_the_workflow_names_the_tables_that_are_made(tables: dict[str, pd.DataFrame]) -> None:
     attacks = {name: {"phrases": ["open the door"]} for name in ("cw", "pgd")}
-    configured = config.read({"models": MODELS, "attacks": attacks})
+    configured = config.read({"models": MODELS, "selection": {"utterances": 4}, "attacks": attacks})
     assert sorted(study_tables.names(configured)) == sorted(tables)
 
 
@@ -447,7 +447,8 @@ def test_the_design_that_the_workflow_hands_over() -> None:
         "cw": {"phrases": ["don't move"], "ranks": [2], "confidences": ["low", "high"], "threshold": 0.8},
         "pgd": {"phrases": ["open the door"]},
     }
-    configured = config.read({"models": MODELS, "remotes": ["seed-1.twin"], "attacks": attacks})
+    settings = {"models": MODELS, "remotes": ["seed-1.twin"], "selection": {"utterances": 4}}
+    configured = config.read(settings | {"attacks": attacks})
     design = Design.from_dict(study_tables.design(configured))
     assert [list(job) for job in design.jobs][:3] == [
         ["cw", "seed-1", "dont-move", "low"],
