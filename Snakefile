@@ -5,6 +5,9 @@
 configfile: "config/config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/train.smk"
@@ -18,6 +21,7 @@ rule all:
     default_target: True
     input:
         "<results>/verdict.txt",
+        "<results>/report.html",
 
 
 onsuccess:

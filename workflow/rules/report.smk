@@ -1,3 +1,7 @@
+# Beside the page's script and style; their edits rerun nothing else.
+TEMPLATES = f"{workflow.basedir}/workflow/report/{{name}}"
+
+
 rule tables:
     input:
         attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),
@@ -39,3 +43,34 @@ rule verdict:
         code=code("verdict.py"),
     script:
         "../scripts/verdict.py"
+
+
+rule report:
+    input:
+        tables=expand("<results>/tables/{table}.parquet", table=tables.names(study)),
+        selected=selected,
+        audio="<results>/corpus/audio",
+        attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),
+        transcripts=expand("<results>/transcripts/{hearing}.parquet", hearing=hearing_names()),
+        curves=expand("<results>/models/{model}/curve.parquet", model=study.models),
+        cards=expand("<results>/models/{model}/card.json", model=study.models),
+        templates=expand(TEMPLATES, name=["page.html", "tables.html", "style.css", "page.js"]),
+    output:
+        report=report(
+            "<results>/report.html",
+            caption="../report/report.rst",
+            category="Report",
+        ),
+    log:
+        "<results>/logs/report.log",
+    benchmark:
+        "<results>/benchmarks/report.tsv"
+    conda:
+        "../../envs/environment.yaml"
+    params:
+        level=study.statistics.confidence_level,
+        gallery={"samples": 16, "megabytes": 8},
+        rows=1000,
+        code=code("render_report.py"),
+    script:
+        "../scripts/render_report.py"

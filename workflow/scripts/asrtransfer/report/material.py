@@ -1,0 +1,137 @@
+"""What the report is made of, summarised file by file, so that memory does not grow with the hearings."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow
+import pyarrow.compute
+import pyarrow.parquet
+
+from asrtransfer import parquet
+from asrtransfer.errors import InputError
+
+JOB = ["attack", "surrogate", "target", "confidence"]
+SAMPLE = [*JOB, "utterance_id", "iteration"]
+"""What names a stored sample."""
+
+POSITIVE_ARMS = ("self", "twin")
+"""Remotes with the surrogate's own weights, that must hear what it hears."""
+
+# Finer than any figure shows; character error rates have few distinct values anyway.
+CER_STEP = 0.01
+_CELL = ["surrogate", "remote", "arm", "attack", "confidence", "target_kind", "kind"]
+
+
+@dataclass(frozen=True)
+class Material:
+    """A study as the report sees it.
+
+    Attributes:
+        tables: by name, as :func:`asrtransfer.tables.tabulate` makes them.
+        samples: one row a stored sample, or an utterance without one: a job's table without its audio, with
+            ``file`` (of the job), ``target_kind`` and ``transferred`` (whether a remote that is neither the
+            surrogate nor its twin hears the target).
+        distances: hearings of primary samples counted by surrogate, remote, arm, attack, confidence,
+            target_kind, kind and ``cer`` (character error rate to the target, in steps of CER_STEP).
+        transcripts: by (surrogate, remote), the file; in the order in which remotes are shown.
+        curves: by model, its learning curve.
+        cards: by model.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    samples: pd.DataFrame
+    distances: pd.DataFrame
+    transcripts: Mapping[tuple[str, str], Path]
+    curves: Mapping[str, pd.DataFrame]
+    cards: Mapping[str, Mapping[str, Any]]
+
+
+def read(
+    tables: Iterable[Path],
+    attacks: Iterable[Path],
+    transcripts: Iterable[Path],
+    curves: Iterable[Path],
+    cards: Iterable[Path],
+) -> Material:
+    """Read the files of a study.
+
+    Args:
+        tables: Parquet files, each named for its table.
+        attacks: a file a job.
+        transcripts: a file a surrogate and remote, ``.../{surrogate}/{remote}.parquet``.
+        curves: a file a model, in a folder named for it.
+        cards: as ``curves``.
+
+    Raises:
+        InputError: if a file is missing or damaged.
+    """
+    heard = {(path.parent.name, path.stem): path for path in transcripts}
+    summaries = [_summary(path) for path in heard.values()]
+    hits = pd.concat([hit for _, hit in summaries], ignore_index=True).drop_duplicates()
+    samples = pd.concat([_job(path) for path in attacks], ignore_index=True)
+    samples = samples.merge(hits.assign(transferred=True), on=SAMPLE, how="left")
+    samples["transferred"] = samples["transferred"].eq(True)
+    return Material(
+        {path.stem: parquet.read(path) for path in tables},
+        samples,
+        pd.concat([distances for distances, _ in summaries], ignore_index=True),
+        heard,
+        {path.parent.name: parquet.read(path) for path in curves},
+        {path.parent.name: _card(path) for path in cards},
+    )
+
+
+def target_kind(target: pd.Series) -> pd.Series:
+    """``near`` for rank-k, else ``phrase``."""
+    return target.str.startswith("rank-").map({True: "near", False: "phrase"})
+
+
+def rows(path: Path, columns: list[str], **wanted: object) -> pd.DataFrame:
+    """Some columns of the rows of a Parquet file whose other columns have the ``wanted`` values.
+
+    Raises:
+        InputError: if it is missing or damaged.
+    """
+    try:
+        where = [(name, "in" if isinstance(value, list) else "=", value) for name, value in wanted.items()]
+        return pyarrow.parquet.read_table(path, columns=columns, filters=where or None).to_pandas()
+    except (OSError, pyarrow.ArrowException) as error:
+        raise InputError(f"{path}: cannot be read ({error}); delete it and run again") from error
+
+
+def _job(path: Path) -> pd.DataFrame:
+    columns = ["text", "phrase", "status", "primary", "k1", "linf", "snr_db", "peak_db", "seconds"]
+    table = rows(path, [*SAMPLE, *columns])
+    table["iteration"] = table["iteration"].astype("Int64")
+    return table.assign(file=str(path), target_kind=target_kind(table["target"]))
+
+
+def _summary(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Distances of a remote's hearings, and the samples that it hears as their target, if another model."""
+    heard = rows(path, [*SAMPLE, "remote", "arm", "kind", "primary", "hit", "cer_target"])
+    hits = heard[heard["hit"] & (heard["kind"] == "adversarial") & ~heard["arm"].isin(POSITIVE_ARMS)]
+    primary = heard[heard["primary"]]
+    primary = primary.assign(
+        target_kind=target_kind(primary["target"]),
+        cer=(primary["cer_target"] / CER_STEP).round() * CER_STEP,
+    )
+    distances = primary.groupby([*_CELL, "cer"]).size().rename("hearings").reset_index()
+    return distances, hits[SAMPLE].astype({"iteration": "Int64"})
+
+
+def _card(path: Path) -> dict[str, Any]:
+    try:
+        card = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: cannot be read ({error}); delete the model's folder and run again"
+        ) from error
+    if not isinstance(card, dict):
+        raise InputError(f"{path}: is no model card; delete the model's folder and run again")
+    return card
