@@ -96,6 +96,12 @@ def test_splits_share_no_sentence_and_test_no_voice(corpus: tuple[Path, list[Utt
     assert not speakers["test"] & speakers["train"]
 
 
+def test_without_held_out_voices_test_is_spoken_by_those_of_training(tmp_path: Path) -> None:
+    utterances = make(tmp_path, train_minutes=0.1, held_out_voices=0)
+    speakers = {split: {u.speaker for u in utterances if u.split == split} for split in corpora.SPLITS}
+    assert speakers["test"] <= speakers["train"] | speakers["dev"]
+
+
 def test_pools_hold_each_sentence_once() -> None:
     pools = synthetic.sentences(1)
     every = [sentence for pool in pools.values() for sentence in pool]
@@ -137,7 +143,7 @@ def test_audio_is_speech_of_the_stated_length(corpus: tuple[Path, list[Utterance
     ("key", "value"),
     [
         ("train_voices", 41),
-        ("held_out_voices", 0),
+        ("held_out_voices", 11),
         ("test_utterances", 100_000),
         ("dev_utterances", 0),
         ("train_minutes", 0),

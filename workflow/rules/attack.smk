@@ -18,6 +18,7 @@ rule attack:
     params:
         job=lambda wildcards: attack_params(wildcards),
         device=study.device,
+        threads=study.threads,
         code=lambda wildcards: code("attack.py", f"asrtransfer.attacks.{wildcards.attack}"),
     script:
         "../scripts/attack.py"

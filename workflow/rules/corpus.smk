@@ -1,4 +1,6 @@
 rule corpus:
+    input:
+        grid.manifest(study),
     output:
         train="<results>/corpus/train.parquet",
         dev="<results>/corpus/dev.parquet",
@@ -11,7 +13,7 @@ rule corpus:
     conda:
         "../../envs/environment.yaml"
     params:
-        corpus=study.corpus.model_dump(),
-        code=code("corpus.py"),
+        corpus=grid.corpus(study),
+        code=code("corpus.py", f"asrtransfer.corpora.{study.corpus.kind}"),
     script:
         "../scripts/corpus.py"

@@ -4,6 +4,7 @@ rule hear:
         test="<results>/corpus/test.parquet",
         audio="<results>/corpus/audio",
         weights="<results>/models/{model}/weights.safetensors",
+        language_model=grid.language_model(study),
     output:
         transcripts="<results>/transcripts/clean/{model}.parquet",
     log:
@@ -18,6 +19,7 @@ rule hear:
     params:
         decoder=grid.decoder(study),
         device=study.device,
+        threads=study.threads,
         code=code("hear.py"),
     script:
         "../scripts/hear.py"

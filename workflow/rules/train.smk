@@ -21,6 +21,7 @@ rule train:
         network=study.network.model_dump(),
         recipe=study.training.model_dump(),
         device=study.device,
+        threads=study.threads,
         code=code("train.py"),
     script:
         "../scripts/train.py"

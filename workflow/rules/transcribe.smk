@@ -4,6 +4,7 @@ rule transcribe:
         samples=samples_of,
         audio="<results>/corpus/audio",
         weights="<results>/models/{remote}/weights.safetensors",
+        language_model=grid.language_model(study),
     output:
         transcripts="<results>/transcripts/{surrogate}/{remote}.parquet",
     log:
@@ -19,6 +20,7 @@ rule transcribe:
         arm=lambda wildcards: grid.arm(wildcards.surrogate, wildcards.remote),
         decoder=grid.decoder(study),
         device=study.device,
+        threads=study.threads,
         code=code("transcribe.py"),
     script:
         "../scripts/transcribe.py"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 with job(snakemake) as progress:
     wildcards, device = snakemake.wildcards, snakemake.params.device
     settings = snakemake.params.job
-    compute.prepare(device, snakemake.threads)
+    compute.prepare(device, snakemake.params.threads)
     surrogate = model.load_weights(Path(snakemake.input.weights), device)
     speech = Speech.read(Path(snakemake.input.selected), Path(snakemake.input.audio).parent)
     if settings["phrase"] is None:

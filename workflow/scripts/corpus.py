@@ -1,22 +1,21 @@
 """Rule corpus: a corpus becomes audio and a table for each split."""
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asrtransfer import corpora
-from asrtransfer.corpora import librispeech, manifest, synthetic
 from job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-PREPARE = {"librispeech": librispeech.prepare, "manifest": manifest.prepare, "synthetic": synthetic.synthesise}
-
 with job(snakemake) as progress:
-    settings = dict(snakemake.params.corpus)
-    disjoint = settings.get("disjoint_speakers", False)
+    kind, settings = snakemake.params.corpus["kind"], snakemake.params.corpus["settings"]
+    settings |= {key: Path(settings[key]) for key in ("manifest", "source") if settings.get(key)}
     folder = Path(snakemake.output.train).parent
-    utterances = PREPARE[settings.pop("kind")](folder, **settings)
-    corpora.write(utterances, folder, disjoint_speakers=disjoint)
+    # By a computed name, so that an edit of one kind does not speak, or download, another again.
+    utterances = import_module(f"asrtransfer.corpora.{kind}").prepare(folder=folder, **settings)
+    corpora.write(utterances, folder, disjoint_speakers=settings.get("disjoint_speakers", False))
     minutes = sum(utterance.seconds for utterance in utterances) / 60
     progress(f"{len(utterances)} utterances, {minutes:.1f} minutes", last=True)

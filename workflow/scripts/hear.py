@@ -14,9 +14,10 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake) as progress:
-    compute.prepare(snakemake.params.device, snakemake.threads)
-    listener = model.load_weights(Path(snakemake.input.weights), snakemake.params.device)
-    decoder = decoding.build(**snakemake.params.decoder)
+    params = snakemake.params
+    compute.prepare(params.device, params.threads)
+    listener = model.load_weights(Path(snakemake.input.weights), params.device)
+    decoder = decoding.build(**params.decoder)
     parts = []
     for split in ("dev", "test"):
         speech = Speech.read(Path(snakemake.input[split]))

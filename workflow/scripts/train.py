@@ -20,7 +20,7 @@ with job(snakemake) as progress:
     started = time.monotonic()
     params = snakemake.params
     initial = params.initial
-    compute.prepare(params.device, snakemake.threads, deterministic=initial["arm"] != "native")
+    compute.prepare(params.device, params.threads, deterministic=initial["arm"] != "native")
     model = DeepSpeech(**params.network)
     model.initialise(initial["seed"])
     if initial["arm"] == "ulp":
@@ -30,6 +30,7 @@ with job(snakemake) as progress:
     recipe = training.Recipe(**params.recipe)
     speech, dev = Speech.read(Path(snakemake.input.train)), Speech.read(Path(snakemake.input.dev))
     order = speech.digest()
+    settings = [params.recipe, params.network, params.device, params.threads, params.code]
     checkpoint = Path(snakemake.output.weights).with_name("checkpoint.safetensors")
 
     def report(epoch: training.Epoch) -> None:
@@ -45,7 +46,7 @@ with job(snakemake) as progress:
         recipe,
         seed=initial["seed"],
         checkpoint=checkpoint,
-        identity=json.dumps([start, order, initial["seed"], params.recipe, params.network, params.device]),
+        identity=json.dumps([start, order, initial["seed"], *settings]),
         report=report,
     )
     save_weights(model, Path(snakemake.output.weights))
@@ -66,7 +67,7 @@ with job(snakemake) as progress:
         "training_data_sha256": order,
         "weights_sha256": weight_hash(model),
         "device": params.device,
-        "threads": snakemake.threads,
+        "threads": params.threads,
         "seconds": round(time.monotonic() - started, 1),
         **compute.describe(params.device),
     }

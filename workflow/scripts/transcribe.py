@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 with job(snakemake) as progress:
     params, wildcards = snakemake.params, snakemake.wildcards
-    compute.prepare(params.device, snakemake.threads)
+    compute.prepare(params.device, params.threads)
     remote = model.load_weights(Path(snakemake.input.weights), params.device)
     speech = Speech.read(Path(snakemake.input.selected), Path(snakemake.input.audio).parent)
     clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}

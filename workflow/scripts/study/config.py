@@ -1,7 +1,7 @@
 """The configuration: every key with its type, range, default and meaning.
 
-This module is the one source; ``workflow/schemas/config.schema.json`` and the table in ``config/README.md`` are
-made from it by ``python -m study.document``.
+This module is the one source: ``python -m study.document`` makes ``workflow/schemas/config.schema.json`` and
+the table in ``config/README.md`` from it.
 """
 
 from __future__ import annotations
@@ -9,142 +9,258 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
+from pydantic.config import JsonDict
 
 ALPHABET = " abcdefghijklmnopqrstuvwxyz'"
-Seed = Annotated[int, Field(ge=0, lt=2**31)]
-ModelName = Annotated[str, Field(pattern=r"^seed-(0|[1-9]\d{0,8})(\.(twin|(ulp|native)-[1-9]\d{0,2}))?$")]
-Phrase = Annotated[str, Field(min_length=1, max_length=200)]
-Confidence = Literal["low", "high"]
+RESULTS = r"^[A-Za-z0-9_][A-Za-z0-9_.-]*(/[A-Za-z0-9_][A-Za-z0-9_.-]*)*$"
+MODEL = r"^seed-(0|[1-9][0-9]{0,8})(\.(twin|(ulp|native)-[1-9][0-9]{0,2}))?$"
+FORMS = {
+    RESULTS: "a folder inside this one, in letters, digits, '_', '-' and '.', such as results/first",
+    MODEL: "seed-N, or one of its arms seed-N.twin, seed-N.ulp-K and seed-N.native-K",
+}
+"""What a value must look like, in words, by its pattern."""
 
 
 class ConfigError(ValueError):
     """The configuration is wrong; one line that names the key and what is allowed."""
 
 
-class Section(BaseModel):
-    """A group of keys; unknown ones are refused, and ``1`` is no ``"1"``."""
+def _plain(value: object) -> object:
+    """Read a number, true, false or null that arrives as text, and leave all else as it is.
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+    Snakemake hands over as text what ``--config`` sets inside a section, and YAML takes ``1e-4`` for a text.
+    """
+    if not isinstance(value, str) or len(value) > 40:
+        return value
+    words = {"true": True, "false": False, "null": None}
+    if value.lower() in words:
+        return words[value.lower()]
+    for kind in (int, float):
+        try:
+            return kind(value)
+        except ValueError:
+            continue
+    return value
+
+
+def _null(value: object) -> object:
+    return None if value == "null" else value
+
+
+Int = Annotated[int, BeforeValidator(_plain)]
+Float = Annotated[float, BeforeValidator(_plain)]
+Bool = Annotated[bool, BeforeValidator(_plain)]
+Seed = Annotated[int, BeforeValidator(_plain), Field(ge=0, lt=2**31)]
+ModelName = Annotated[str, Field(pattern=MODEL)]
+Phrase = Annotated[str, Field(min_length=1, max_length=200)]
+Path = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]+$")]
+PathOrNull = Annotated[Path | None, BeforeValidator(_null)]
+Confidence = Literal["low", "high"]
+
+# A unit that is not in the meaning of its key.
+SAMPLES: JsonDict = {"unit": "16-bit units"}
+MINUTES: JsonDict = {"unit": "minutes"}
+
+
+class Section(BaseModel):
+    """A group of keys; unknown ones are refused, and so is a value of another type."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
 class Synthetic(Section):
     """Commands spoken by espeak-ng; byte-identical for a seed."""
 
-    kind: Literal["synthetic"] = "synthetic"
-    seed: Seed = Field(1, description="draws sentences, voices, pitch and rate")
-    train_minutes: float = Field(20.0, gt=0, le=6000, description="minutes of training speech")
-    train_voices: int = Field(24, ge=1, le=60, description="voices of train and dev")
-    held_out_voices: int = Field(6, ge=1, le=30, description="voices of test, in no other split")
-    dev_utterances: int = Field(60, ge=1, le=10000, description="sentences held out, spoken by training voices")
-    test_utterances: int = Field(80, ge=1, le=10000, description="sentences held out, spoken by held-out voices")
+    seed: Seed = Field(default=1, description="draws sentences, voices, pitch and rate")
+    train_minutes: Float = Field(
+        default=20.0, gt=0, le=6000, description="training speech", json_schema_extra=MINUTES
+    )
+    train_voices: Int = Field(default=30, ge=1, le=30, description="voices of train and dev")
+    held_out_voices: Int = Field(
+        default=6, ge=0, le=10, description="voices of test, in no other split; 0: test has those of train"
+    )
+    dev_utterances: Int = Field(
+        default=60, ge=1, le=5000, description="sentences held out, spoken by training voices"
+    )
+    test_utterances: Int = Field(
+        default=80, ge=1, le=5000, description="sentences held out, spoken by held-out voices"
+    )
 
 
 class Manifest(Section):
     """Your own recordings, listed in a CSV, TSV or Parquet file."""
 
-    kind: Literal["manifest"]
-    path: str = Field(description="file with the columns path, text, speaker, split (train, dev, test)")
-    disjoint_speakers: bool = Field(True, description="refuse a speaker who is in two splits")
+    path: Path = Field(
+        description="table with the columns path (from the table's folder), text, speaker and split "
+        "(train, dev, test). A change in the table reruns; one in a recording does not"
+    )
+    disjoint_speakers: Bool = Field(default=True, description="refuse a speaker who is in two splits")
 
 
 class LibriSpeech(Section):
     """LibriSpeech, downloaded or read from a folder that holds it."""
 
-    kind: Literal["librispeech"]
-    folder: str | None = Field(None, description="folder that contains LibriSpeech/; null downloads it")
-    mirror: str | None = Field(None, description="address to download from instead of the corpus's own")
-    train: list[str] = Field(["train-clean-100", "train-clean-360", "train-other-500"], min_length=1)
-    dev: list[str] = Field(["dev-clean"], min_length=1, description="subsets")
-    test: list[str] = Field(["test-clean"], min_length=1, description="subsets")
+    folder: PathOrNull = Field(
+        default=None, description="folder that contains LibriSpeech/; null downloads the subsets"
+    )
+    mirror: PathOrNull = Field(
+        default=None, description="http(s) folder to download from instead of the corpus's own"
+    )
+    train: list[Path] = Field(
+        default=["train-clean-100", "train-clean-360", "train-other-500"],
+        min_length=1,
+        max_length=10,
+        description="subsets",
+    )
+    dev: list[Path] = Field(default=["dev-clean"], min_length=1, max_length=10, description="subsets")
+    test: list[Path] = Field(default=["test-clean"], min_length=1, max_length=10, description="subsets")
 
 
-Corpus = Annotated[Synthetic | Manifest | LibriSpeech, Field(discriminator="kind")]
+class Corpus(Section):
+    """The speech. Each kind has its own section, so that one configuration can be laid over another."""
+
+    kind: Literal["synthetic", "manifest", "librispeech"] = Field(
+        default="synthetic", description="which of the sections below is used; the others have no effect"
+    )
+    synthetic: Synthetic = Synthetic()
+    manifest: Manifest | None = None
+    librispeech: LibriSpeech = LibriSpeech()
 
 
 class Network(Section):
     """The network: DeepSpeech 0.4.1's, in any width."""
 
-    units: int = Field(2048, ge=1, le=8192, description="width of every hidden layer")
-    dropout: float = Field(0.2, ge=0, lt=1, description="share of dense activations dropped in training")
+    units: Int = Field(default=2048, ge=1, le=8192, description="width of every hidden layer")
+    dropout: Float = Field(
+        default=0.2, ge=0, lt=1, description="share of dense activations dropped in training"
+    )
 
 
 class Training(Section):
     """The training recipe; the defaults are DeepSpeech 0.4.1's."""
 
-    epochs: int = Field(13, ge=1, le=10000, description="passes over the training utterances")
-    batch: int = Field(24, ge=1, le=4096, description="utterances a step")
-    learning_rate: float = Field(1e-4, gt=0, le=1, description="Adam's step size")
+    epochs: Int = Field(default=13, ge=1, le=10000, description="passes over the training utterances")
+    batch: Int = Field(default=24, ge=1, le=4096, description="utterances a step")
+    learning_rate: Float = Field(default=1e-4, gt=0, le=1, description="Adam's step size")
     order: Literal["length", "shuffled"] = Field(
-        "length", description="ascending by length in every epoch, or batches of similar length in a drawn order"
+        default="length",
+        description="ascending by length in every epoch, or batches of similar length in a drawn order",
     )
-    order_seed: Seed = Field(0, description="draws the shuffled order, the same for every model")
+    order_seed: Seed = Field(default=0, description="draws the shuffled order, the same for every model")
     schedule: Literal["constant", "cosine"] = Field(
-        "constant", description="learning rate over time; cosine warms up for a tenth of the steps, then falls to 0"
+        default="constant",
+        description="learning rate over time; cosine warms up for a tenth of the steps, then falls to 0",
     )
-    clip: float | None = Field(None, gt=0, description="largest gradient norm; null does not clip")
+    clip: Annotated[Annotated[float, Field(gt=0, le=1e6)] | None, BeforeValidator(_plain)] = Field(
+        default=None, description="largest gradient norm; null does not clip"
+    )
 
 
 class Decoder(Section):
     """How log-probabilities become the ten most likely transcriptions."""
 
-    backend: Literal["flashlight", "ctcdecode", "greedy"] = Field("flashlight", description="beam search to use")
-    beam: int = Field(100, ge=10, le=10000, description="hypotheses kept from frame to frame")
-    language_model: str | None = Field(None, description="KenLM file (ARPA or binary); null decodes without")
-    alpha: float = Field(0.75, ge=0, le=100, description="weight of the language model")
-    beta: float = Field(1.85, ge=-100, le=100, description="bonus for each word")
+    backend: Literal["flashlight", "ctcdecode", "greedy"] = Field(
+        default="flashlight", description="beam search to use"
+    )
+    beam: Int = Field(default=100, ge=10, le=10000, description="hypotheses kept from frame to frame")
+    language_model: PathOrNull = Field(
+        default=None, description="KenLM file (ARPA or binary); null decodes without"
+    )
+    alpha: Float = Field(default=0.75, ge=0, le=100, description="weight of the language model")
+    beta: Float = Field(
+        default=1.85, ge=-100, le=100, description="bonus for each word, with a language model"
+    )
 
 
 class Selection(Section):
     """Which test utterances are attacked: those that every model transcribes exactly right."""
 
-    utterances: int = Field(98, ge=1, le=100000, description="how many to attack; fewer right ones are an error")
-    seed: Seed = Field(0, description="draws which, when more are right")
+    utterances: Int = Field(
+        default=98, ge=1, le=100000, description="how many to attack; fewer right ones are an error"
+    )
+    seed: Seed = Field(default=0, description="draws which, when more are right")
 
 
 class Attack(Section):
     """Keys that every attack has."""
 
-    phrases: list[Phrase] = Field([], description="target phrases")
-    ranks: list[Annotated[int, Field(ge=2, le=10)]] = Field(
-        [], description="near targets: the surrogate's own k-th most likely transcription of the clean audio"
+    phrases: list[Phrase] = Field(
+        default=[], max_length=1000, description="target phrases: a-z, apostrophe, single spaces"
+    )
+    ranks: list[Annotated[int, BeforeValidator(_plain), Field(ge=2, le=10)]] = Field(
+        default=[],
+        max_length=9,
+        description="near targets: the surrogate's own k-th most likely transcription of the clean audio",
     )
     confidences: list[Confidence] = Field(
-        ["high"], min_length=1, description="low: the target is the top transcription; high: also K1 > threshold"
+        default=["high"],
+        min_length=1,
+        max_length=2,
+        description="low: the target is the top transcription; high: also K1 > threshold",
     )
-    iterations: int = Field(1000, ge=1, le=1000000, description="steps of the attack")
-    threshold: float = Field(0.9, gt=0, lt=1, description="K1 that a high-confidence sample exceeds")
-    test_every: int = Field(1, ge=1, le=10000, description="iterations between tests for success")
-    keep: int = Field(3, ge=1, le=100000, description="samples kept of an utterance, the last that qualify")
-    cap: int | None = Field(
-        None, ge=1, description="samples kept of a job (surrogate, target, confidence), filled round-robin"
+    iterations: Int = Field(default=1000, ge=1, le=1000000, description="steps of the attack")
+    threshold: Float = Field(
+        default=0.9, gt=0, lt=1, description="K1, a probability, that a high-confidence sample exceeds"
     )
-    seed: Seed = Field(0, description="draws noise, random starts and the order in which the cap is filled")
+    test_every: Int = Field(default=1, ge=1, le=10000, description="iterations between tests for success")
+    keep: Int = Field(
+        default=3, ge=1, le=100000, description="samples kept of an utterance, the last that qualify"
+    )
+    cap: Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, BeforeValidator(_plain)] = Field(
+        default=None,
+        description="samples kept of a job (surrogate, target, confidence), filled round-robin; null: all",
+    )
+    seed: Seed = Field(
+        default=0, description="draws noise, random starts and the order in which the cap is filled"
+    )
 
 
 class CW(Attack):
     """Carlini and Wagner's attack as their published code runs it."""
 
-    confidences: list[Confidence] = Field(["low", "high"], min_length=1, description="as for every attack")
-    learning_rate: float = Field(100.0, gt=0, le=32767, description="Adam's step, 16-bit units")
-    bound: float = Field(2000.0, gt=0, le=65535, description="largest perturbation at the start, 16-bit units")
-    shrink: float = Field(0.8, gt=0, lt=1, description="factor on an utterance's bound after a success (low only)")
-    noise: float = Field(2.0, ge=0, le=1000, description="standard deviation of the noise in the loop, 16-bit units")
+    confidences: list[Confidence] = Field(
+        default=["low", "high"],
+        min_length=1,
+        max_length=2,
+        description="low: the target is the top transcription, with ever smaller perturbations; "
+        "high: also K1 > threshold",
+    )
+    learning_rate: Float = Field(
+        default=100.0, gt=0, le=32767, description="Adam's step", json_schema_extra=SAMPLES
+    )
+    bound: Float = Field(
+        default=2000.0,
+        gt=0,
+        le=65535,
+        description="largest perturbation at the start",
+        json_schema_extra=SAMPLES,
+    )
+    shrink: Float = Field(
+        default=0.8, gt=0, lt=1, description="factor on an utterance's bound after a success (low only)"
+    )
+    noise: Float = Field(
+        default=2.0,
+        ge=0,
+        le=1000,
+        description="standard deviation of the noise in the loop",
+        json_schema_extra=SAMPLES,
+    )
 
 
 class PGD(Attack):
     """Projected gradient descent in an L-infinity ball, sign steps."""
 
-    bound: float = Field(0.05, gt=0, le=2, description="radius, as a share of `bound_of`")
+    bound: Float = Field(default=0.05, gt=0, le=2, description="radius of the ball, as a share of bound_of")
     bound_of: Literal["full-scale", "peak"] = Field(
-        "full-scale", description="of 32768, or of the utterance's own largest sample"
+        default="full-scale", description="of 32768, or of the utterance's own largest sample"
     )
-    step: float = Field(0.05, gt=0, le=1, description="size of a step, as a share of the radius")
-    start: Literal["zero", "random"] = Field("zero", description="first perturbation")
+    step: Float = Field(default=0.05, gt=0, le=1, description="size of a step, as a share of the radius")
+    start: Literal["zero", "random"] = Field(default="zero", description="first perturbation")
 
 
 class Attacks(Section):
-    """The attacks of the study; one that is left out is not run."""
+    """The attacks of the study; one that is left out, or null, is not run."""
 
     cw: CW | None = None
     pgd: PGD | None = None
@@ -153,43 +269,61 @@ class Attacks(Section):
 class Statistics(Section):
     """How the results are counted."""
 
-    confidence_level: float = Field(0.95, gt=0.5, lt=1, description="of every bound and interval")
-    resamples: int = Field(2000, ge=100, le=1000000, description="of the cluster bootstrap")
-    seed: Seed = Field(0, description="draws the resamples")
+    confidence_level: Float = Field(default=0.95, gt=0.5, lt=1, description="of every bound and interval")
+    resamples: Int = Field(default=2000, ge=100, le=1000000, description="of the cluster bootstrap")
+    seed: Seed = Field(default=0, description="draws the resamples")
 
 
 class Study(Section):
     """A whole study."""
 
-    results: str = Field("results", pattern=r"^[A-Za-z0-9_.-]+(/[A-Za-z0-9_.-]+)*$", description="folder of all outputs")
-    corpus: Corpus = Field(default_factory=lambda: Synthetic())  # type: ignore[call-arg]
+    results: Annotated[str, Field(max_length=200, pattern=RESULTS)] = Field(
+        default="results", description="folder of all outputs"
+    )
+    corpus: Corpus = Corpus()
     models: list[ModelName] = Field(
-        min_length=1, description="seed-N, and its arms seed-N.twin, seed-N.ulp-K, seed-N.native-K"
+        min_length=1,
+        max_length=1000,
+        description="seed-N, and its arms seed-N.twin, seed-N.ulp-K, seed-N.native-K",
     )
     surrogates: list[ModelName] | None = Field(
-        None, min_length=1, description="models that are attacked; null: every model that is not an arm"
+        default=None,
+        min_length=1,
+        max_length=1000,
+        description="models that are attacked; null: every model that is no arm",
     )
-    remotes: list[ModelName] | None = Field(None, min_length=1, description="models that listen; null: all")
-    network: Network = Network()  # type: ignore[call-arg]
-    training: Training = Training()  # type: ignore[call-arg]
-    decoder: Decoder = Decoder()  # type: ignore[call-arg]
-    selection: Selection = Selection()  # type: ignore[call-arg]
+    remotes: list[ModelName] | None = Field(
+        default=None, min_length=1, max_length=1000, description="models that listen; null: all"
+    )
+    network: Network = Network()
+    training: Training = Training()
+    decoder: Decoder = Decoder()
+    selection: Selection = Selection()
     attacks: Attacks
-    statistics: Statistics = Statistics()  # type: ignore[call-arg]
-    device: Literal["cpu", "cuda"] = Field("cpu", description="where models run; the other gives other weights")
-    threads: int = Field(1, ge=1, le=1024, description="CPU threads of a job; other counts give other weights")
+    statistics: Statistics = Statistics()
+    device: Literal["cpu", "cuda"] = Field(
+        default="cpu", description="where models run; the other gives other weights"
+    )
+    threads: Int = Field(
+        default=1, ge=1, le=1024, description="CPU threads of a job; another number gives other weights"
+    )
 
     @model_validator(mode="after")
     def _cross_check(self) -> Study:
         _check_models(self)
-        for name in Attacks.model_fields:
-            attack = getattr(self.attacks, name)
-            if attack is not None:
-                _check_attack(f"attacks.{name}", attack)
-        if self.attacks.cw is None and self.attacks.pgd is None:
+        _check_corpus(self)
+        if not self.configured:
             raise ValueError("attacks: none is configured; give attacks.cw or attacks.pgd")
-        if self.decoder.language_model is not None and self.decoder.backend == "greedy":
-            raise ValueError("decoder.language_model: the greedy backend has none; use flashlight")
+        for name, attack in self.configured.items():
+            _check_attack(f"attacks.{name}", attack)
+            if attack.ranks and self.decoder.backend == "greedy":
+                raise ValueError(
+                    f"attacks.{name}.ranks: the greedy backend names one text; set decoder.backend to another"
+                )
+        if self.decoder.language_model is not None and self.decoder.backend != "flashlight":
+            raise ValueError(
+                f"decoder.language_model: {self.decoder.backend} takes none; use decoder.backend: flashlight"
+            )
         return self
 
     @property
@@ -221,24 +355,29 @@ def _check_models(study: Study) -> None:
         base = name.split(".")[0]
         if base not in study.models:
             raise ValueError(f"models: {name} is an arm of {base}, which is not listed; add {base}")
-    if study.surrogates is None and not study.attacked:
-        raise ValueError("surrogates: every model is an arm; name the surrogates")
+
+
+def _check_corpus(study: Study) -> None:
+    corpus = study.corpus
+    if corpus.kind == "manifest" and corpus.manifest is None:
+        raise ValueError("corpus.manifest: missing, and corpus.kind is manifest; give corpus.manifest.path")
+    if corpus.kind == "synthetic" and study.selection.utterances > corpus.synthetic.test_utterances:
+        raise ValueError(
+            f"selection.utterances: {study.selection.utterances} are asked for, and corpus.synthetic."
+            f"test_utterances is {corpus.synthetic.test_utterances}; lower one or raise the other"
+        )
 
 
 def _check_attack(key: str, attack: Attack) -> None:
     if not attack.phrases and not attack.ranks:
         raise ValueError(f"{key}.phrases: no target; give phrases, ranks or both")
+    if attack.test_every > attack.iterations:
+        raise ValueError(
+            f"{key}.test_every: {attack.test_every} is more than the {attack.iterations} iterations; lower it"
+        )
     slugs: dict[str, str] = {}
     for phrase in attack.phrases:
-        strange = sorted(set(phrase) - set(ALPHABET))
-        if strange:
-            raise ValueError(
-                f"{key}.phrases: {phrase!r} has {strange[0]!r}; allowed are a-z, space and apostrophe (lower case)"
-            )
-        if phrase != " ".join(phrase.split()):
-            raise ValueError(f"{key}.phrases: {phrase!r} has outer or double spaces; remove them")
-        if not slug(phrase):
-            raise ValueError(f"{key}.phrases: {phrase!r} has no letter")
+        _check_phrase(f"{key}.phrases", phrase)
         twin = slugs.setdefault(slug(phrase), phrase)
         if twin != phrase or attack.phrases.count(phrase) > 1:
             raise ValueError(
@@ -247,6 +386,18 @@ def _check_attack(key: str, attack: Attack) -> None:
     for values, name in ((attack.ranks, "ranks"), (attack.confidences, "confidences")):
         if len(set(values)) < len(values):
             raise ValueError(f"{key}.{name}: {values} repeats a value; list each once")
+
+
+def _check_phrase(key: str, phrase: str) -> None:
+    strange = sorted(set(phrase) - set(ALPHABET))
+    if strange:
+        raise ValueError(
+            f"{key}: {phrase!r} has {strange[0]!r}; allowed are a-z, space and apostrophe (lower case)"
+        )
+    if phrase != " ".join(phrase.split()):
+        raise ValueError(f"{key}: {phrase!r} has outer or double spaces; remove them")
+    if not slug(phrase):
+        raise ValueError(f"{key}: {phrase!r} has no letter")
 
 
 def slug(phrase: str) -> str:
@@ -267,18 +418,32 @@ def read(config: dict[str, Any]) -> Study:
 
 
 def _explain(error: ValidationError) -> str:
+    """One line about the first problem: key, what is allowed, what was given."""
     problem = error.errors(include_url=False)[0]
+    key = ".".join(str(part) if str(part).isprintable() else _short(part) for part in problem["loc"])
     message = str(problem["msg"]).removeprefix("Value error, ")
-    # Tags of discriminated unions are no keys.
-    place = [str(part) for part in problem["loc"] if part not in ("synthetic", "manifest", "librispeech")]
-    if not place:
-        return message
-    if problem["type"] == "extra_forbidden":
-        return f"{'.'.join(place)}: unknown key; see config/README.md for those there are"
-    given = "" if isinstance(problem["input"], dict) else f" (given: {_short(problem['input'])})"
-    return f"{'.'.join(place)}: {message[0].lower()}{message[1:]}{given}"
+    given = problem["input"]
+    match problem["type"]:
+        case "value_error":
+            return message
+        case "extra_forbidden" | "invalid_key":
+            return f"{key}: unknown key; see config/README.md for those there are"
+        case "missing":
+            return f"{key}: missing; config/README.md says what it is"
+        case "string_pattern_mismatch":
+            message = FORMS.get(problem["ctx"]["pattern"], "a path has no control characters")
+        case "string_type" if isinstance(given, bool):
+            message = 'to YAML, yes, no, on and off are no words; write "yes", "no", "on" or "off"'
+        case "model_type":
+            message = "a section with keys of its own, see config/README.md"
+        case _:
+            message = message[0].lower() + message[1:]
+    return f"{key or 'configuration'}: {message} (given: {_short(given)})"
 
 
 def _short(value: object) -> str:
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except (ValueError, RecursionError):
+        text = f"a {type(value).__name__}"
     return text if len(text) <= 60 else text[:57] + "..."

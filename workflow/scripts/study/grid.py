@@ -67,11 +67,37 @@ def arm(surrogate: str, remote: str) -> str:
 
 
 def initial(model: str) -> dict[str, Any]:
-    """How a model starts: its seed, its arm (``none``, twin, ulp or native), and which of that arm (0 where there is
-    but one)."""
+    """How a model starts: ``seed``, ``arm`` (none, twin, ulp or native) and ``which`` of the arm's."""
     seed, _, suffix = model.removeprefix("seed-").partition(".")
     kind, _, which = suffix.partition("-")
     return {"seed": int(seed), "arm": kind or "none", "which": int(which or 0)}
+
+
+def corpus(study: Study) -> dict[str, Any]:
+    """What makes the corpus: its ``kind``, and ``settings``: keyword arguments of its ``prepare``."""
+    settings = study.corpus
+    match settings.kind:
+        case "synthetic":
+            arguments = settings.synthetic.model_dump()
+        case "manifest":
+            assert settings.manifest is not None
+            arguments = settings.manifest.model_dump(exclude={"path"}) | {"manifest": settings.manifest.path}
+        case "librispeech":
+            folder = settings.librispeech.folder
+            arguments = settings.librispeech.model_dump(exclude={"folder"})
+            arguments |= {"source": folder, "download": folder is None}
+    return {"kind": settings.kind, "settings": arguments}
+
+
+def manifest(study: Study) -> list[str]:
+    """The table that lists the corpus, if there is one."""
+    corpus = study.corpus
+    return [corpus.manifest.path] if corpus.kind == "manifest" and corpus.manifest else []
+
+
+def language_model(study: Study) -> list[str]:
+    """The language model's file, if there is one."""
+    return [study.decoder.language_model] if study.decoder.language_model else []
 
 
 def gpus(study: Study) -> int:

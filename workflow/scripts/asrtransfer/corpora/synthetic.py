@@ -93,11 +93,11 @@ def prepare(
 ) -> list[Utterance]:
     """Speak a corpus into `folder`/audio and return its utterances.
 
-    Dev: sentences that training never says, by training voices. Test: sentences that neither says, by
-    held-out voices; with ten training voices or more, training has heard their accent and their variant, but
-    never together. An utterance depends on the seed, its split, its number and the number of voices alone, so
-    a longer corpus begins with the shorter one. InputError if more sentences or voices are asked for than
-    there are.
+    Dev: sentences that training never says, by training voices. Test: sentences that neither says, by held-out
+    voices, or, with none held out, by the training voices. With ten training voices or more, training has heard
+    the accent and the variant of those held out, but never together. An utterance depends on the seed, its split,
+    its number and the number of voices alone, so a longer corpus begins with the shorter one. InputError if more
+    sentences or voices are asked for than there are.
     """
     pools = sentences(seed)
     voices = _cast(seed, train_voices, held_out_voices)
@@ -166,19 +166,20 @@ class _Voice:
 
 def _cast(seed: int, train_voices: int, held_out_voices: int) -> dict[str, list[_Voice]]:
     training, held_out = voice_names()
-    for key, count, available in (
-        ("train_voices", train_voices, training),
-        ("held_out_voices", held_out_voices, held_out),
+    for key, count, least, available in (
+        ("train_voices", train_voices, 1, training),
+        ("held_out_voices", held_out_voices, 0, held_out),
     ):
-        if not 1 <= count <= len(available):
-            raise InputError(f"{key}: {count} is outside 1..{len(available)}, the voices there are")
+        if not least <= count <= len(available):
+            raise InputError(f"{key}: {count} is outside {least}..{len(available)}, the voices there are")
 
     def draw(name: str) -> _Voice:
         rng = np.random.default_rng([seed, len(SPLITS) + 1, *name.encode()])
         return _Voice(name, int(rng.integers(*_RATE)), int(rng.integers(*_PITCH[name.rpartition("+")[2][0]])))
 
     trained = [draw(name) for name in training[:train_voices]]
-    return {"train": trained, "dev": trained, "test": [draw(name) for name in held_out[:held_out_voices]]}
+    tested = [draw(name) for name in held_out[:held_out_voices]]
+    return {"train": trained, "dev": trained, "test": tested or trained}
 
 
 def _check(pools: dict[str, list[str]], minutes: float, dev_utterances: int, test_utterances: int) -> None:
