@@ -65,6 +65,33 @@ def test_a_stopped_run_resumes_to_the_same_weights(
     assert weight_hash(run(few, dev_split, tmp_path / "b")) == undisturbed
 
 
+@pytest.mark.parametrize("steps", [1, 4, 7])
+def test_a_run_asked_to_stop_resumes_within_an_epoch(
+    few: Speech, dev_split: Speech, tmp_path: Path, steps: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    undisturbed = run(few, dev_split, tmp_path / "a")
+    model = DeepSpeech(24, dropout=0.2)
+    model.initialise(1)
+    asked = iter(range(1, 100))
+    with pytest.raises(training.Interrupted):
+        training.train(
+            model, few, dev_split, RECIPE, seed=1, checkpoint=tmp_path / "b", identity="x",
+            report=lambda epoch: None, stop=lambda: next(asked) == steps,
+        )  # fmt: skip
+    monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
+    assert weight_hash(run(few, dev_split, tmp_path / "b")) == weight_hash(undisturbed)
+
+
+def test_a_flipped_bit_in_a_checkpoint_is_found(few: Speech, dev_split: Speech, tmp_path: Path) -> None:
+    with pytest.raises(Stopped):
+        run(few, dev_split, tmp_path / "a.safetensors", stop=1)
+    content = bytearray((tmp_path / "a.safetensors").read_bytes())
+    content[-50] ^= 1
+    (tmp_path / "a.safetensors").write_bytes(content)
+    with pytest.raises(InputError, match=r"a\.safetensors: .*checksum"):
+        run(few, dev_split, tmp_path / "a.safetensors")
+
+
 def test_a_checkpoint_of_another_run_is_left_aside(few: Speech, dev_split: Speech, tmp_path: Path) -> None:
     run(few, dev_split, tmp_path / "a")
     model = DeepSpeech(24, dropout=0.2)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
@@ -102,9 +103,14 @@ class DeepSpeech(nn.Module):
 
 
 def weight_hash(model: nn.Module) -> str:
-    """SHA-256 over names, shapes and bytes of all weights: equal exactly if the weights are bit-identical."""
+    """SHA-256 of all weights: equal exactly if they are bit-identical."""
+    return tensor_hash(model.state_dict())
+
+
+def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
+    """SHA-256 over names, shapes, dtypes and bytes of some tensors."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(model.state_dict().items()):
+    for name, tensor in sorted(tensors.items()):
         digest.update(json.dumps([name, list(tensor.shape), str(tensor.dtype)]).encode())
         digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
     return digest.hexdigest()

@@ -23,7 +23,7 @@ from asrtransfer import confidence, error_rates
 from asrtransfer.audio import replace_file
 from asrtransfer.best_path import greedy
 from asrtransfer.errors import InputError
-from asrtransfer.model import DeepSpeech
+from asrtransfer.model import DeepSpeech, tensor_hash
 from asrtransfer.speech import Speech
 
 
@@ -67,6 +67,23 @@ class Diverged(InputError):
     """The loss is no number any more."""
 
 
+class Interrupted(Exception):
+    """Training was asked to stop; its checkpoint is written."""
+
+
+# Seconds between two checkpoints within an epoch; when they are written changes no result.
+CHECKPOINT_SECONDS = 300.0
+
+
+@dataclass
+class Progress:
+    """How far training has come: epochs done, steps done in all, and the loss summed over the epoch under way."""
+
+    curve: list[Epoch]
+    steps: int = 0
+    loss: float = 0.0
+
+
 def train(
     model: DeepSpeech,
     speech: Speech,
@@ -77,6 +94,7 @@ def train(
     checkpoint: Path,
     identity: str,
     report: Callable[[Epoch], None],
+    stop: Callable[[], bool] = lambda: False,
 ) -> list[Epoch]:
     """Train in place, from the checkpoint if there is one.
 
@@ -85,41 +103,57 @@ def train(
 
     Args:
         model: initialised, on the device to train on.
-        checkpoint: written after each epoch, whole or not at all; read at the start if it is there.
+        checkpoint: written after each epoch and every five minutes, whole or not at all; read at the start if it is
+            there.
         identity: what the run is made of; a checkpoint of another identity is left aside.
         report: called after each epoch.
+        stop: asked after each step; once it is true, the checkpoint is written and training ends.
 
     Raises:
         Diverged: if a loss is not finite.
+        Interrupted: if ``stop`` said so.
         InputError: if the checkpoint is damaged.
     """
     optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
-    curve = load_checkpoint(checkpoint, model, optimiser, identity) if checkpoint.exists() else []
+    progress = Progress([])
+    if checkpoint.exists():
+        progress = load_checkpoint(checkpoint, model, optimiser, identity)
+
+    def save() -> None:
+        save_checkpoint(checkpoint, model, optimiser, progress, identity)
+
     batches = list(speech.batches(recipe.batch))
-    for epoch in range(len(curve) + 1, recipe.epochs + 1):
-        start = time.monotonic()
-        losses = []
-        first = (epoch - 1) * len(batches)
-        for step, indices in enumerate(ordered(batches, recipe, epoch), start=first):
-            rate = recipe.learning_rate * scale(recipe, step, recipe.epochs * len(batches))
+    for epoch in range(len(progress.curve) + 1, recipe.epochs + 1):
+        start = saved = time.monotonic()
+        done = progress.steps - (epoch - 1) * len(batches)
+        for indices in list(ordered(batches, recipe, epoch))[done:]:
+            rate = recipe.learning_rate * scale(recipe, progress.steps, recipe.epochs * len(batches))
             for group in optimiser.param_groups:
                 group["lr"] = rate
-            torch.manual_seed(step_seed(seed, step))
-            losses.append(train_step(model, optimiser, speech, indices, recipe.clip) * len(indices))
+            torch.manual_seed(step_seed(seed, progress.steps))
+            progress.loss += train_step(model, optimiser, speech, indices, recipe.clip) * len(indices)
+            progress.steps += 1
+            if stop():
+                save()
+                raise Interrupted
+            if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                save()
+                saved = time.monotonic()
         dev_loss, dev_wer, dev_cer = evaluate(model, dev, recipe.batch)
-        curve.append(
+        progress.curve.append(
             Epoch(
                 epoch=epoch,
-                train_loss=sum(losses) / len(speech),
+                train_loss=progress.loss / len(speech),
                 dev_loss=dev_loss,
                 dev_wer=dev_wer,
                 dev_cer=dev_cer,
                 seconds=time.monotonic() - start,
             )
         )
-        save_checkpoint(checkpoint, model, optimiser, curve, identity)
-        report(curve[-1])
-    return curve
+        progress.loss = 0.0
+        save()
+        report(progress.curve[-1])
+    return progress.curve
 
 
 def ordered(batches: list[list[int]], recipe: Recipe, epoch: int) -> Iterator[list[int]]:
@@ -186,35 +220,38 @@ def evaluate(model: DeepSpeech, speech: Speech, batch: int) -> tuple[float, floa
 
 
 def save_checkpoint(
-    path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, curve: list[Epoch], identity: str
+    path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, progress: Progress, identity: str
 ) -> None:
-    """Write weights, optimiser state and learning curve as safetensors, whole or not at all."""
+    """Write weights, optimiser state and progress as safetensors, whole or not at all, with a checksum."""
     tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         for key, value in optimiser.state[parameter].items():
             tensors[f"adam.{key}.{name}"] = value
     tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {"identity": identity, "curve": json.dumps([asdict(epoch) for epoch in curve])}
+    metadata = {"identity": identity, "progress": json.dumps(asdict(progress)), "sha256": tensor_hash(tensors)}
     replace_file(path, save(tensors, metadata=metadata))
 
 
 def load_checkpoint(
     path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, identity: str
-) -> list[Epoch]:
+) -> Progress:
     """Put model and optimiser back where :func:`save_checkpoint` found them.
 
     Returns:
-        The learning curve so far; empty, with nothing changed, if the checkpoint is of another identity.
+        The progress so far; none, with nothing changed, if the checkpoint is of another identity.
 
     Raises:
         InputError: if the file is damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:
-            if file.metadata()["identity"] != identity:
-                return []
-            curve = [Epoch(**epoch) for epoch in json.loads(file.metadata()["curve"])]
+            metadata = file.metadata()
             tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if metadata["sha256"] != tensor_hash(tensors):
+            raise ValueError("it differs from the checksum kept with it")
+        if metadata["identity"] != identity:
+            return Progress([])
+        progress = json.loads(metadata["progress"])
         model.load_state_dict(
             {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
         )
@@ -224,6 +261,6 @@ def load_checkpoint(
             optimiser.state[parameter] = {
                 key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
             }
+        return Progress([Epoch(**epoch) for epoch in progress["curve"]], progress["steps"], progress["loss"])
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{path}: not a checkpoint of this model ({error}); delete it and run again") from error
-    return curve
