@@ -30,6 +30,8 @@ def job(snakemake: Any) -> Iterator[Progress]:
         log.error("%s", error)
         print(f"error: {name}: {error}", file=sys.stderr)
         sys.exit(1)
+    except SystemExit:
+        raise
     except BaseException:
         log.exception("%s stopped", name)
         raise
