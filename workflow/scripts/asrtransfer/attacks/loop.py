@@ -157,16 +157,22 @@ def _attack_batch(
         method.succeeded(sorted(hits))
         method.step(gradient)
         progress(iteration * len(outcomes))
-        if not method.improves:
-            going = [row for row in range(len(active)) if len(kept[id(active[row])]) < goal.keep]
-            if len(going) < len(active):
-                rows = torch.tensor(going, dtype=torch.int64, device=device)
-                method.keep(rows)
-                active, lengths = [active[row] for row in going], lengths[rows]
+        going = _going(method, [len(kept[id(outcome)]) for outcome in active], goal)
+        if len(going) < len(active):
+            rows = torch.tensor(going, dtype=torch.int64, device=device)
+            method.keep(rows)
+            active, lengths = [active[row] for row in going], lengths[rows]
         if not active:
             break
     for outcome in outcomes:
         outcome.samples = list(kept[id(outcome)])
+
+
+def _going(method: Method, samples: list[int], goal: Goal) -> list[int]:
+    """Rows that can still gain: those without all their samples, and where less is better, with room for less."""
+    if not method.improves:
+        return [row for row, count in enumerate(samples) if count < goal.keep]
+    return [row for row, bound in enumerate(method.bounds().tolist()) if bound >= 1]
 
 
 def _phrases(outcomes: list[Outcome]) -> list[str]:
