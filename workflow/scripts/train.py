@@ -1,6 +1,9 @@
 """Rule train: speech becomes a model, with its learning curve and card."""
 
 import json
+import signal
+import sys
+import threading
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -39,16 +42,24 @@ with job(snakemake) as progress:
             last=epoch.epoch == recipe.epochs,
         )
 
-    curve = training.train(
-        model,
-        speech,
-        dev,
-        recipe,
-        seed=initial["seed"],
-        checkpoint=checkpoint,
-        identity=json.dumps([start, order, initial["seed"], *settings]),
-        report=report,
-    )
+    # What a cluster sends before it takes the machine away.
+    asked = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: asked.set())
+    try:
+        curve = training.train(
+            model,
+            speech,
+            dev,
+            recipe,
+            seed=initial["seed"],
+            checkpoint=checkpoint,
+            identity=json.dumps([start, order, initial["seed"], *settings]),
+            report=report,
+            stop=asked.is_set,
+        )
+    except training.Interrupted:
+        progress("told to stop; the next run goes on from the checkpoint", last=True)
+        sys.exit(1)
     save_weights(model, Path(snakemake.output.weights))
     parquet.write(pd.DataFrame(curve), Path(snakemake.output.curve))
     card = {
