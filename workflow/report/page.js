@@ -15,12 +15,13 @@ function sortBy(table, header) {
   for (const other of header.parentNode.cells) other.removeAttribute("aria-sort");
   header.setAttribute("aria-sort", direction);
   const body = table.tBodies[0];
-  const rows = [...body.rows].map((row) => [raw(row.cells[index]), row]);
+  const totals = [...body.rows].filter((row) => row.classList.contains("total"));
+  const rows = [...body.rows].filter((row) => !totals.includes(row)).map((row) => [raw(row.cells[index]), row]);
   rows.sort(([a], [b]) => {
     if (a === "" || b === "") return (a === "") - (b === "");
     return direction === "ascending" ? compare(a, b) : compare(b, a);
   });
-  body.append(...rows.map(([, row]) => row));
+  body.append(...rows.map(([, row]) => row), ...totals);
 }
 
 function filterRows(box, table, count) {
@@ -64,14 +65,14 @@ const views = JSON.parse(document.getElementById("figure-data").textContent);
 const root = document.documentElement;
 const colour = (name) => getComputedStyle(root).getPropertyValue(name).trim();
 
-function themed(layout) {
+function themed(layout, width) {
   const axis = { gridcolor: colour("--grid"), linecolor: colour("--grid"), tickcolor: colour("--grid") };
   const legend = { bgcolor: "rgba(0,0,0,0)", ...layout.legend };
   return {
     ...layout,
     paper_bgcolor: "rgba(0,0,0,0)",
     plot_bgcolor: "rgba(0,0,0,0)",
-    font: { family: getComputedStyle(document.body).fontFamily, size: 13, color: colour("--ink") },
+    font: { family: getComputedStyle(document.body).fontFamily, size: width < NARROW ? 11.5 : 13, color: colour("--ink") },
     hoverlabel: { bgcolor: colour("--raised"), bordercolor: colour("--grid"), font: { color: colour("--ink") }, align: "left" },
     xaxis: { ...axis, ...layout.xaxis },
     yaxis: { ...axis, ...layout.yaxis },
@@ -79,12 +80,23 @@ function themed(layout) {
   };
 }
 
+// On a phone: no colour bar, whose numbers are in the cells, and room for a legend of many lines.
+const NARROW = 560;
+
+function fitted(view, width) {
+  if (width >= NARROW) return view;
+  for (const trace of view.data) if (trace.type === "heatmap") trace.showscale = false;
+  const entries = view.data.filter((trace) => trace.name && trace.showlegend !== false).length;
+  if (entries > 1) view.layout.height += 19 * entries;
+  return view;
+}
+
 function draw(figure) {
   const plot = figure.querySelector(".plot");
   const chosen = figure.querySelector(".views select")?.value ?? 0;
-  const view = structuredClone(views[figure.dataset.figure][chosen]);
+  const view = fitted(structuredClone(views[figure.dataset.figure][chosen]), plot.clientWidth);
   const options = { displaylogo: false, responsive: true, displayModeBar: false };
-  return Plotly.react(plot, view.data, themed(view.layout), options);
+  return Plotly.react(plot, view.data, themed(view.layout, plot.clientWidth), options);
 }
 
 const drawn = [...document.querySelectorAll("[data-figure]")];

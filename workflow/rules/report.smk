@@ -9,11 +9,16 @@ rule tables:
         clean=expand("<results>/transcripts/clean/{model}.parquet", model=study.models),
         cards=expand("<results>/models/{model}/card.json", model=study.models),
     output:
-        expand(
-            "<results>/tables/{table}.{format}",
-            table=tables.names(study),
-            format=["csv", "parquet"],
-        ),
+        expand("<results>/tables/{table}.parquet", table=tables.names(study)),
+        [
+            report(
+                f"<results>/tables/{name}.csv",
+                caption="../report/table.rst",
+                category="Tables",
+                labels={"table": name},
+            )
+            for name in tables.names(study)
+        ],
     log:
         "<results>/logs/tables.log",
     benchmark:
@@ -31,7 +36,12 @@ rule verdict:
     input:
         expand("<results>/tables/{table}.parquet", table=tables.names(study)),
     output:
-        verdict="<results>/verdict.txt",
+        verdict=report(
+            "<results>/verdict.txt",
+            caption="../report/verdict.rst",
+            category="Report",
+            labels={"what": "the verdict"},
+        ),
     log:
         "<results>/logs/verdict.log",
     benchmark:
@@ -60,6 +70,7 @@ rule report:
             "<results>/report.html",
             caption="../report/report.rst",
             category="Report",
+            labels={"what": "the whole report"},
         ),
     log:
         "<results>/logs/report.log",

@@ -6,6 +6,7 @@ A figure has views: pictures of the same question, of which the page shows one a
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,6 +48,8 @@ SYMBOLS = {"phrase": "circle", "near": "diamond-open"}
 MOST_POINTS = 1500
 # Above this many columns, numbers in a heat map's cells overlap.
 MOST_COLUMNS = 12
+# Pixels between cells; half of it shows the arm's colour at each side.
+FRAME = 9
 
 
 @dataclass(frozen=True)
@@ -111,7 +114,7 @@ def who_hears_whom(material: Material, conclusion: str) -> Figure:
 
 def _shares(name: str, cells: pd.DataFrame, outcome: str) -> View:
     share = cells[outcome] / cells["hearings"].where(cells["hearings"] > 0)
-    text = cells[outcome].astype(str) + "<br>of " + cells["hearings"].astype(str)
+    text = cells[outcome].astype(str) + "/" + cells["hearings"].astype(str)
     hover = [
         f"{row['surrogate']} → {row['remote']} ({words.ARMS[row['arm']]})"
         f"<br>{row[outcome]} of {row['hearings']} hearings"
@@ -147,17 +150,19 @@ def _pairs(name: str, cells: pd.DataFrame, bar: dict[str, Any], *, reverse: bool
     )
     surrogates.sort(key=words.model_order)
     traces = [
-        _heat(cells, surrogates, remotes, "surrogate", "remote", bar, reverse=reverse),
+        _heat(cells, surrogates, remotes, "surrogate", "remote", bar, reverse=reverse, gap=FRAME),
         *(_legend_entry(arm) for arm in words.ARMS if (cells["arm"] == arm).any()),
     ]
     shapes = [
         {
             "type": "rect",
-            "x0": remotes.index(row.remote) - 0.47,
-            "x1": remotes.index(row.remote) + 0.47,
-            "y0": surrogates.index(row.surrogate) - 0.46,
-            "y1": surrogates.index(row.surrogate) + 0.46,
-            "line": {"color": COLOURS[str(row.arm)], "width": 3},
+            "layer": "below",
+            "x0": remotes.index(row.remote) - 0.49,
+            "x1": remotes.index(row.remote) + 0.49,
+            "y0": surrogates.index(row.surrogate) - 0.48,
+            "y1": surrogates.index(row.surrogate) + 0.48,
+            "fillcolor": COLOURS[str(row.arm)],
+            "line": {"width": 0},
         }
         for row in cells.itertuples()
     ]
@@ -181,6 +186,7 @@ def _heat(
     bar: dict[str, Any],
     *,
     reverse: bool,
+    gap: int,
 ) -> Any:
     def matrix(column: str) -> list[list[Any]]:
         wide = cells.pivot(index=y, columns=x, values=column).reindex(index=down, columns=across)
@@ -198,8 +204,8 @@ def _heat(
         colorscale="Cividis",
         reversescale=reverse,
         colorbar={"thickness": 10, "outlinewidth": 0, **bar},
-        xgap=3,
-        ygap=3,
+        xgap=gap,
+        ygap=gap,
         showlegend=False,
         **limits,
     )
@@ -258,7 +264,7 @@ def _distribution(name: str, rows: pd.DataFrame) -> View:
         traces,
         height=420,
         xaxis=_axis("character error rate to the target", range=[-0.02, min(largest, 2.0) + 0.02]),
-        yaxis=_axis("share of hearings at most that far", range=[-0.02, 1.04], tickformat=".0%"),
+        yaxis=_axis("hearings at most that far", range=[-0.02, 1.04], tickformat=".0%"),
         legend=_LEGEND,
     )
 
@@ -277,8 +283,8 @@ def confidence_and_distortion(material: Material, conclusion: str) -> Figure:
     )
     views = []
     for column, name, title in (
-        ("snr_db", "energy", "signal-to-noise ratio, dB (right is quieter)"),
-        ("linf", "peak", "largest change of a sample, 16-bit units"),
+        ("snr_db", "energy", "signal-to-noise ratio, dB"),
+        ("linf", "peak", "largest change, 16-bit units"),
     ):
         axis = _axis(title) if column == "snr_db" else _axis(title, type="log", dtick=1)
         views.append(
@@ -373,21 +379,21 @@ def attack_success(material: Material, conclusion: str) -> Figure:
     table = material.tables["attack-success"]
     views = []
     for attack, part in table.groupby("attack", sort=False):
-        regime = part["target"].str.replace("-", " ") + ", " + part["confidence"]
+        regime = part["target"].map(_lines) + ", " + part["confidence"]
         hover = [
             f"{row['surrogate']}, {row['target']}, {row['confidence']}"
             f"<br>{row['reached']} of {row['utterances']} utterances reached it"
             for row in part.to_dict("records")
         ]
-        text = part["reached"].astype(str) + " of " + part["utterances"].astype(str)
+        text = part["reached"].astype(str) + "/" + part["utterances"].astype(str)
         cells = part.assign(regime=regime, value=part["share"], text=text, hover=hover)
         rows, columns = list(dict.fromkeys(regime)), sorted(set(part["surrogate"]), key=words.model_order)
         bar = {"title": {"text": "share"}, "tickformat": ".0%"}
         views.append(
             _view(
                 words.ATTACKS[str(attack)],
-                [_heat(cells, rows, columns, "regime", "surrogate", bar, reverse=False)],
-                height=110 + 34 * len(rows),
+                [_heat(cells, rows, columns, "regime", "surrogate", bar, reverse=False, gap=3)],
+                height=110 + 38 * len(rows),
                 xaxis=_axis("surrogate", showgrid=False),
                 yaxis=_axis("", showgrid=False, autorange="reversed"),
             )
@@ -395,6 +401,11 @@ def attack_success(material: Material, conclusion: str) -> Figure:
     return Figure(
         "attack-success", "Which targets the attacks reached", tuple(views), conclusion, "attack-success"
     )
+
+
+def _lines(target: str) -> str:
+    """A target's name on lines of a phone's width."""
+    return "<br>".join(textwrap.wrap(target.replace("-", " "), 18))
 
 
 def near_targets(material: Material, conclusion: str) -> Figure | None:
@@ -474,7 +485,7 @@ def _near(name: str, table: pd.DataFrame, ours: tuple[str, str, str], clean: str
         name,
         traces,
         height=150 + 46 * len(rows),
-        xaxis=_axis("share of hearings by another seed", range=[-0.03, 1.03], tickformat=".0%"),
+        xaxis=_axis("hearings by another seed", range=[-0.03, 1.03], tickformat=".0%"),
         yaxis=_axis("", autorange="reversed"),
         legend=_LEGEND,
     )

@@ -81,20 +81,20 @@ def _transfer_sentence(tables: Tables) -> str:
     if seed.hearings + same.hearings == 0:
         return "No other model heard a sample made for a phrase: this study says nothing about transfer."
     heard = [
-        f"{count} hearings by models {whom}"
-        for count, whom in ((seed, "of another seed"), (same, _same_seed(tables)))
+        f"{count} hearings by {whom}"
+        for count, whom in ((seed, "another seed"), (same, _same_seed(tables)))
         if count.hearings
     ]
-    made = f"{words.many(samples, 'adversarial sample')} made for a fixed phrase"
+    made = f"of {words.many(samples, 'adversarial sample')} made for a fixed phrase"
     if seed.transfers + same.transfers == 0:
-        return f"No other model heard the phrase in any of {made}: {' and '.join(heard)}."
-    return f"Other models did hear the phrase in some of {made}: {' and '.join(heard)}."
+        return f"None {made} is heard as that phrase by another model: {', '.join(heard)}."
+    return f"Some {made} are heard as that phrase by another model: {', '.join(heard)}."
 
 
 def _same_seed(tables: Tables) -> str:
     arms = set(tables["transfers"]["arm"])
-    how = {"ulp": "one unit in the last place of one weight apart", "native": "trained again"}
-    return f"of the same seed, {' or '.join(text for arm, text in how.items() if arm in arms)}"
+    how = {"ulp": "one ulp apart", "native": "run again"}
+    return f"the same seed {' or '.join(text for arm, text in how.items() if arm in arms)}"
 
 
 def _trust_sentence(tables: Tables, level: float) -> str:
@@ -150,33 +150,28 @@ def _bound(tables: Tables, level: float) -> str:
     )
 
 
+ARM_TILES = {
+    "seed": ("Another seed", "hears the phrase"),
+    "ulp": ("One ulp apart", "hears the phrase; one initial weight differs by its last bit"),
+    "native": ("Same seed, run again", "hears the phrase"),
+}
+
+
 def tiles(tables: Tables, level: float) -> list[Tile]:
     """The numbers behind the verdict."""
     found = []
-    for arm, label in (
-        ("seed", "transfer to another seed"),
-        ("ulp", "transfer one ulp apart"),
-        ("native", "transfer, same seed"),
-    ):
-        row = _pooled(tables, arm)
-        if row is not None:
-            count = Count(int(row["transfers"]), int(row["hearings"]))
-            note = f"hearings of phrases; {_units(row, level)}"
-            found.append(Tile(label, str(count), note))
+    for arm, (label, note) in ARM_TILES.items():
+        count, row = transferred(tables, "phrase", (arm,)), _pooled(tables, arm)
+        if count.hearings and row is not None:
+            found.append(Tile(label, str(count), f"{note}; {_units(row, level)}"))
     survived, twin = survival(tables), transferred_twin(tables)
-    found.append(
-        _control("heard by their own surrogate", survived, "positive control: from disk, decoded again")
-    )
+    found.append(_control("Own surrogate", survived, "positive control: stored samples, heard again"))
     if twin.hearings:
-        found.append(_control("heard by the twin", twin, "positive control: equal weights"))
+        found.append(_control("Twin", twin, "positive control: trained apart, equal weights"))
     success = tables["attack-success"]
     reached, tried = int(success["reached"].sum()), int(success["utterances"].sum())
     found.append(
-        Tile(
-            "attempts that reached their target",
-            str(Count(reached, tried)),
-            "on their own surrogate; failures are kept",
-        )
+        Tile("Attacks", str(Count(reached, tried)), "attempts reached their target; failures are kept")
     )
     return found
 
@@ -231,9 +226,11 @@ def who_hears_whom(material: Material) -> str:
         .sum()
         .reset_index()
     )
-    other = summed[~summed["arm"].isin(["self", "twin"]) & (summed["hearings"] > 0)]
+    weights = {model: card["weights_sha256"] for model, card in material.cards.items()}
+    other = summed[summed["surrogate"].map(weights) != summed["remote"].map(weights)]
+    other = other[other["hearings"] > 0]
     if other.empty:
-        return "No model but the surrogate and its twin heard a phrase."
+        return "No other model heard a phrase."
     transfers, tops = int(other["transfers"].sum()), int(other["top_ten"].sum())
     if transfers:
         best = (

@@ -20,9 +20,6 @@ JOB = ["attack", "surrogate", "target", "confidence"]
 SAMPLE = [*JOB, "utterance_id", "iteration"]
 """What names a stored sample."""
 
-POSITIVE_ARMS = ("self", "twin")
-"""Remotes with the surrogate's own weights, that must hear what it hears."""
-
 # Finer than any figure shows; character error rates have few distinct values anyway.
 CER_STEP = 0.01
 _CELL = ["surrogate", "remote", "arm", "attack", "confidence", "target_kind", "kind"]
@@ -34,9 +31,9 @@ class Material:
 
     Attributes:
         tables: by name, as :func:`asrtransfer.tables.tabulate` makes them.
-        samples: one row a stored sample, or an utterance without one: a job's table without its audio, with
-            ``file`` (of the job), ``target_kind`` and ``transferred`` (whether a remote that is neither the
-            surrogate nor its twin hears the target).
+        samples: attack jobs' tables without audio, one row a stored sample or an utterance without, and
+            ``file`` (of the job), ``target_kind`` and ``transferred`` (whether a remote whose weights are not
+            the surrogate's hears the target).
         distances: hearings of primary samples counted by surrogate, remote, arm, attack, confidence,
             target_kind, kind and ``cer`` (character error rate to the target, in steps of CER_STEP).
         transcripts: by (surrogate, remote), the file; in the order in which remotes are shown.
@@ -72,7 +69,12 @@ def read(
         InputError: if a file is missing or damaged.
     """
     heard = {(path.parent.name, path.stem): path for path in transcripts}
-    summaries = [_summary(path) for path in heard.values()]
+    known = {path.parent.name: _card(path) for path in cards}
+    weights = {model: card["weights_sha256"] for model, card in known.items()}
+    summaries = [
+        _summary(path, other=weights[surrogate] != weights[remote])
+        for (surrogate, remote), path in heard.items()
+    ]
     hits = pd.concat([hit for _, hit in summaries], ignore_index=True).drop_duplicates()
     samples = pd.concat([_job(path) for path in attacks], ignore_index=True)
     samples = samples.merge(hits.assign(transferred=True), on=SAMPLE, how="left")
@@ -83,7 +85,7 @@ def read(
         pd.concat([distances for distances, _ in summaries], ignore_index=True),
         heard,
         {path.parent.name: parquet.read(path) for path in curves},
-        {path.parent.name: _card(path) for path in cards},
+        known,
     )
 
 
@@ -112,10 +114,10 @@ def _job(path: Path) -> pd.DataFrame:
     return table.assign(file=str(path), target_kind=target_kind(table["target"]))
 
 
-def _summary(path: Path) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Distances of a remote's hearings, and the samples that it hears as their target, if another model."""
+def _summary(path: Path, *, other: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Distances of a remote's hearings and, if it is another model, the samples that it hears as meant."""
     heard = rows(path, [*SAMPLE, "remote", "arm", "kind", "primary", "hit", "cer_target"])
-    hits = heard[heard["hit"] & (heard["kind"] == "adversarial") & ~heard["arm"].isin(POSITIVE_ARMS)]
+    hits = heard[heard["hit"] & (heard["kind"] == "adversarial") & other]
     primary = heard[heard["primary"]]
     primary = primary.assign(
         target_kind=target_kind(primary["target"]),

@@ -73,7 +73,10 @@ def render(
         figure_data=_as_script({figure.name: [view.__dict__ for view in figure.views] for figure in shown}),
         controls_conclusion=findings.controls(material.tables),
         gallery=gallery,
-        exhibits=[(exhibit, _heard(exhibit, number)) for number, exhibit in enumerate(gallery.exhibits, 1)],
+        exhibits=[
+            (exhibit, _heard(exhibit, number), _reached(material, exhibit))
+            for number, exhibit in enumerate(gallery.exhibits, 1)
+        ],
         cards=[_card(material, model) for model in sorted(material.cards, key=words.model_order)],
         tables=tables.everything(material.tables, order, settings.rows),
         words=words,
@@ -127,6 +130,13 @@ def _heard(exhibit: Exhibit, number: int) -> Table:
     )
     frame = frame.loc[order.sort_values(kind="stable").index]
     return tables.table(f"heard-{number}", "What every model hears", frame, {}, labels=tables.HEARD_LABELS)
+
+
+def _reached(material: Material, exhibit: Exhibit) -> list[str]:
+    """Models with other weights than the surrogate's that hear the target."""
+    own = material.cards[str(exhibit.row["surrogate"])]["weights_sha256"]
+    hits = exhibit.heard.loc[exhibit.heard["hit"], "model"]
+    return [model for model in hits if material.cards[model]["weights_sha256"] != own]
 
 
 def _card(material: Material, model: str) -> Card:

@@ -154,12 +154,12 @@ PHRASE_LABELS = {
     "phrase": "target phrase",
     "attempts": "attempts",
     "reached": "reached",
-    "samples": "samples, ours",
-    "published_samples": "samples, published",
-    "self_transfers": "heard by the surrogate",
-    "seed_hearings": "hearings by another seed",
-    "seed_transfers": "transfers, ours",
-    "published_transfers": "transfers, published",
+    "samples": "our samples",
+    "published_samples": "published samples",
+    "self_transfers": "own surrogate hears it",
+    "seed_hearings": "hearings, another seed",
+    "seed_transfers": "our transfers",
+    "published_transfers": "published transfers",
     "seed_top_ten": "in the top ten",
     "same_seed_hearings": "hearings, same seed",
     "same_seed_transfers": "transfers, same seed",
@@ -170,11 +170,10 @@ def phrases(frame: pd.DataFrame, attack: str) -> pd.DataFrame:
     """One attack by phrase beside the published table, whose other phrases follow; the total comes last."""
     published = TABLES[attack]
     ours = frame[[name for name in PHRASE_LABELS if name in frame]].copy()
-    place = list(ours.columns).index("published_transfers")
-    for what in ("transfers", "hearings"):
+    for what in ("hearings", "transfers"):
         parts = [frame[f"{arm}_{what}"] for arm in ("ulp", "native") if f"{arm}_{what}" in frame]
         if parts:
-            ours.insert(place, f"same_seed_{what}", sum(parts[1:], parts[0]))
+            ours[f"same_seed_{what}"] = sum(parts[1:], parts[0])
     others = [name for name in published.samples if name not in set(frame["phrase"])]
     rest = pd.DataFrame(
         {
@@ -236,11 +235,8 @@ CLAIM_COLUMNS: Sequence[str] = (
     "verdict",
     "published",
     "ours",
-    "lower",
-    "upper",
     "bound",
     "p_value",
-    "unit",
     "units",
 )
 HEARD_LABELS = {
