@@ -1,4 +1,5 @@
 import sys
+from functools import cache
 from pathlib import Path
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
@@ -27,6 +28,8 @@ wildcard_constraints:
     confidence="low|high",
 
 
+# Once a run: a job started later has the code of then, and the next run shall see that it differs.
+@cache
 def code(script, *modules):
     """Digests of a script and the modules it reaches: what Snakemake does not track."""
     return fingerprint(SCRIPTS / script, SCRIPTS, modules)

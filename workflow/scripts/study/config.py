@@ -51,8 +51,10 @@ def _null(value: object) -> object:
 Int = Annotated[int, BeforeValidator(_plain)]
 Float = Annotated[float, BeforeValidator(_plain)]
 Bool = Annotated[bool, BeforeValidator(_plain)]
-Seed = Annotated[int, BeforeValidator(_plain), Field(ge=0, lt=2**31)]
+Seed = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(_plain)]
 ModelName = Annotated[str, Field(pattern=MODEL)]
+Models = Annotated[list[ModelName], Field(min_length=1, max_length=1000)]
+ModelsOrNull = Annotated[Models | None, BeforeValidator(_null)]
 Phrase = Annotated[str, Field(min_length=1, max_length=200)]
 Path = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]+$")]
 PathOrNull = Annotated[Path | None, BeforeValidator(_null)]
@@ -124,7 +126,7 @@ class Corpus(Section):
         default="synthetic", description="which of the sections below is used; the others have no effect"
     )
     synthetic: Synthetic = Synthetic()
-    manifest: Manifest | None = None
+    manifest: Annotated[Manifest | None, BeforeValidator(_null)] = None
     librispeech: LibriSpeech = LibriSpeech()
 
 
@@ -188,7 +190,7 @@ class Attack(Section):
     phrases: list[Phrase] = Field(
         default=[], max_length=1000, description="target phrases: a-z, apostrophe, single spaces"
     )
-    ranks: list[Annotated[int, BeforeValidator(_plain), Field(ge=2, le=10)]] = Field(
+    ranks: list[Annotated[int, Field(ge=2, le=10), BeforeValidator(_plain)]] = Field(
         default=[],
         max_length=9,
         description="near targets: the surrogate's own k-th most likely transcription of the clean audio",
@@ -262,8 +264,20 @@ class PGD(Attack):
 class Attacks(Section):
     """The attacks of the study; one that is left out, or null, is not run."""
 
-    cw: CW | None = None
-    pgd: PGD | None = None
+    cw: Annotated[CW | None, BeforeValidator(_null)] = None
+    pgd: Annotated[PGD | None, BeforeValidator(_null)] = None
+
+
+class Neighbours(Section):
+    """The models of the transfer curve (`make study ARGS=transfer_curve`), between a surrogate and a stranger."""
+
+    epochs: Int = Field(
+        default=3, ge=1, le=1000, description="last epochs of each training whose weights are kept"
+    )
+    shares: Annotated[list[Annotated[Float, Field(ge=0, le=1)]], Field(min_length=1, max_length=100)] = Field(
+        default=[0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0],
+        description="how far along the line from a surrogate's weights to those of the next model of another seed",
+    )
 
 
 class Statistics(Section):
@@ -281,26 +295,22 @@ class Study(Section):
         default="results", description="folder of all outputs"
     )
     corpus: Corpus = Corpus()
-    models: list[ModelName] = Field(
-        min_length=1,
-        max_length=1000,
-        description="seed-N, and its arms seed-N.twin, seed-N.ulp-K, seed-N.native-K",
+    models: Models = Field(
+        description="models to train: one a seed, and its arms (twin: nothing differs; ulp-K: one initial "
+        "weight, by one unit in the last place; native-K: nothing but what the hardware does)",
     )
-    surrogates: list[ModelName] | None = Field(
+    surrogates: ModelsOrNull = Field(
         default=None,
-        min_length=1,
-        max_length=1000,
         description="models that are attacked; null: every model that is no arm",
     )
-    remotes: list[ModelName] | None = Field(
-        default=None, min_length=1, max_length=1000, description="models that listen; null: all"
-    )
+    remotes: ModelsOrNull = Field(default=None, description="models that listen; null: all")
     network: Network = Network()
     training: Training = Training()
     decoder: Decoder = Decoder()
     selection: Selection = Selection()
     attacks: Attacks
     statistics: Statistics = Statistics()
+    neighbours: Neighbours = Neighbours()
     device: Literal["cpu", "cuda"] = Field(
         default="cpu", description="where models run; the other gives other weights"
     )
@@ -421,7 +431,7 @@ def _explain(error: ValidationError) -> str:
     """One line about the first problem: key, what is allowed, what was given."""
     problem = error.errors(include_url=False)[0]
     key = ".".join(str(part) if str(part).isprintable() else _short(part) for part in problem["loc"])
-    message = str(problem["msg"]).removeprefix("Value error, ")
+    message = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     given = problem["input"]
     match problem["type"]:
         case "value_error":

@@ -1,0 +1,205 @@
+"""The configuration's JSON schema and table of keys, made from :mod:`study.config`.
+
+``PYTHONPATH=workflow/scripts python -m study.document`` writes both into the repository; a test fails where
+they differ from what it would write.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from study.config import FORMS, Attack, Study
+
+ROOT = Path(__file__).resolve().parents[3]
+SCHEMA = ROOT / "workflow/schemas/config.schema.json"
+README = ROOT / "config/README.md"
+BEGIN = "<!-- The rest of this file is written by: PYTHONPATH=workflow/scripts python -m study.document -->"
+
+
+class Rerun(NamedTuple):
+    """What a change of a key reruns: the rules that run ``first``, and all of it in words."""
+
+    first: tuple[str, ...]
+    words: str
+
+
+RERUNS = {
+    "results": Rerun(("corpus",), "everything, into the other folder"),
+    "corpus": Rerun(("corpus",), "everything"),
+    "models": Rerun(
+        ("train",), "the new model's training and hearing; selection; its attacks if it is a surrogate"
+    ),
+    "surrogates": Rerun(("select",), "the new surrogate's attacks and their hearing; tables"),
+    "remotes": Rerun(("transcribe",), "the new remote's hearing of the samples; tables"),
+    "network": Rerun(("train",), "training and after"),
+    "training": Rerun(("train",), "training and after"),
+    "decoder": Rerun(("hear",), "hearing, of clean speech and of samples; selection; tables"),
+    "decoder.alpha": Rerun((), "with a language model, as the other decoder keys"),
+    "decoder.beta": Rerun((), "with a language model, as the other decoder keys"),
+    "selection": Rerun(("select",), "selection"),
+    "attacks.*": Rerun(("attack",), "this attack and after"),
+    "attacks.*.phrases": Rerun(("attack",), "the new phrase's attacks, hearing, tables"),
+    "attacks.*.ranks": Rerun(
+        ("select",), "selection's near targets, the new rank's attacks, hearing, tables"
+    ),
+    "attacks.*.confidences": Rerun(("attack",), "the new regime's attacks, hearing, tables"),
+    "attacks.*.threshold": Rerun(("attack",), "this attack's high-confidence jobs and after"),
+    "statistics": Rerun(("tables",), "tables and after"),
+    "neighbours": Rerun(("neighbours",), "the transfer curve"),
+    "device": Rerun(("train",), "training and after"),
+    "threads": Rerun(("train",), "training and after"),
+}
+"""By key; a key that is not listed has what the section around it has. ``*`` stands for any attack."""
+
+
+class Key(NamedTuple):
+    """One key: dotted name, meaning, unit, allowed values and default in words."""
+
+    name: str
+    meaning: str
+    unit: str
+    values: str
+    default: str
+
+
+def rerun(name: str) -> Rerun:
+    """What a change of a key reruns."""
+    parts = name.split(".")
+    if parts[0] == "attacks":
+        parts[1] = "*"
+    while ".".join(parts) not in RERUNS:
+        parts.pop()
+    return RERUNS[".".join(parts)]
+
+
+def schema() -> dict[str, Any]:
+    """JSON schema of a whole configuration."""
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
+
+
+def keys() -> list[Key]:
+    """Every key, in the order of the configuration; what all attacks have alike stands once, as of ``*``."""
+    whole = schema()
+    every = list(_keys(whole, whole, ""))
+    attacks = sorted(whole["$defs"]["Attacks"]["properties"])
+    listed: list[Key] = []
+    for key in every:
+        first, _, rest = key.name.partition(".")
+        _, _, name = rest.partition(".")
+        same = key._replace(name=f"attacks.*.{name}")
+        alike = all(same._replace(name=f"attacks.{attack}.{name}") in every for attack in attacks)
+        listed.append(same if first == "attacks" and alike else key)
+    return list(dict.fromkeys(listed))
+
+
+def _keys(whole: dict[str, Any], section: dict[str, Any], prefix: str) -> Iterator[Key]:
+    for name, field in section["properties"].items():
+        options = [_resolved(whole, option) for option in field.get("anyOf", [field])]
+        kinds = [option for option in options if option.get("type") != "null"]
+        if kinds[0].get("type") == "object":
+            yield from _keys(whole, kinds[0], f"{prefix}{name}.")
+            continue
+        values = _values(whole, kinds[0]) + (", or null" if len(kinds) < len(options) else "")
+        if name in section.get("required", []):
+            default = "none: it must be given"
+        else:
+            default = f"`{json.dumps(field['default'])}`"
+        meaning = field.get("description", "")
+        yield Key(prefix + name, meaning, field.get("unit", ""), values, default)
+
+
+def _resolved(whole: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
+    """The field with what it refers to."""
+    if "$ref" not in field:
+        return field
+    name = field["$ref"].rpartition("/")[2]
+    return {**whole["$defs"][name], **field}
+
+
+def _values(whole: dict[str, Any], field: dict[str, Any]) -> str:
+    if "enum" in field:
+        return ", ".join(f"`{value}`" for value in field["enum"])
+    match field["type"]:
+        case "boolean":
+            return "`true`, `false`"
+        case "array":
+            least = " (at least one)" if field.get("minItems") else ""
+            return f"list{least} of: {_values(whole, _resolved(whole, field['items']))}"
+        case "string":
+            return FORMS.get(field.get("pattern", ""), "text")
+        case kind:
+            return f"{'whole number' if kind == 'integer' else 'number'} {_range(field)}"
+
+
+def _range(field: dict[str, Any]) -> str:
+    limits = (
+        ("minimum", "from"),
+        ("exclusiveMinimum", "above"),
+        ("maximum", "to"),
+        ("exclusiveMaximum", "below"),
+    )
+    found = [(word, field[limit]) for limit, word in limits if limit in field]
+    return " ".join(f"{word} {int(number) if number == int(number) else number}" for word, number in found)
+
+
+def tables() -> str:
+    """All keys as Markdown, a table a section."""
+    whole = schema()
+    sections: dict[str, list[Key]] = {}
+    for key in keys():
+        section = key.name.rpartition(".")[0]
+        sections.setdefault(section, []).append(key)
+    blocks = []
+    for section, members in sections.items():
+        blocks.append(f"## {f'`{section}`' if section else 'Top level'}\n")
+        blocks.append(_purpose(whole, section) + "\n")
+        blocks.append("| key | meaning | allowed | default | runs again |\n|---|---|---|---|---|")
+        blocks += [_row(key) for key in members]
+        blocks.append("")
+    return "\n".join(blocks)
+
+
+def _purpose(whole: dict[str, Any], section: str) -> str:
+    """What a section is for: its class's description."""
+    found = whole
+    for name in section.split(".") if section else []:
+        if name == "*":
+            return str(Attack.__doc__)
+        field = found["properties"][name]
+        found = next(
+            kind
+            for kind in (_resolved(whole, option) for option in field.get("anyOf", [field]))
+            if "properties" in kind
+        )
+    return str(found["description"])
+
+
+def _row(key: Key) -> str:
+    meaning = f"{key.meaning} ({key.unit})" if key.unit else key.meaning
+    cells = (
+        f"`{key.name.rpartition('.')[2]}`",
+        meaning,
+        key.values,
+        key.default,
+        rerun(key.name).words,
+    )
+    return "| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |"
+
+
+def schema_text() -> str:
+    """What the schema's file holds."""
+    return json.dumps(schema(), indent=2) + "\n"
+
+
+def readme_text() -> str:
+    """What ``config/README.md`` holds: what people wrote, then the table."""
+    written = README.read_text().partition(BEGIN)[0]
+    return f"{written}{BEGIN}\n\n{tables()}"
+
+
+if __name__ == "__main__":
+    SCHEMA.write_text(schema_text())
+    README.write_text(readme_text())
