@@ -15,6 +15,7 @@ include: "workflow/rules/select.smk"
 include: "workflow/rules/attack.smk"
 include: "workflow/rules/transcribe.smk"
 include: "workflow/rules/report.smk"
+include: "workflow/rules/neighbours.smk"
 
 
 rule all:

@@ -5,6 +5,7 @@ rule train:
         audio="<results>/corpus/audio",
     output:
         weights="<results>/models/{model}/weights.safetensors",
+        epochs="<results>/models/{model}/epochs.safetensors",
         curve="<results>/models/{model}/curve.parquet",
         card="<results>/models/{model}/card.json",
     log:
@@ -20,6 +21,7 @@ rule train:
         initial=lambda wildcards: grid.initial(wildcards.model),
         network=study.network.model_dump(),
         recipe=study.training.model_dump(),
+        kept_epochs=study.neighbours.epochs,
         device=study.device,
         threads=study.threads,
         code=code("train.py"),

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from asrtransfer import compute, parquet, training
+from asrtransfer import compute, neighbours, parquet, training
 from asrtransfer.audio import replace_file
-from asrtransfer.model import DeepSpeech, save_weights, weight_hash
+from asrtransfer.model import DeepSpeech, load_weights, save_weights, weight_hash
 from asrtransfer.speech import Speech
 from job import job
 
@@ -36,7 +36,14 @@ with job(snakemake) as progress:
     settings = [params.recipe, params.network, params.device, params.threads, params.code]
     checkpoint = Path(snakemake.output.weights).with_name("checkpoint.safetensors")
 
+    def kept(epoch: int) -> Path:
+        return checkpoint.with_name(f"checkpoint-{epoch}.safetensors")
+
+    last = range(max(1, recipe.epochs - params.kept_epochs + 1), recipe.epochs + 1)
+
     def report(epoch: training.Epoch) -> None:
+        if epoch.epoch in last:
+            save_weights(model, kept(epoch.epoch))
         progress(
             f"epoch {epoch.epoch}/{recipe.epochs}: loss {epoch.train_loss:.2f}, dev WER {epoch.dev_wer:.1%} (greedy)",
             last=epoch.epoch == recipe.epochs,
@@ -61,6 +68,8 @@ with job(snakemake) as progress:
         progress("told to stop; the next run goes on from the checkpoint", last=True)
         sys.exit(1)
     save_weights(model, Path(snakemake.output.weights))
+    epochs = {epoch: load_weights(kept(epoch)).state_dict() for epoch in last}
+    neighbours.save_epochs(epochs, Path(snakemake.output.epochs))
     parquet.write(pd.DataFrame(curve), Path(snakemake.output.curve))
     card = {
         "model": snakemake.wildcards.model,
@@ -83,4 +92,5 @@ with job(snakemake) as progress:
         **compute.describe(params.device),
     }
     replace_file(Path(snakemake.output.card), (json.dumps(card, indent=2) + "\n").encode())
-    checkpoint.unlink(missing_ok=True)
+    for path in (checkpoint, *map(kept, last)):
+        path.unlink(missing_ok=True)

@@ -106,7 +106,7 @@ def train(
         checkpoint: written after each epoch and every five minutes, whole or not at all; read at the start if it is
             there.
         identity: what the run is made of; a checkpoint of another identity is left aside.
-        report: called after each epoch.
+        report: called after each epoch, before its checkpoint, so that what it keeps is there where a run goes on.
         stop: asked after each step; once it is true, the checkpoint is written and training ends.
 
     Raises:
@@ -151,8 +151,8 @@ def train(
             )
         )
         progress.loss = 0.0
-        save()
         report(progress.curve[-1])
+        save()
     return progress.curve
 
 

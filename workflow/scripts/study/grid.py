@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from study.config import Attack, Study, slug
+from study.config import Attack, ConfigError, Study, slug
 
 MODEL = r"seed-\d+(?:\.(?:twin|ulp-\d+|native-\d+))?"
 
@@ -149,3 +149,16 @@ def attack_params(study: Study, name: str, target: str, confidence: str) -> dict
         "seed": keys.pop("seed"),
         "settings": keys,
     }
+
+
+def stranger(study: Study, surrogate: str) -> str:
+    """The model at the far end of a surrogate's transfer curve: the next one of another seed, in a circle.
+
+    Raises:
+        ConfigError: if every model has the surrogate's seed.
+    """
+    place = study.models.index(surrogate)
+    for model in study.models[place:] + study.models[:place]:
+        if base(model) != base(surrogate):
+            return model
+    raise ConfigError("models: a transfer curve needs two seeds; add one")
