@@ -35,6 +35,7 @@ def between(surrogate: DeepSpeech, remote: DeepSpeech, share: float) -> DeepSpee
     return with_weights(surrogate, weights)
 
 
+@torch.no_grad()
 def distance(surrogate: DeepSpeech, other: DeepSpeech) -> float:
     """Euclidean distance of all weights over the norm of the surrogate's."""
     first, second = (torch.cat([p.flatten().double() for p in m.parameters()]) for m in (surrogate, other))
