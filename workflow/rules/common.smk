@@ -7,7 +7,7 @@ sys.path.insert(0, str(SCRIPTS))
 
 from study import config as configuration
 from study import grid, tables
-from study.fingerprint import fingerprint
+from study.fingerprint import contents, fingerprint
 
 try:
     study = configuration.read(config)

@@ -1,7 +1,3 @@
-# Beside the page's script and style; their edits rerun nothing else.
-TEMPLATES = f"{workflow.basedir}/workflow/report/{{name}}"
-
-
 rule tables:
     input:
         attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),
@@ -64,7 +60,6 @@ rule report:
         transcripts=expand("<results>/transcripts/{hearing}.parquet", hearing=hearing_names()),
         curves=expand("<results>/models/{model}/curve.parquet", model=study.models),
         cards=expand("<results>/models/{model}/card.json", model=study.models),
-        templates=expand(TEMPLATES, name=["page.html", "tables.html", "style.css", "page.js"]),
     output:
         report=report(
             "<results>/report.html",
@@ -82,6 +77,7 @@ rule report:
         level=study.statistics.confidence_level,
         gallery={"samples": 16, "megabytes": 8},
         rows=1000,
+        templates=contents(SCRIPTS.parent / "report", ["page.html", "tables.html", "style.css", "page.js"]),
         code=code("render_report.py"),
     script:
         "../scripts/render_report.py"

@@ -28,7 +28,7 @@ with job(snakemake) as progress:
         study,
         exhibits,
         page.Settings(params.level, params.rows),
-        Path(snakemake.input.templates[0]).parent,
+        Path(__file__).parents[1] / "report",
         [path.stem for path in paths["tables"]],
     ).encode()
     replace_file(Path(snakemake.output.report), html)

@@ -15,7 +15,7 @@ own job::
     fingerprint(scripts / "attack.py", scripts, extra_modules=[f"asrtransfer.attacks.{wildcards.attack}"])
 
 A registry that imports all its entries, or that lists them, gives every job a part in every entry. Files
-that are read as data (templates, tables) are no modules: declare them as inputs of the rule.
+that are read as data (templates) are no modules; ``contents(...)`` digests those.
 """
 
 from __future__ import annotations
@@ -59,6 +59,17 @@ def fingerprint(script: Path, root: Path, extra_modules: Iterable[str] = ()) -> 
         for imported in module.imports:
             pending += _resolve(root, package, imported)
     return dict(sorted(digests.items()))
+
+
+def contents(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    """Return ``{name: digest}`` of files that a script reads from the repository.
+
+    As inputs of a rule they would have absolute paths, and moving the repository would run it again.
+    """
+    return {
+        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()[:DIGEST_LENGTH]
+        for name in sorted(names)
+    }
 
 
 class _Import(NamedTuple):
