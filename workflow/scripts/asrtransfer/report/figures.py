@@ -9,6 +9,7 @@ import math
 import textwrap
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from html import escape
 from typing import Any
 
 import numpy as np
@@ -321,7 +322,8 @@ def _clouds(samples: pd.DataFrame, column: str) -> Any:
                         "opacity": 0.8,
                     },
                     text=[
-                        f"“{row.phrase}” in {row.utterance_id}, {row.surrogate}" for row in part.itertuples()
+                        escape(f"“{row.phrase}” in {row.utterance_id}, {row.surrogate}")
+                        for row in part.itertuples()
                     ],
                     hovertemplate="%{text}<br>K1 %{y:.3f}, %{x}<extra>%{fullData.name}</extra>",
                 )

@@ -1,0 +1,92 @@
+"""A fabricated study that can be heard, and its report."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from fabricated import ARMS, MODELS, Study
+
+from asrtransfer.audio import flac_bytes, write_flac
+from asrtransfer.report import gallery, material, page
+from asrtransfer.samples import distortion
+from asrtransfer.tables import tabulate
+
+TEMPLATES = Path(__file__).parents[2] / "workflow" / "report"
+SECONDS = 0.4
+
+
+@dataclass
+class AudibleStudy(Study):
+    """Files of a whole study, as the workflow lays them out."""
+
+    says: str = ""
+
+    def truth(self, utterance: int) -> str:
+        return f"{super().truth(utterance)}{self.says}"
+
+    def original(self, utterance: int) -> np.ndarray:
+        """A tone, the same for the same utterance."""
+        time = np.arange(int(16000 * SECONDS)) / 16000
+        return np.rint(6000 * np.sin(2 * np.pi * (300 + 100 * utterance) * time)).astype(np.int16)
+
+    def adversarial(self, utterance: int, seed: int) -> np.ndarray:
+        """The tone in noise."""
+        noise = np.random.default_rng(seed).integers(-400, 400, int(16000 * SECONDS))
+        return (self.original(utterance) + noise).astype(np.int16)
+
+    def attack_rows(
+        self, attack: str, surrogate: str, target: str, confidence: str
+    ) -> list[dict[str, object]]:
+        rows = super().attack_rows(attack, surrogate, target, confidence)
+        for seed, row in enumerate(rows):
+            if row["status"] == "sample":
+                utterance = int(str(row["utterance_id"])[1:])
+                audio = self.adversarial(utterance, seed)
+                row["audio"] = {"bytes": flac_bytes(audio), "path": "a.flac"}
+                row |= distortion(self.original(utterance), audio)
+        return rows
+
+    def write(self) -> AudibleStudy:
+        super().write()
+        for model in MODELS:
+            folder = self.folder / "models" / model
+            folder.mkdir(parents=True, exist_ok=True)
+            card = json.loads((self.folder / "cards" / f"{model}.json").read_text()) | {"train_minutes": 20.0}
+            (folder / "card.json").write_text(json.dumps(card))
+            epochs = np.arange(1, 6)
+            curve = {"epoch": epochs, "dev_wer": 1 / epochs, "dev_loss": 9 / epochs, "train_loss": 8 / epochs}
+            self._save(pd.DataFrame(curve), folder / "curve.parquet")
+        audio = self.folder / "corpus" / "audio"
+        audio.mkdir(parents=True, exist_ok=True)
+        for utterance in range(self.utterances):
+            write_flac(audio / f"{utterance}.flac", self.original(utterance))
+        names = [f"u{utterance:03}" for utterance in range(self.utterances)]
+        paths = [f"audio/{utterance}.flac" for utterance in range(self.utterances)]
+        self._save(pd.DataFrame({"utterance_id": names, "path": paths}), self.folder / "selected.parquet")
+        for name, table in tabulate(self.read(), self.design()).items():
+            self._save(table, self.folder / "tables" / f"{name}.parquet")
+        return self
+
+    def material(self) -> material.Material:
+        return material.read(
+            sorted((self.folder / "tables").iterdir()),
+            [self.attack_path(*job) for job in self.design().jobs],
+            [self.transcript_path(*pair) for pair in ARMS],
+            [self.folder / "models" / model / "curve.parquet" for model in MODELS],
+            [self.folder / "models" / model / "card.json" for model in MODELS],
+        )
+
+    def gallery(self, samples: int = 8, megabytes: float = 8) -> gallery.Gallery:
+        selected = pd.read_parquet(self.folder / "selected.parquet")
+        return gallery.build(
+            self.material(), self.folder / "corpus", selected, samples=samples, megabytes=megabytes
+        )
+
+    def report(self, rows: int = 1000) -> str:
+        study = self.material()
+        settings = page.Settings(level=0.95, rows=rows)
+        return page.render(study, self.gallery(), settings, TEMPLATES, list(study.tables))
