@@ -1,0 +1,86 @@
+"""The report of a fabricated study, in Debian's Chromium without a window."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+# The fabricated study is that of the unit tests.
+sys.path.insert(0, str(Path(__file__).parents[1] / "unit"))
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser, Page
+
+FLAGS = [
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"),
+    *(
+        "--disable-component-update",
+        "--disable-sync",
+        "--mute-audio",
+        "--autoplay-policy=no-user-gesture-required",
+    ),
+]
+EXECUTABLES = ("chromium", "chromium-browser", "google-chrome")
+
+
+@dataclass
+class Opened:
+    """A page, and what it complained of or asked for."""
+
+    page: Page
+    complaints: list[str] = field(default_factory=list)
+    requests: list[str] = field(default_factory=list)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    executable = next((path for name in EXECUTABLES if (path := shutil.which(name))), None)
+    if executable is None:
+        pytest.skip(f"no browser: install one of {', '.join(EXECUTABLES)}")
+    # launch() makes a profile of its own and removes it.
+    with driver.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, headless=True, args=FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from fabricated_report import AudibleStudy
+
+    folder = tmp_path_factory.mktemp("study")
+    path = folder / "report.html"
+    path.write_text(AudibleStudy(folder, utterances=3, says="'s <b>own</b>").write().report())
+    return path
+
+
+@pytest.fixture(params=[(1280, 800), (390, 844)], ids=["desk", "phone"])
+def size(request: pytest.FixtureRequest) -> tuple[int, int]:
+    return tuple(request.param)
+
+
+@pytest.fixture
+def opened(browser: Browser, report: Path, size: tuple[int, int]) -> Iterator[Opened]:
+    """The report at a desk or on a phone, which must not complain while a test uses it."""
+    context = browser.new_context(
+        viewport={"width": size[0], "height": size[1]}, color_scheme="light", has_touch=size[0] < 500
+    )
+    opened = Opened(context.new_page())
+    opened.page.on(
+        "console",
+        lambda message: message.type in ("error", "warning") and opened.complaints.append(message.text),
+    )
+    opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    opened.page.on("request", lambda request: opened.requests.append(request.url))
+    opened.page.goto(report.as_uri())
+    opened.page.wait_for_selector(".plot .main-svg")
+    yield opened
+    context.close()
+    assert opened.complaints == []
