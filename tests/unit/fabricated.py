@@ -71,6 +71,11 @@ class Study:
     failing: Callable[[str, str, str, str, int], str] = lambda *job: "sample"
     iterations: tuple[int, ...] = (100, 110)
     weights: dict[str, str] = field(default_factory=dict)
+    heard_by: dict[tuple[str, str], str] = field(default_factory=dict)
+    stored_loss: float = 0.05
+
+    def weight(self, model: str) -> str:
+        return self.weights.get(model, model.removesuffix(".twin"))
 
     def truth(self, utterance: int) -> str:
         return f"utterance number {'abcdefghijklmnopqrstuvwxyz'[utterance % 26] * (1 + utterance // 26)}"
@@ -150,7 +155,8 @@ class Study:
                         key: row[key]
                         for key in (*transfer.JOB, "utterance_id", "iteration", "primary", "phrase", "text")
                     }
-                    hearing = Hearing(texts[0], texts, [-0.1 * n for n in range(len(texts))], 30.0)
+                    loss = self.stored_loss if (kind, heard.arm) == ("adversarial", "self") else 30.0
+                    hearing = Hearing(texts[0], texts, [-0.1 * n for n in range(len(texts))], loss)
                     yield kept | {"kind": kind, "ctc_loss_clean": 40.0} | transfer.measured(kept, hearing)
 
     def design(self) -> Design:
@@ -187,7 +193,7 @@ class Study:
             self._save(table, self.attack_path(attack, surrogate, target, confidence))
         for (surrogate, remote), arm in ARMS.items():
             rows = list(self.transcript_rows(surrogate, remote))
-            self._save(transfer.as_table(rows, remote, arm), self.transcript_path(surrogate, remote))
+            self._save(transfer.as_table(rows, remote, self.heard_by.get((surrogate, remote), self.weight(remote)), arm), self.transcript_path(surrogate, remote))
         for model in MODELS:
             seed, _, arm = model.removeprefix("seed-").partition(".")
             rows = [
@@ -200,7 +206,7 @@ class Study:
                 "model": model,
                 "seed": int(seed),
                 "arm": arm.split("-")[0] or "none",
-                "weights_sha256": self.weights.get(model, model.removesuffix(".twin")),
+                "weights_sha256": self.weight(model),
                 "initial_weights_sha256": f"start {model.removesuffix('.twin')}",
                 "training_data_sha256": "data",
                 "units": 8,

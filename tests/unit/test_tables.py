@@ -335,14 +335,14 @@ def test_transcripts_of_other_samples_are_refused(tmp_path: Path) -> None:
 
 def test_damaged_files_are_named(tmp_path: Path) -> None:
     study = Study(tmp_path).write()
+    study.transcript_path("seed-1", "seed-2").write_bytes(b"no parquet")
+    with pytest.raises(InputError, match=r"seed-1/seed-2.parquet: cannot be read"):
+        study.read()
     card = tmp_path / "cards" / "seed-2.json"
     for content in ("{", "[]"):
         card.write_text(content)
         with pytest.raises(InputError, match=r"seed-2.json: "):
             study.read()
-    study.transcript_path("seed-1", "seed-2").write_bytes(b"no parquet")
-    with pytest.raises(InputError, match=r"seed-1/seed-2.parquet: cannot be read"):
-        study.read()
 
 
 def test_a_study_in_which_every_attack_failed_has_tables(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def heard(toy: DeepSpeech, dev_split: Speech) -> pd.DataFrame:
     texts = dict(zip(clean, dev_split.texts, strict=False))
     listener = transfer.Listener(toy, decoding.build("flashlight"), clean, texts)
     phrases = [dev_split.texts[0], dev_split.texts[1], dev_split.texts[2] + "a"]
-    table = transfer.as_table(listener.transcripts(rows(dev_split, phrases)), "seed-2", "seed")
+    table = transfer.as_table(listener.transcripts(rows(dev_split, phrases)), "seed-2", "hash", "seed")
     return table.to_pandas()
 
 

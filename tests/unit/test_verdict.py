@@ -133,3 +133,15 @@ def test_a_twin_with_other_weights_leaves_no_verdict(tmp_path: Path) -> None:
 )
 def test_percentages(share: float, text: str) -> None:
     assert percent(share) == text
+
+
+def test_audio_other_than_the_tested_leaves_no_verdict(tmp_path: Path) -> None:
+    study = Study(tmp_path, stored_loss=0.06).write()
+    with pytest.raises(InputError, match="cannot be trusted.*stored audio"):
+        verdict(tabulate(study.read(), study.design()), 0.95, "t")
+
+
+def test_a_remote_with_the_wrong_weights_is_refused(tmp_path: Path) -> None:
+    study = Study(tmp_path, heard_by={("seed-1", "seed-2"): "seed-1"}).write()
+    with pytest.raises(InputError, match=r"seed-1/seed-2\.parquet: other weights"):
+        study.read()

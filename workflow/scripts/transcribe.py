@@ -23,6 +23,7 @@ with job(snakemake) as progress:
         samples = parquet.read(Path(path))
         rows += listener.transcripts(samples[samples["status"] == "sample"])
         progress(f"{count} of {len(snakemake.input.samples)} attack jobs heard")
-    parquet.write(transfer.as_table(rows, wildcards.remote, params.arm), Path(snakemake.output.transcripts))
+    table = transfer.as_table(rows, wildcards.remote, model.weight_hash(remote), params.arm)
+    parquet.write(table, Path(snakemake.output.transcripts))
     hits = [bool(row["hit"]) for row in rows if row["kind"] == "adversarial"]
     progress(f"{sum(hits)} of {len(hits)} samples transfer", last=True)

@@ -20,6 +20,7 @@ SCHEMA = pyarrow.schema(
     [
         ("surrogate", pyarrow.string()),
         ("remote", pyarrow.string()),
+        ("remote_weights_sha256", pyarrow.string()),
         ("arm", pyarrow.string()),
         ("attack", pyarrow.string()),
         ("target", pyarrow.string()),
@@ -75,7 +76,7 @@ class Listener:
             samples: rows of a job's table that hold a sample.
 
         Returns:
-            One row a hearing, without ``remote`` and ``arm``; see :data:`SCHEMA`.
+            One row a hearing, without what :func:`as_table` adds; see :data:`SCHEMA`.
         """
         rows = []
         audio: list[Samples] = []
@@ -143,6 +144,7 @@ def measured(row: Mapping[str, object], hearing: Hearing) -> dict[str, object]:
     }
 
 
-def as_table(rows: list[dict[str, object]], remote: str, arm: str) -> pyarrow.Table:
-    """Rows of :meth:`Listener.transcripts` with the remote's name and arm."""
-    return pyarrow.Table.from_pylist([{**row, "remote": remote, "arm": arm} for row in rows], schema=SCHEMA)
+def as_table(rows: list[dict[str, object]], remote: str, weights: str, arm: str) -> pyarrow.Table:
+    """Rows of :meth:`Listener.transcripts` with the remote's name, the hash of the weights that heard, and the arm."""
+    common = {"remote": remote, "remote_weights_sha256": weights, "arm": arm}
+    return pyarrow.Table.from_pylist([row | common for row in rows], schema=SCHEMA)

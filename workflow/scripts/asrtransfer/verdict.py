@@ -70,8 +70,8 @@ def _trust(checks: pd.DataFrame, folder: str) -> None:
         row = broken.iloc[0]
         raise InputError(
             f"the pipeline cannot be trusted, so there is no verdict: {row['check']}: {row['wrong']} of "
-            f"{row['checked']} wrong ({row['meaning']}; {folder}/checks.csv). Train and hear both models on "
-            "one kind of machine with one number of threads: delete the folder of the twin, run again"
+            f"{row['checked']} wrong ({row['meaning']}; {folder}/checks.csv). Train, attack and hear on one "
+            "kind of machine with one number of threads: delete the results and run again"
         )
 
 

@@ -13,6 +13,8 @@ from asrtransfer.tables.design import SAMPLE, Design
 from asrtransfer.tables.results import Results, scored
 
 PHRASE = "open the door"
+# Another batch rounds otherwise, by 1e-5 or so; audio stored before rounding differs by ten times this or more.
+LOSS_TOLERANCE = 1e-3
 PLANTED: dict[tuple[str, ...], tuple[bool, bool]] = {
     (PHRASE, "open the doors"): (True, True),
     ("open the doors", PHRASE): (False, True),
@@ -35,8 +37,20 @@ def checks(results: Results, design: Design) -> pd.DataFrame:
     heard = counting.adversarial(results.hearings)
     survived, samples = counting.tally(counting.selected(heard, arm="self"), "hearing")
     meaning = "stored samples that their own surrogate, reading them from disk, does not hear as the target"
+    rows.append(_stored(results.samples, heard))
     rows.append(_row("survival", samples, samples - survived, False, meaning))
     return pd.DataFrame(rows)
+
+
+def _stored(samples: pd.DataFrame, heard: pd.DataFrame) -> dict[str, object]:
+    """Whether each surrogate finds its stored audio as probable as when the attack tested it."""
+    made = samples.loc[samples["status"] == "sample", [*SAMPLE, "ctc_loss"]]
+    own = counting.selected(heard, arm="self")[[*SAMPLE, "ctc_loss"]]
+    both = made.merge(own, on=SAMPLE, suffixes=("_tested", "_heard"))
+    gap = (both["ctc_loss_tested"] - both["ctc_loss_heard"]).abs()
+    wrong = gap > LOSS_TOLERANCE * (1 + both["ctc_loss_tested"])
+    meaning = "stored samples that are not the audio which the attack tested: their CTC loss is another"
+    return _row("stored audio", len(both), int(wrong.sum()), True, meaning)
 
 
 def planted() -> None:

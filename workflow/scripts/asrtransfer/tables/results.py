@@ -78,19 +78,19 @@ def read(
         InputError: if a file is damaged, or transcripts belong to other samples than there are.
     """
     samples = read_samples(design, attacks)
+    described = {model: _card(path) for model, path in zip(design.models, cards, strict=True)}
     heard = pd.concat(
         [
-            read_hearings(design, path, samples, *names)
+            read_hearings(design, path, samples, described[names[1]]["weights_sha256"], *names)
             for path, names in zip(transcripts, design.hearings, strict=True)
         ],
         ignore_index=True,
     )
-    models = design.models
     return Results(
         samples,
         _with_utterances(design.typed(heard), samples),
-        {model: parquet.read(path) for model, path in zip(models, clean, strict=True)},
-        {model: _card(path) for model, path in zip(models, cards, strict=True)},
+        {model: parquet.read(path) for model, path in zip(design.models, clean, strict=True)},
+        described,
     )
 
 
@@ -108,7 +108,7 @@ def read_samples(design: Design, paths: Iterable[Path]) -> pd.DataFrame:
 
 
 def read_hearings(
-    design: Design, path: Path, samples: pd.DataFrame, surrogate: str, remote: str, arm: str
+    design: Design, path: Path, samples: pd.DataFrame, weights: str, surrogate: str, remote: str, arm: str
 ) -> pd.DataFrame:
     """One remote's transcripts of one surrogate's samples, scored.
 
@@ -116,17 +116,21 @@ def read_hearings(
         design: names the jobs that count.
         path: of the transcripts.
         samples: from :func:`read_samples`.
+        weights: hash of the remote's, as on its card.
         surrogate: whose samples they are.
         remote: who heard them.
         arm: what the two differ in.
 
     Raises:
-        InputError: if the stored score is not that of the texts, or a sample is missing or unknown.
+        InputError: if other weights than the remote's listened, the stored score is not that of the texts, or a
+            sample is missing or unknown.
     """
     try:
         table = pyarrow.parquet.read_table(path)
     except (OSError, pyarrow.ArrowException) as error:
         raise InputError(f"{path}: cannot be read ({error}); delete it and run again") from error
+    if not all(heard == weights for heard in table["remote_weights_sha256"].unique().to_pylist()):
+        raise InputError(f"{path}: other weights than those on the card of {remote} listened; delete it and run again")
     frame = scored(table)
     if not np.array_equal(frame["hit"], table["hit"].to_numpy()):
         raise InputError(f"{path}: its column hit is not what its texts say; delete it and run again")
