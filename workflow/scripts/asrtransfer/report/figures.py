@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import plotly.graph_objects as go
+from matplotlib import colormaps
+from matplotlib.colors import to_hex
 
 from asrtransfer.report import words
 from asrtransfer.report.material import Material
@@ -332,7 +334,7 @@ def _clouds(samples: pd.DataFrame, column: str) -> Any:
 def training(material: Material, conclusion: str) -> Figure:
     """Learning curves, one line a model: a colour a seed, a dash an arm."""
     seeds = sorted({words.model_order(model)[0] for model in material.curves})
-    colours = {seed: SERIES[number % len(SERIES)] for number, seed in enumerate(seeds)}
+    colours = dict(zip(seeds, _series(len(seeds)), strict=True))
     views = []
     for column, name, axis in (
         ("dev_wer", "Word error rate", {"tickformat": ".0%", "rangemode": "tozero"}),
@@ -370,6 +372,13 @@ def training(material: Material, conclusion: str) -> Figure:
             )
         )
     return Figure("training", "How the models learned", tuple(views), conclusion, "models")
+
+
+def _series(count: int) -> list[str]:
+    """As many colours; beyond those that anyone can tell apart, shades of one scale."""
+    if count <= len(SERIES):
+        return SERIES[:count]
+    return [to_hex(shade) for shade in colormaps["viridis"](np.linspace(0, 0.9, count))]
 
 
 def _by_seed(curves: Mapping[str, pd.DataFrame]) -> list[tuple[str, pd.DataFrame]]:

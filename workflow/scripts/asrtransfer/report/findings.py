@@ -260,9 +260,9 @@ def distance_to_target(material: Material) -> str:
     beside = "" if ulp != ulp else f"; what a model one ulp apart hears, {ulp:.2f}"
     controls = min(value for value in (clean, noise, shuffled) if value == value)
     partial = (
-        "That is nearer than any control: the samples transfer in part, though not as a whole."
+        "That is nearer than any control: part of the phrase transfers."
         if heard < controls - NEARER
-        else "That is no nearer than the controls: nothing of the phrase transfers."
+        else "That is no nearer than the controls: no part of the phrase is seen to transfer."
     )
     return (
         f"In the median, what another seed hears in a sample is {heard:.2f} edits per character away from "

@@ -17,7 +17,7 @@ from PIL import Image
 
 from asrtransfer.audio import flac_bytes, from_flac_bytes
 from asrtransfer.errors import InputError
-from asrtransfer.report.material import JOB, SAMPLE, Material, rows
+from asrtransfer.report.material import JOB, SAMPLE, Material, audio, rows
 
 Samples = NDArray[np.int16]
 
@@ -164,10 +164,8 @@ def _preference(row: Mapping[str, object], shown: Mapping[object, int]) -> tuple
 
 def _exhibit(material: Material, row: Mapping[str, object], original: Path) -> Exhibit:
     clean = _original(original)
-    stored = rows(
-        Path(str(row["file"])), ["audio"], **{name: row[name] for name in ("utterance_id", "iteration")}
-    )
-    adversarial = from_flac_bytes(stored["audio"].iloc[0]["bytes"])
+    stored = audio(Path(str(row["file"])), utterance_id=row["utterance_id"], iteration=row["iteration"])
+    adversarial = from_flac_bytes(stored)
     perturbation = adversarial.astype(np.float64) - clean
     gain = amplification(clean, perturbation)
     loudest = spectrum(clean).max()

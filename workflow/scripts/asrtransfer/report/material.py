@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.compute
@@ -22,6 +23,7 @@ SAMPLE = [*JOB, "utterance_id", "iteration"]
 
 # Finer than any figure shows; character error rates have few distinct values anyway.
 CER_STEP = 0.01
+BATCH = 64
 _CELL = ["surrogate", "remote", "arm", "attack", "confidence", "target_kind", "kind"]
 
 
@@ -105,6 +107,25 @@ def rows(path: Path, columns: list[str], **wanted: object) -> pd.DataFrame:
         return pyarrow.parquet.read_table(path, columns=columns, filters=where or None).to_pandas()
     except (OSError, pyarrow.ArrowException) as error:
         raise InputError(f"{path}: cannot be read ({error}); delete it and run again") from error
+
+
+def audio(path: Path, **wanted: object) -> bytes:
+    """The FLAC file in the one row of an attack job's table that has the ``wanted`` values.
+
+    Raises:
+        InputError: if the table is missing or damaged, or has no such row.
+    """
+    keys = rows(path, list(wanted))
+    places = np.flatnonzero((keys == pd.Series(wanted)).all(axis=1))
+    if len(places) != 1:
+        raise InputError(f"{path}: has {len(places)} rows of {wanted}; delete it and run again")
+    place = int(places[0])
+    # A table of thousands of sounds does not fit into memory at once.
+    for batch in pyarrow.parquet.ParquetFile(path).iter_batches(BATCH, columns=["audio"]):
+        if place < len(batch):
+            return bytes(batch.column(0)[place].as_py()["bytes"])
+        place -= len(batch)
+    raise AssertionError("a row that was counted is there")
 
 
 def _job(path: Path) -> pd.DataFrame:

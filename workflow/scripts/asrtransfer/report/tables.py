@@ -152,28 +152,30 @@ def _number(column: str, value: float) -> str:
 
 PHRASE_LABELS = {
     "phrase": "target phrase",
-    "attempts": "attempts",
-    "reached": "reached",
     "samples": "our samples",
     "published_samples": "published samples",
-    "self_transfers": "own surrogate hears it",
-    "seed_hearings": "hearings, another seed",
     "seed_transfers": "our transfers",
     "published_transfers": "published transfers",
     "seed_top_ten": "in the top ten",
-    "same_seed_hearings": "hearings, same seed",
+    "seed_hearings": "hearings, another seed",
     "same_seed_transfers": "transfers, same seed",
+    "same_seed_hearings": "hearings, same seed",
+    "self_transfers": "own surrogate hears it",
+    "reached": "attempts that reached it",
+    "attempts": "attempts",
+    "note": "note",
 }
 
 
 def phrases(frame: pd.DataFrame, attack: str) -> pd.DataFrame:
     """One attack by phrase beside the published table, whose other phrases follow; the total comes last."""
     published = TABLES[attack]
-    ours = frame[[name for name in PHRASE_LABELS if name in frame]].copy()
+    ours = frame.assign(note=frame["note"].where(frame["phrase"] != TOTAL, ""))
     for what in ("hearings", "transfers"):
         parts = [frame[f"{arm}_{what}"] for arm in ("ulp", "native") if f"{arm}_{what}" in frame]
         if parts:
             ours[f"same_seed_{what}"] = sum(parts[1:], parts[0])
+    ours = ours[[name for name in PHRASE_LABELS if name in ours]]
     others = [name for name in published.samples if name not in set(frame["phrase"])]
     rest = pd.DataFrame(
         {
@@ -183,7 +185,6 @@ def phrases(frame: pd.DataFrame, attack: str) -> pd.DataFrame:
             "note": "not attacked here",
         }
     )
-    ours["note"] = frame["note"]
     total = ours[ours["phrase"] == TOTAL]
     whole = pd.concat([ours[ours["phrase"] != TOTAL], rest, total], ignore_index=True) if len(rest) else ours
     counts = [name for name in whole if name not in ("phrase", "note")]
