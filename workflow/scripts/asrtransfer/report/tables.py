@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -12,18 +13,11 @@ from asrtransfer.report import words
 from asrtransfer.statistics.published import TABLES
 from asrtransfer.tables.phrases import TOTAL
 
-SHARES = (
-    "share",
-    "lower",
-    "upper",
-    "bound",
-    "estimate",
-    "difference",
-    "margin",
-    "wer",
-    "cer_greedy",
-    "wer_greedy",
+SHARES = re.compile(
+    r"(?<!odds_)(share|lower|upper|bound|estimate|difference|margin)$|^(dev|test)_(wer|cer)(_greedy)?$"
 )
+"""Columns whose values are read as percentages."""
+ABBREVIATIONS = re.compile(r"\b(wer|cer|ctc|snr|k1|l2)\b")
 BADGES = {
     "supported": "good",
     "contradicted": "bad",
@@ -95,7 +89,7 @@ def table(
     columns = tuple(
         Column(
             str(column),
-            (labels or {}).get(str(column), str(column).replace("_", " ")),
+            (labels or {}).get(str(column), _label(str(column))),
             meanings.get(str(column), ""),
             _numeric(frame[column]),
             "number" if _numeric(frame[column]) else "" if _short(frame[column]) else "prose",
@@ -107,6 +101,10 @@ def table(
         for row in frame.head(most if most is not None else len(frame)).itertuples(index=False, name=None)
     )
     return Table(name, title, columns, rows, len(frame))
+
+
+def _label(column: str) -> str:
+    return ABBREVIATIONS.sub(lambda found: found[0].upper(), column.replace("_", " "))
 
 
 def _numeric(column: pd.Series) -> bool:
@@ -141,8 +139,7 @@ def _number(column: str, value: float) -> str:
         return "∞"
     if value.is_integer() and column.startswith("published_samples"):
         return words.grouped(int(value))
-    last = column.rpartition("_")[2]
-    if "cer" not in column and (last in SHARES or any(column.endswith(name) for name in SHARES)):
+    if SHARES.search(column):
         sign = "−" if value < 0 else ""
         return sign + words.percent(abs(value))
     if column == "p_value":
