@@ -55,8 +55,7 @@ def near_targets(wildcards):
     """What an attack on near targets reads besides; nothing for a phrase."""
     if not wildcards.target.startswith("rank-"):
         return []
-    checkpoints.select.get()
-    return f"{study.results}/near-targets/{wildcards.surrogate}.parquet"
+    return f"{study.results}/near-targets/{wildcards.surrogate}/{wildcards.target}.parquet"
 
 
 def job_names():

@@ -25,14 +25,20 @@ rule hear:
         "../scripts/hear.py"
 
 
-# A checkpoint, so that what follows does not run again where other transcripts select the same utterances.
+# A checkpoint, so that what follows does not run again where other transcripts select the same utterances. It has
+# the near targets of every model at every rank, a file each: an attack runs again where its own have changed, and a
+# surrogate or rank that is added finds them made. (Snakemake misses that a checkpoint lacks some of its files.)
 checkpoint select:
     input:
         test="<results>/corpus/test.parquet",
         transcripts=expand("<results>/transcripts/clean/{model}.parquet", model=study.models),
     output:
         selected="<results>/selected.parquet",
-        near_targets=expand("<results>/near-targets/{surrogate}.parquet", surrogate=study.attacked),
+        near_targets=expand(
+            "<results>/near-targets/{model}/rank-{rank}.parquet",
+            model=study.models,
+            rank=grid.RANKS,
+        ),
     log:
         "<results>/logs/select.log",
     benchmark:
@@ -41,8 +47,7 @@ checkpoint select:
         "../../envs/environment.yaml"
     params:
         models=study.models,
-        surrogates=study.attacked,
-        ranks=grid.ranks(study),
+        ranks=grid.RANKS,
         utterances=study.selection.utterances,
         seed=study.selection.seed,
         code=code("select_utterances.py"),

@@ -1,5 +1,6 @@
-"""Checkpoint select: clean transcripts become the utterances to attack, and each surrogate's near targets."""
+"""Checkpoint select: clean transcripts become the utterances to attack, and each model's near targets."""
 
+from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,7 +19,8 @@ with job(snakemake) as progress:
         transcripts = parquet.read(Path(path))
         heard[model] = transcripts[transcripts["split"] == "test"]
     chosen = selection.select(pd.read_parquet(snakemake.input.test), heard, params.utterances, params.seed)
-    for surrogate, path in zip(params.surrogates, snakemake.output.near_targets, strict=True):
-        parquet.write(selection.near_targets(chosen, heard[surrogate], params.ranks), Path(path))
+    targets = product(params.models, params.ranks)
+    for (model, rank), path in zip(targets, snakemake.output.near_targets, strict=True):
+        parquet.write(selection.near_targets(chosen, heard[model], [rank]), Path(path))
     parquet.write(chosen, Path(snakemake.output.selected))
     progress(f"{len(chosen)} utterances selected", last=True)

@@ -32,7 +32,7 @@ RERUNS = {
     "models": Rerun(
         ("train",), "the new model's training and hearing; selection; its attacks if it is a surrogate"
     ),
-    "surrogates": Rerun(("select",), "the new surrogate's attacks and their hearing; tables"),
+    "surrogates": Rerun(("attack",), "the new surrogate's attacks and their hearing; tables"),
     "remotes": Rerun(("transcribe",), "the new remote's hearing of the samples; tables"),
     "network": Rerun(("train",), "training and after"),
     "training": Rerun(("train",), "training and after"),
@@ -42,9 +42,7 @@ RERUNS = {
     "selection": Rerun(("select",), "selection"),
     "attacks.*": Rerun(("attack",), "this attack and after"),
     "attacks.*.phrases": Rerun(("attack",), "the new phrase's attacks, hearing, tables"),
-    "attacks.*.ranks": Rerun(
-        ("select",), "selection's near targets, the new rank's attacks, hearing, tables"
-    ),
+    "attacks.*.ranks": Rerun(("attack",), "the new rank's attacks, hearing, tables"),
     "attacks.*.confidences": Rerun(("attack",), "the new regime's attacks, hearing, tables"),
     "attacks.*.threshold": Rerun(("attack",), "this attack's high-confidence jobs and after"),
     "statistics": Rerun(("tables",), "tables and after"),

@@ -7,6 +7,8 @@ from typing import Any
 
 from study.config import Attack, ConfigError, Study, slug
 
+RANKS = list(range(2, 11))
+"""Of the near targets that an attack may ask for: the first ten texts but the first."""
 MODEL = r"seed-\d+(?:\.(?:twin|ulp-\d+|native-\d+))?"
 
 
@@ -103,11 +105,6 @@ def language_model(study: Study) -> list[str]:
 def gpus(study: Study) -> int:
     """GPUs a job that runs a model asks for."""
     return 1 if study.device == "cuda" else 0
-
-
-def ranks(study: Study) -> list[int]:
-    """Every near target's rank that some attack asks for."""
-    return sorted({rank for attack in study.configured.values() for rank in attack.ranks})
 
 
 def decoder(study: Study) -> dict[str, Any]:
