@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+
 from asrtransfer import training
 from asrtransfer.audio import write_flac
 from asrtransfer.model import DeepSpeech

@@ -87,9 +87,7 @@ class Study:
             else f"{self.truth(utterance)} {'x' * int(target[5:])}"
         )
 
-    def attack_rows(
-        self, attack: str, surrogate: str, target: str, confidence: str
-    ) -> list[dict[str, object]]:
+    def attack_rows(self, attack: str, surrogate: str, target: str, confidence: str) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = []
         for utterance in range(self.utterances):
             status = self.failing(attack, surrogate, target, confidence, utterance)
@@ -131,11 +129,7 @@ class Study:
     def transcript_rows(self, surrogate: str, remote: str) -> Iterable[dict[str, object]]:
         for attack, target, confidence in self.jobs:
             for row in self.attack_rows(attack, surrogate, target, confidence):
-                kinds = (
-                    ["adversarial", "clean", "shuffled", "moved", "noise"]
-                    if row["primary"]
-                    else ["adversarial"]
-                )
+                kinds = ["adversarial", "clean", "shuffled", "moved", "noise"] if row["primary"] else ["adversarial"]
                 for kind in kinds if row["status"] == "sample" else []:
                     heard = Heard(
                         surrogate,
@@ -187,13 +181,14 @@ class Study:
 
     def write(self) -> Study:
         for attack, surrogate, target, confidence in self.design().jobs:
-            table = pyarrow.Table.from_pylist(
-                self.attack_rows(attack, surrogate, target, confidence), samples.SCHEMA
-            )
+            table = pyarrow.Table.from_pylist(self.attack_rows(attack, surrogate, target, confidence), samples.SCHEMA)
             self._save(table, self.attack_path(attack, surrogate, target, confidence))
         for (surrogate, remote), arm in ARMS.items():
             rows = list(self.transcript_rows(surrogate, remote))
-            self._save(transfer.as_table(rows, remote, self.heard_by.get((surrogate, remote), self.weight(remote)), arm), self.transcript_path(surrogate, remote))
+            self._save(
+                transfer.as_table(rows, remote, self.heard_by.get((surrogate, remote), self.weight(remote)), arm),
+                self.transcript_path(surrogate, remote),
+            )
         for model in MODELS:
             seed, _, arm = model.removeprefix("seed-").partition(".")
             rows = [

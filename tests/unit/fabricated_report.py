@@ -38,9 +38,7 @@ class AudibleStudy(Study):
         noise = np.random.default_rng(seed).integers(-400, 400, int(16000 * SECONDS))
         return (self.original(utterance) + noise).astype(np.int16)
 
-    def attack_rows(
-        self, attack: str, surrogate: str, target: str, confidence: str
-    ) -> list[dict[str, object]]:
+    def attack_rows(self, attack: str, surrogate: str, target: str, confidence: str) -> list[dict[str, object]]:
         rows = super().attack_rows(attack, surrogate, target, confidence)
         for seed, row in enumerate(rows):
             if row["status"] == "sample":
@@ -82,9 +80,7 @@ class AudibleStudy(Study):
 
     def gallery(self, samples: int = 8, megabytes: float = 8) -> gallery.Gallery:
         selected = pd.read_parquet(self.folder / "selected.parquet")
-        return gallery.build(
-            self.material(), self.folder / "corpus", selected, samples=samples, megabytes=megabytes
-        )
+        return gallery.build(self.material(), self.folder / "corpus", selected, samples=samples, megabytes=megabytes)
 
     def report(self, rows: int = 1000) -> str:
         study = self.material()

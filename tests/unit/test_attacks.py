@@ -7,6 +7,7 @@ from functools import partial
 import numpy as np
 import pytest
 import torch
+
 from asrtransfer import attacks, decoding, model, samples
 from asrtransfer.attacks.loop import Goal, Outcome, Sample, Task, as_stored, attack
 from asrtransfer.model import DeepSpeech
@@ -171,7 +172,5 @@ def test_a_weight_off_by_one_unit_in_the_last_place_is_another_model() -> None:
         each.initialise(1)
     assert model.weight_hash(first) == model.weight_hash(second)
     second.nudge(1)
-    different = sum(
-        int((a != b).sum()) for a, b in zip(first.parameters(), second.parameters(), strict=True)
-    )
+    different = sum(int((a != b).sum()) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     assert different == 1

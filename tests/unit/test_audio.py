@@ -104,9 +104,7 @@ def test_stored_audio_of_another_kind_is_refused(tmp_path: Path, tone: audio.Sam
         audio.from_flac_bytes(b"fLaC and nothing else")
 
 
-def test_failed_write_leaves_the_old_file(
-    tmp_path: Path, tone: audio.Samples, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_write_leaves_the_old_file(tmp_path: Path, tone: audio.Samples, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "a.flac"
     audio.write_flac(path, tone)
 

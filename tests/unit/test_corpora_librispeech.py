@@ -40,9 +40,7 @@ def members(subset: str) -> dict[str, bytes]:
 
 
 def prepare(folder: Path, **changes: Any) -> list[corpora.Utterance]:
-    return librispeech.prepare(
-        folder, **{"source": None, "download": False, "mirror": None, **SUBSETS, **changes}
-    )
+    return librispeech.prepare(folder, **{"source": None, "download": False, "mirror": None, **SUBSETS, **changes})
 
 
 @pytest.fixture
@@ -276,9 +274,7 @@ def test_busy_server_is_asked_again(tmp_path: Path, online: Server) -> None:
 
 def test_wrong_checksum_is_removed(tmp_path: Path, online: Server) -> None:
     online.files["/12/dev-clean.tar.gz"] = archive(members("test-clean"))
-    with pytest.raises(
-        InputError, match=r"dev-clean\.tar\.gz: the archive does not have the published SHA-256"
-    ):
+    with pytest.raises(InputError, match=r"dev-clean\.tar\.gz: the archive does not have the published SHA-256"):
         prepare(tmp_path, download=True, mirror=online.mirror)
     assert [p.name for p in (tmp_path / "download").iterdir()] == ["LibriSpeech"]
     assert not (tmp_path / "download" / "LibriSpeech" / "dev-clean").exists()

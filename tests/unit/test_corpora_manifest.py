@@ -24,9 +24,7 @@ def rows(tmp_path: Path) -> list[dict[str, Any]]:
     for number, split in enumerate(("train", "dev", "test")):
         path = f"recordings/{split}.wav"
         soundfile.write(tmp_path / path, 0.1 * np.sin(np.arange(8000 * (number + 1)) / 5), 8000)
-        made.append(
-            {"path": path, "text": f"Word {split}", "speaker": f"s{number}", "split": split, "note": 1}
-        )
+        made.append({"path": path, "text": f"Word {split}", "speaker": f"s{number}", "split": split, "note": 1})
     return made
 
 

@@ -77,9 +77,7 @@ def test_another_seed_makes_another_corpus(corpus: tuple[Path, list[Utterance]],
     assert {u.text for u in make(tmp_path, seed=2)} != {u.text for u in corpus[1]}
 
 
-def test_an_utterance_does_not_depend_on_those_before_it(
-    corpus: tuple[Path, list[Utterance]], tmp_path: Path
-) -> None:
+def test_an_utterance_does_not_depend_on_those_before_it(corpus: tuple[Path, list[Utterance]], tmp_path: Path) -> None:
     folder, utterances = corpus
     make(tmp_path, train_minutes=0.1, dev_utterances=2)
     kept = list((tmp_path / "audio").iterdir())

@@ -98,9 +98,7 @@ class TestTopTen:
 
     @pytest.mark.parametrize("phrase", PHRASES)
     @pytest.mark.parametrize("sharpness", [1.0, 2.0, 4.0])
-    def test_pruning_changes_nothing_on_speech(
-        self, decoder: FlashlightDecoder, phrase: str, sharpness: float
-    ) -> None:
+    def test_pruning_changes_nothing_on_speech(self, decoder: FlashlightDecoder, phrase: str, sharpness: float) -> None:
         row = spoken_row(phrase, seed=len(phrase), sharpness=sharpness)
         whole = FlashlightDecoder(tokens_per_frame=SIZE, threshold=math.inf)
         assert decoder.top(*one(row)) == whole.top(*one(row))
@@ -121,9 +119,7 @@ class TestTopTen:
         assert FlashlightDecoder(threshold=threshold).top(*one(row)) == whole.top(*one(row))
 
     @pytest.mark.parametrize("seed", range(3))
-    def test_texts_are_different_ordered_and_scored_exactly(
-        self, decoder: FlashlightDecoder, seed: int
-    ) -> None:
+    def test_texts_are_different_ordered_and_scored_exactly(self, decoder: FlashlightDecoder, seed: int) -> None:
         row = random_row(40, seed, scale=3.0)
         (found,) = decoder.top(*one(row))
         assert len(set(texts(found))) == len(found) == 10
@@ -178,9 +174,7 @@ class TestGreedy:
         log_probs = torch.stack([random_row(50, seed, scale=1.0, classes=6) for seed in range(5)])
         lengths = torch.tensor([50, 1, 0, 31, 7])
         paths = log_probs.argmax(dim=-1).tolist()
-        expected = [
-            decode(collapse(path[:length])) for path, length in zip(paths, lengths.tolist(), strict=True)
-        ]
+        expected = [decode(collapse(path[:length])) for path, length in zip(paths, lengths.tolist(), strict=True)]
         assert greedy(log_probs, lengths) == expected
         assert [found[0].text for found in GreedyDecoder().top(log_probs, lengths)] == expected
 

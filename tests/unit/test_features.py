@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+
 from asrtransfer.features import CONTEXT, INPUTS, FrontEnd, frame_counts
 
 python_speech_features = pytest.importorskip("python_speech_features")

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 import torch
+
 from asrtransfer import model
 from asrtransfer.errors import InputError
 from asrtransfer.model import DeepSpeech

@@ -7,6 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import torch
+
 from asrtransfer import neighbours
 from asrtransfer.errors import InputError
 from asrtransfer.model import DeepSpeech, weight_hash
@@ -56,9 +57,7 @@ def test_a_curve_counts_samples_and_draws_the_same_bytes() -> None:
         for name, distance, hits in (("0 of the way", 0.0, 4), ("1 of the way", 1.2, 0))
         for hit in [True] * hits + [False] * (4 - hits)
     ]
-    heard = pd.DataFrame(
-        rows, columns=["surrogate", "kind", "neighbour", "distance", "dev_wer", "target", "hit"]
-    )
+    heard = pd.DataFrame(rows, columns=["surrogate", "kind", "neighbour", "distance", "dev_wer", "target", "hit"])
     table = curve(heard, 0.95)
     assert table["target_kind"].tolist() == ["phrase", "phrase", "near", "near"]
     assert table["share"].tolist() == [1, 0, 1, 0]

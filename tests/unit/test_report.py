@@ -243,9 +243,7 @@ def test_the_choice_depends_on_the_rows_and_not_on_their_order() -> None:
     frame = candidates()
     shuffled = frame.sample(frac=1, random_state=3).reset_index(drop=True)
     keys = [*material.SAMPLE]
-    first, second = (
-        set(gallery.choose(one, 8)[keys].itertuples(index=False, name=None)) for one in (frame, shuffled)
-    )
+    first, second = (set(gallery.choose(one, 8)[keys].itertuples(index=False, name=None)) for one in (frame, shuffled))
     assert first == second
 
 
@@ -256,9 +254,7 @@ def test_samples_that_transferred_are_heard_first_and_failures_never() -> None:
     frame.loc[0, "primary"] = False
     chosen = gallery.choose(frame, 3)
     assert {5, 17} <= set(chosen.index)
-    assert set(gallery.choose(frame, 100).index) == set(
-        frame.index[(frame["target"] == "a") & frame["primary"]]
-    )
+    assert set(gallery.choose(frame, 100).index) == set(frame.index[(frame["target"] == "a") & frame["primary"]])
 
 
 def test_amplification_is_by_energy_and_never_clips() -> None:
@@ -380,9 +376,7 @@ def test_distributions_end_at_all_hearings(study: AudibleStudy) -> None:
     for view in figures.distance_to_target(study.material(), "").views:
         assert all(trace["y"][0] == 0 and trace["y"][-1] == 1 for trace in view.data)
         names = " ".join(trace["name"] for trace in view.data)
-        assert all(
-            name in names for name in ("itself", "twin", "another seed", "one ulp apart", "control: clean")
-        )
+        assert all(name in names for name in ("itself", "twin", "another seed", "one ulp apart", "control: clean"))
 
 
 @pytest.mark.parametrize(
@@ -404,9 +398,7 @@ def test_distributions_end_at_all_hearings(study: AudibleStudy) -> None:
         ("note", "", "", ""),
     ],
 )
-def test_cells_show_what_is_read_and_keep_what_is_stored(
-    column: str, value: object, shown: str, stored: str
-) -> None:
+def test_cells_show_what_is_read_and_keep_what_is_stored(column: str, value: object, shown: str, stored: str) -> None:
     cell = tables.cell(column, value)
     assert (cell.text, cell.value) == (shown, stored)
 

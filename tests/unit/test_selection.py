@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+
 from asrtransfer.errors import InputError
 from asrtransfer.selection import near_targets, select
 

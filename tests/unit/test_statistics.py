@@ -111,9 +111,7 @@ def test_bootstrap_of_both_is_wider_than_of_either() -> None:
     random = np.random.default_rng(3)
     sums = (random.random((20, 6)) < random.random((20, 1)) * random.random((1, 6)) * 1.5).astype(float)
     numbers = np.ones_like(sums)
-    width = {
-        by: np.diff(bootstrap.interval(sums, numbers, by=by))[0] for by in ("utterance", "surrogate", "both")
-    }
+    width = {by: np.diff(bootstrap.interval(sums, numbers, by=by))[0] for by in ("utterance", "surrogate", "both")}
     assert width["both"] > max(width["utterance"], width["surrogate"])
 
 
@@ -154,9 +152,7 @@ def test_comparison_counts_pairs() -> None:
     assert found.interval.lower < 9 / 15 < found.interval.upper
     assert found.odds_ratio == 10
     limits = binomtest(10, 11).proportion_ci(0.95)
-    assert found.odds_interval == pytest.approx(
-        (limits.low / (1 - limits.low), limits.high / (1 - limits.high))
-    )
+    assert found.odds_interval == pytest.approx((limits.low / (1 - limits.low), limits.high / (1 - limits.high)))
 
 
 def test_comparison_without_pairs_or_differences() -> None:
@@ -173,14 +169,8 @@ def test_comparison_without_pairs_or_differences() -> None:
 def test_published_totals() -> None:
     assert published.CW.total == published.CW.stated_total == 17243
     assert published.PGD.total == 304261
-    assert (
-        published.PGD.stated_total == published.PGD.total - published.PGD.samples["open the door"] == 239968
-    )
-    assert (
-        "304261" in published.PGD.note
-        and "239968" in published.PGD.note
-        and "open the door" in published.PGD.note
-    )
+    assert published.PGD.stated_total == published.PGD.total - published.PGD.samples["open the door"] == 239968
+    assert "304261" in published.PGD.note and "239968" in published.PGD.note and "open the door" in published.PGD.note
     assert len(published.CW.samples) == 11
     assert set(published.CW.samples) - set(published.PGD.samples) == {
         "the fault dear is not in our stars",

@@ -264,9 +264,7 @@ def transcripts(*rows: tuple[str, list[str] | None]) -> pyarrow.Table:
 
 
 def test_rank_is_the_first_place_of_the_phrase() -> None:
-    table = transcripts(
-        ("a", ["a", "b"]), ("a", ["b", "a", "a"]), ("a", []), ("a", None), ("a", ["b"]), ("", [""])
-    )
+    table = transcripts(("a", ["a", "b"]), ("a", ["b", "a", "a"]), ("a", []), ("a", None), ("a", ["b"]), ("", [""]))
     assert ranks(table).tolist() == [1, 2, 0, 0, 0, 1]
     assert ranks(table.slice(1, 2)).tolist() == [2, 0]
 
@@ -399,9 +397,7 @@ def verdicts(made: dict[str, pd.DataFrame]) -> dict[str, str]:
 def test_claims_of_a_study_that_agrees(tmp_path: Path) -> None:
     def hears(heard: Heard) -> list[str]:
         shares = {("rank-2", "high"): 10, ("rank-2", "low"): 4, ("rank-3", "high"): 4, ("rank-3", "low"): 1}
-        if heard.kind == "adversarial" and heard.utterance % 12 < shares.get(
-            (heard.target, heard.confidence), 0
-        ):
+        if heard.kind == "adversarial" and heard.utterance % 12 < shares.get((heard.target, heard.confidence), 0):
             return [heard.phrase]
         return deaf(heard)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+
 from asrtransfer import training
 from asrtransfer.errors import InputError
 from asrtransfer.model import DeepSpeech, weight_hash
@@ -56,9 +57,7 @@ def test_the_same_seed_gives_the_same_weights(few: Speech, dev_split: Speech, tm
 
 
 @pytest.mark.parametrize("stop", [1, 2, 3])
-def test_a_stopped_run_resumes_to_the_same_weights(
-    few: Speech, dev_split: Speech, tmp_path: Path, stop: int
-) -> None:
+def test_a_stopped_run_resumes_to_the_same_weights(few: Speech, dev_split: Speech, tmp_path: Path, stop: int) -> None:
     undisturbed = weight_hash(run(few, dev_split, tmp_path / "a"))
     with pytest.raises(Stopped):
         run(few, dev_split, tmp_path / "b", stop=stop)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
+
 from asrtransfer import controls, decoding, samples, transfer
 from asrtransfer.attacks.loop import Outcome, Sample, Task
 from asrtransfer.model import DeepSpeech
@@ -83,7 +84,7 @@ class TestControls:
     def test_shuffled_keeps_the_samples_of_the_perturbation(self) -> None:
         perturbation = self.made("shuffled").astype(int) - self.clean
         assert sorted(perturbation) == sorted(self.adversarial.astype(int) - self.clean)
-        assert 200 < np.flatnonzero(perturbation).mean() - 500
+        assert np.flatnonzero(perturbation).mean() - 500 > 200
 
     def test_noise_has_the_same_norm(self) -> None:
         perturbation = self.made("noise").astype(float) - self.clean

@@ -26,20 +26,15 @@ def line(lines: list[str], label: str) -> str:
 def test_every_part_of_the_verdict(tmp_path: Path) -> None:
     lines = lines_of(Study(tmp_path, utterances=12))
     assert lines[0] == "VERDICT, bounds at 95 % confidence"
-    assert (
-        line(lines, "samples") == "C&W 288, PGD 48; 12 utterances, 2 surrogates; 0 of 168 attempts left none"
-    )
+    assert line(lines, "samples") == "C&W 288, PGD 48; 12 utterances, 2 surrogates; 0 of 168 attempts left none"
     assert line(lines, "survival") == "336 of 336 samples are heard as meant by their surrogate"
     assert line(lines, "twin").endswith("it hears 168 of 168 samples as its surrogate does")
     assert line(lines, "another seed") == (
-        "0 of 288 hearings of phrases transfer: 0 of 12 utterances (at most 22 %), "
-        "0 of 4 model pairs (at most 53 %)"
+        "0 of 288 hearings of phrases transfer: 0 of 12 utterances (at most 22 %), 0 of 4 model pairs (at most 53 %)"
     )
     assert line(lines, "one ulp apart").startswith("0 of 72 hearings")
     assert not [text for text in lines if text.startswith("same seed, run again")]
-    assert line(lines, "near targets").startswith(
-        "C&W, rank 2, low: 0 % transfer to another seed, 0 % in its top ten"
-    )
+    assert line(lines, "near targets").startswith("C&W, rank 2, low: 0 % transfer to another seed, 0 % in its top ten")
     assert line(lines, "models") == "4; test WER 0 % to 0 %, 5 to 5 of 5 utterances right"
     assert line(lines, "published claims") == "all 11 undecided at this size"
     assert "59 utterances" in lines[-2]
@@ -59,9 +54,7 @@ def test_failures_and_transfers_are_named(tmp_path: Path) -> None:
     assert line(lines, "another seed").startswith(
         "48 of 192 hearings of phrases transfer: 3 of 12 utterances (5.5 % to 57 %), 4 of 4 model pairs"
     )
-    assert line(lines, "published claims").startswith(
-        "4 contradicted: cw-seed, cw-same-seed, cw-seed-top-ten"
-    )
+    assert line(lines, "published claims").startswith("4 contradicted: cw-seed, cw-same-seed, cw-seed-top-ten")
     assert [text for text in lines if text.strip() == "3 not tested: pgd-seed, pgd-same-seed, pgd-like-cw"]
 
 

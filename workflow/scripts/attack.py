@@ -24,17 +24,13 @@ with job(snakemake) as progress:
         phrases = [near[name] for name in speech.utterance_ids]
     else:
         phrases = [settings["phrase"]] * len(speech)
-    tasks = [
-        Task(name, speech.samples(index), phrases[index]) for index, name in enumerate(speech.utterance_ids)
-    ]
+    tasks = [Task(name, speech.samples(index), phrases[index]) for index, name in enumerate(speech.utterance_ids)]
     name = "/".join([*wildcards, str(settings["seed"])])
     outcomes = attack(
         surrogate,
         tasks,
         Goal(**settings["goal"]),
-        partial(
-            attacks.method(wildcards.attack), shrinks=wildcards.confidence == "low", **settings["settings"]
-        ),
+        partial(attacks.method(wildcards.attack), shrinks=wildcards.confidence == "low", **settings["settings"]),
         seed=name,
         progress=lambda done, total: progress(f"{done / total:.0%}") if done % 50 == 0 else None,
     )

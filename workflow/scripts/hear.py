@@ -25,8 +25,8 @@ with job(snakemake) as progress:
         part = speech.table[["utterance_id", "speaker", "text"]].assign(
             split=split,
             greedy=[one.greedy for one in heard],
-            texts=[one.texts for one in heard],
-            log_probabilities=[one.log_probabilities for one in heard],
+            texts=pd.Series([one.texts for one in heard]),
+            log_probabilities=pd.Series([one.log_probabilities for one in heard]),
         )
         tops = [one.texts[0] if one.texts else "" for one in heard]
         pairs = list(zip(speech.texts, tops, strict=True))

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
 
 with job(snakemake) as progress:
     inputs = {
-        name: [Path(path) for path in snakemake.input[name]]
-        for name in ("attacks", "transcripts", "clean", "cards")
+        name: [Path(path) for path in snakemake.input[name]] for name in ("attacks", "transcripts", "clean", "cards")
     }
     design = tables.Design.from_dict(snakemake.params.design)
     results = tables.read(design, **inputs)

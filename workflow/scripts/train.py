@@ -37,11 +37,13 @@ with job(snakemake) as progress:
     checkpoint = Path(snakemake.output.weights).with_name("checkpoint.safetensors")
 
     def kept(epoch: int) -> Path:
+        """Where the weights after an epoch wait for the end of the training."""
         return checkpoint.with_name(f"checkpoint-{epoch}.safetensors")
 
     last = range(max(1, recipe.epochs - params.kept_epochs + 1), recipe.epochs + 1)
 
     def report(epoch: training.Epoch) -> None:
+        """Keep the weights of the last epochs, and say how it goes."""
         if epoch.epoch in last:
             save_weights(model, kept(epoch.epoch))
         progress(

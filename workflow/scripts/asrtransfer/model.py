@@ -65,7 +65,7 @@ class DeepSpeech(nn.Module):
                     limit = math.sqrt(6 / sum(parameter.shape))
                     parameter.copy_((2 * torch.rand(parameter.shape, generator=generator) - 1) * limit)
             # PyTorch orders the gates input, forget, cell, output.
-            self.lstm.bias_ih_l0[self.units : 2 * self.units] = FORGET_BIAS
+            self.lstm.get_parameter("bias_ih_l0")[self.units : 2 * self.units] = FORGET_BIAS
 
     def nudge(self, which: int) -> None:
         """Move one weight by one unit in the last place: the smallest difference arithmetic can make.

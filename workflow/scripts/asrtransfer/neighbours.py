@@ -70,9 +70,7 @@ def load_epochs(path: Path) -> dict[int, dict[str, Tensor]]:
         raise InputError(f"{path}: not the weights of epochs ({error}); delete it and run again") from error
     return {
         epoch: {
-            name.removeprefix(f"{epoch}."): tensor
-            for name, tensor in tensors.items()
-            if name.startswith(f"{epoch}.")
+            name.removeprefix(f"{epoch}."): tensor for name, tensor in tensors.items() if name.startswith(f"{epoch}.")
         }
         for epoch in epochs
     }

@@ -55,9 +55,7 @@ def capped(outcomes: Sequence[Outcome], cap: int | None, seed: str) -> list[list
     counts = [0] * len(outcomes)
     for index, _ in turns[:cap]:
         counts[index] += 1
-    return [
-        outcome.samples[len(outcome.samples) - count :] for outcome, count in zip(outcomes, counts, strict=True)
-    ]
+    return [outcome.samples[len(outcome.samples) - count :] for outcome, count in zip(outcomes, counts, strict=True)]
 
 
 def table(
@@ -76,7 +74,7 @@ def table(
     """
     rows = []
     for outcome, samples, text in zip(outcomes, kept, texts, strict=True):
-        row = {
+        row: dict[str, object] = {
             **job,
             "utterance_id": outcome.task.utterance_id,
             "text": text,

@@ -12,9 +12,7 @@ from asrtransfer.errors import InputError
 COLUMNS = ["utterance_id", "speaker", "path", "seconds", "text"]
 
 
-def select(
-    utterances: pd.DataFrame, transcripts: Mapping[str, pd.DataFrame], count: int, seed: int
-) -> pd.DataFrame:
+def select(utterances: pd.DataFrame, transcripts: Mapping[str, pd.DataFrame], count: int, seed: int) -> pd.DataFrame:
     """Draw utterances among those that all models get right, character for character.
 
     The draw ranks utterances by a hash of (seed, utterance_id), so that an utterance which drops out is replaced
@@ -49,7 +47,7 @@ def near_targets(selected: pd.DataFrame, transcripts: pd.DataFrame, ranks: list[
     Returns:
         Columns utterance_id, rank, target; target is missing where the surrogate names fewer texts.
     """
-    texts = {row.utterance_id: list(row.texts) for row in transcripts.itertuples()}
+    texts = {name: list(heard) for name, heard in zip(transcripts["utterance_id"], transcripts["texts"], strict=True)}
     rows = [
         (name, rank, texts[name][rank - 1] if len(texts[name]) >= rank else None)
         for name in selected["utterance_id"]

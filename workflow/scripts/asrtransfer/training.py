@@ -232,9 +232,7 @@ def save_checkpoint(
     replace_file(path, save(tensors, metadata=metadata))
 
 
-def load_checkpoint(
-    path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, identity: str
-) -> Progress:
+def load_checkpoint(path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, identity: str) -> Progress:
     """Put model and optimiser back where :func:`save_checkpoint` found them.
 
     Returns:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -97,7 +98,7 @@ class Listener:
             result.append({**common, **measured(common, self.heard[name]), "ctc_loss": loss})
         return result
 
-    def _audible(self, row: dict[str, object]) -> list[tuple[str, str, Samples]]:
+    def _audible(self, row: Mapping[Any, Any]) -> list[tuple[str, str, Samples]]:
         """Kind, true text and audio of a sample and, if it is primary, of its negative controls."""
         name = str(row["utterance_id"])
         cell = row["audio"]

@@ -11,7 +11,10 @@ from matplotlib.figure import Figure
 from asrtransfer.statistics.bounds import clopper_pearson
 
 # Okabe and Ito's colours and a marker, so that neither alone tells the kinds apart.
-KINDS = {"epoch": ("earlier epochs of the surrogate", "#0072B2", "o"), "line": ("on the line to a remote", "#D55E00", "s")}
+KINDS = {
+    "epoch": ("earlier epochs of the surrogate", "#0072B2", "o"),
+    "line": ("on the line to a remote", "#D55E00", "s"),
+}
 PANELS = {"phrase": "phrases", "near": "near targets"}
 
 
@@ -51,7 +54,8 @@ def draw(table: pd.DataFrame) -> bytes:
                 axes.errorbar(
                     rows["distance"], rows["share"], yerr=spread, fmt=marker, color=colour, label=label, capsize=2
                 )
-            axes.set(title=PANELS[panel], xlabel="distance of the weights", ylabel="samples that transfer", ylim=(-0.03, 1.03))
+            axes.set(title=PANELS[panel], ylim=(-0.03, 1.03))
+            axes.set(xlabel="distance of the weights", ylabel="samples that transfer")
             axes.set_xscale("symlog", linthresh=1e-3)
             axes.grid(alpha=0.3)
         figure.axes[0].legend()

@@ -77,8 +77,7 @@ def _trust(checks: pd.DataFrame, folder: str) -> None:
 
 def _samples(success: pd.DataFrame, failures: pd.DataFrame) -> str:
     made = ", ".join(
-        f"{ATTACKS[str(attack)]} {rows['samples'].sum()}"
-        for attack, rows in success.groupby("attack", sort=False)
+        f"{ATTACKS[str(attack)]} {rows['samples'].sum()}" for attack, rows in success.groupby("attack", sort=False)
     )
     counts = failures["status"].value_counts().sort_index()
     kinds = ", ".join(f"{count} {status}" for status, count in counts.items())
@@ -91,9 +90,7 @@ def _samples(success: pd.DataFrame, failures: pd.DataFrame) -> str:
 
 def _survival(checks: pd.DataFrame, folder: str) -> str:
     row = checks[checks["check"] == "survival"].iloc[0]
-    line = (
-        f"{row['checked'] - row['wrong']} of {row['checked']} samples are heard as meant by their surrogate"
-    )
+    line = f"{row['checked'] - row['wrong']} of {row['checked']} samples are heard as meant by their surrogate"
     return f"{line}; ALL SHOULD BE: see {folder}/controls.csv, arm self" if row["wrong"] else line
 
 

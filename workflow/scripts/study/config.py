@@ -75,19 +75,13 @@ class Synthetic(Section):
     """Commands spoken by espeak-ng; byte-identical for a seed."""
 
     seed: Seed = Field(default=1, description="draws sentences, voices, pitch and rate")
-    train_minutes: Float = Field(
-        default=20.0, gt=0, le=6000, description="training speech", json_schema_extra=MINUTES
-    )
+    train_minutes: Float = Field(default=20.0, gt=0, le=6000, description="training speech", json_schema_extra=MINUTES)
     train_voices: Int = Field(default=30, ge=1, le=30, description="voices of train and dev")
     held_out_voices: Int = Field(
         default=6, ge=0, le=10, description="voices of test, in no other split; 0: test has those of train"
     )
-    dev_utterances: Int = Field(
-        default=60, ge=1, le=5000, description="sentences held out, spoken by training voices"
-    )
-    test_utterances: Int = Field(
-        default=80, ge=1, le=5000, description="sentences held out, spoken by held-out voices"
-    )
+    dev_utterances: Int = Field(default=60, ge=1, le=5000, description="sentences held out, spoken by training voices")
+    test_utterances: Int = Field(default=80, ge=1, le=5000, description="sentences held out, spoken by held-out voices")
 
 
 class Manifest(Section):
@@ -106,9 +100,7 @@ class LibriSpeech(Section):
     folder: PathOrNull = Field(
         default=None, description="folder that contains LibriSpeech/; null downloads the subsets"
     )
-    mirror: PathOrNull = Field(
-        default=None, description="http(s) folder to download from instead of the corpus's own"
-    )
+    mirror: PathOrNull = Field(default=None, description="http(s) folder to download from instead of the corpus's own")
     train: list[Path] = Field(
         default=["train-clean-100", "train-clean-360", "train-other-500"],
         min_length=1,
@@ -134,9 +126,7 @@ class Network(Section):
     """The network: DeepSpeech 0.4.1's, in any width."""
 
     units: Int = Field(default=2048, ge=1, le=8192, description="width of every hidden layer")
-    dropout: Float = Field(
-        default=0.2, ge=0, lt=1, description="share of dense activations dropped in training"
-    )
+    dropout: Float = Field(default=0.2, ge=0, lt=1, description="share of dense activations dropped in training")
 
 
 class Training(Section):
@@ -166,13 +156,9 @@ class Decoder(Section):
         default="flashlight", description="beam search to use"
     )
     beam: Int = Field(default=100, ge=10, le=10000, description="hypotheses kept from frame to frame")
-    language_model: PathOrNull = Field(
-        default=None, description="KenLM file (ARPA or binary); null decodes without"
-    )
+    language_model: PathOrNull = Field(default=None, description="KenLM file (ARPA or binary); null decodes without")
     alpha: Float = Field(default=0.75, ge=0, le=100, description="weight of the language model")
-    beta: Float = Field(
-        default=1.85, ge=-100, le=100, description="bonus for each word, with a language model"
-    )
+    beta: Float = Field(default=1.85, ge=-100, le=100, description="bonus for each word, with a language model")
 
 
 class Selection(Section):
@@ -206,16 +192,12 @@ class Attack(Section):
         default=0.9, gt=0, lt=1, description="K1, a probability, that a high-confidence sample exceeds"
     )
     test_every: Int = Field(default=1, ge=1, le=10000, description="iterations between tests for success")
-    keep: Int = Field(
-        default=3, ge=1, le=100000, description="samples kept of an utterance, the last that qualify"
-    )
+    keep: Int = Field(default=3, ge=1, le=100000, description="samples kept of an utterance, the last that qualify")
     cap: Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, BeforeValidator(_plain)] = Field(
         default=None,
         description="samples kept of a job (surrogate, target, confidence), filled round-robin; null: all",
     )
-    seed: Seed = Field(
-        default=0, description="draws noise, random starts and the order in which the cap is filled"
-    )
+    seed: Seed = Field(default=0, description="draws noise, random starts and the order in which the cap is filled")
 
 
 class CW(Attack):
@@ -228,9 +210,7 @@ class CW(Attack):
         description="low: the target is the top transcription, with ever smaller perturbations; "
         "high: also K1 > threshold",
     )
-    learning_rate: Float = Field(
-        default=100.0, gt=0, le=32767, description="Adam's step", json_schema_extra=SAMPLES
-    )
+    learning_rate: Float = Field(default=100.0, gt=0, le=32767, description="Adam's step", json_schema_extra=SAMPLES)
     bound: Float = Field(
         default=2000.0,
         gt=0,
@@ -271,9 +251,7 @@ class Attacks(Section):
 class Neighbours(Section):
     """The models of the transfer curve (`make study ARGS=transfer_curve`), between a surrogate and a stranger."""
 
-    epochs: Int = Field(
-        default=3, ge=1, le=1000, description="last epochs of each training whose weights are kept"
-    )
+    epochs: Int = Field(default=3, ge=1, le=1000, description="last epochs of each training whose weights are kept")
     shares: Annotated[list[Annotated[Float, Field(ge=0, le=1)]], Field(min_length=1, max_length=100)] = Field(
         default=[0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0],
         description="how far along the line from a surrogate's weights to those of the next model of another seed",
@@ -311,9 +289,7 @@ class Study(Section):
     attacks: Attacks
     statistics: Statistics = Statistics()
     neighbours: Neighbours = Neighbours()
-    device: Literal["cpu", "cuda"] = Field(
-        default="cpu", description="where models run; the other gives other weights"
-    )
+    device: Literal["cpu", "cuda"] = Field(default="cpu", description="where models run; the other gives other weights")
     threads: Int = Field(
         default=1, ge=1, le=1024, description="CPU threads of a job; another number gives other weights"
     )
@@ -401,9 +377,7 @@ def _check_attack(key: str, attack: Attack) -> None:
 def _check_phrase(key: str, phrase: str) -> None:
     strange = sorted(set(phrase) - set(ALPHABET))
     if strange:
-        raise ValueError(
-            f"{key}: {phrase!r} has {strange[0]!r}; allowed are a-z, space and apostrophe (lower case)"
-        )
+        raise ValueError(f"{key}: {phrase!r} has {strange[0]!r}; allowed are a-z, space and apostrophe (lower case)")
     if phrase != " ".join(phrase.split()):
         raise ValueError(f"{key}: {phrase!r} has outer or double spaces; remove them")
     if not slug(phrase):

@@ -29,9 +29,7 @@ class Rerun(NamedTuple):
 RERUNS = {
     "results": Rerun(("corpus",), "everything, into the other folder"),
     "corpus": Rerun(("corpus",), "everything"),
-    "models": Rerun(
-        ("train",), "the new model's training and hearing; selection; its attacks if it is a surrogate"
-    ),
+    "models": Rerun(("train",), "the new model's training and hearing; selection; its attacks if it is a surrogate"),
     "surrogates": Rerun(("attack",), "the new surrogate's attacks and their hearing; tables"),
     "remotes": Rerun(("transcribe",), "the new remote's hearing of the samples; tables"),
     "network": Rerun(("train",), "training and after"),

@@ -66,10 +66,7 @@ def contents(folder: Path, names: Iterable[str]) -> dict[str, str]:
 
     As inputs of a rule they would have absolute paths, and moving the repository would run it again.
     """
-    return {
-        name: hashlib.sha256((folder / name).read_bytes()).hexdigest()[:DIGEST_LENGTH]
-        for name in sorted(names)
-    }
+    return {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()[:DIGEST_LENGTH] for name in sorted(names)}
 
 
 class _Import(NamedTuple):
@@ -92,9 +89,7 @@ def _parse(source: bytes, filename: str) -> _Module:
     pieces: list[str] = []
     imports: list[_Import] = []
     _walk(tree, pieces, imports)
-    return _Module(
-        hashlib.sha256("".join(pieces).encode()).hexdigest()[:DIGEST_LENGTH], tuple(dict.fromkeys(imports))
-    )
+    return _Module(hashlib.sha256("".join(pieces).encode()).hexdigest()[:DIGEST_LENGTH], tuple(dict.fromkeys(imports)))
 
 
 def _walk(node: ast.AST, pieces: list[str], imports: list[_Import]) -> None:
@@ -121,11 +116,7 @@ def _walk(node: ast.AST, pieces: list[str], imports: list[_Import]) -> None:
 def _statements(items: list[Any]) -> Iterator[Any]:
     """Yield a list field without bare strings (docstrings among them) and type-checking blocks."""
     for item in items:
-        if (
-            isinstance(item, ast.Expr)
-            and isinstance(item.value, ast.Constant)
-            and isinstance(item.value.value, str)
-        ):
+        if isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant) and isinstance(item.value.value, str):
             continue
         if isinstance(item, ast.If) and _is_type_checking(item.test):
             yield from _statements(item.orelse)

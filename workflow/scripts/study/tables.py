@@ -33,9 +33,7 @@ def design(study: Study) -> dict[str, Any]:
     return {
         "jobs": [[job.attack, job.surrogate, job.target, job.confidence] for job in grid.jobs(study)],
         "hearings": [[*pair, grid.arm(*pair)] for pair in grid.hearings(study)],
-        "phrases": {
-            name: {slug(text): text for text in attack.phrases} for name, attack in study.configured.items()
-        },
+        "phrases": {name: {slug(text): text for text in attack.phrases} for name, attack in study.configured.items()},
         "thresholds": {name: attack.threshold for name, attack in study.configured.items()},
         "models": list(study.models),
         "settings": study.statistics.model_dump(),

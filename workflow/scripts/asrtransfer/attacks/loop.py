@@ -7,6 +7,7 @@ import math
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal
 
 import numpy as np
@@ -106,14 +107,16 @@ def attack(
     total = len(todo) * goal.iterations
     for start in range(0, len(todo), batch):
         part = todo[start : start + batch]
-        before = start * goal.iterations
-        _attack_batch(
-            model, part, goal, build, seed, lambda done, before=before: progress(before + done, total)
-        )
+        report = partial(_report, progress, start * goal.iterations, total)
+        _attack_batch(model, part, goal, build, seed, report)
     for outcome in todo:
         if outcome.samples:
             outcome.status = "sample"
     return outcomes
+
+
+def _report(progress: Callable[[int, int], None], before: int, total: int, done: int) -> None:
+    progress(before + done, total)
 
 
 def feasible(task: Task) -> bool:
@@ -210,9 +213,7 @@ def _listen(model: DeepSpeech, audio: Tensor, lengths: Tensor) -> tuple[Tensor, 
     return log_probs[:1], counts[:1]
 
 
-def _candidates(
-    log_probs: Tensor, counts: Tensor, losses: Tensor, phrases: list[str], goal: Goal
-) -> list[int]:
+def _candidates(log_probs: Tensor, counts: Tensor, losses: Tensor, phrases: list[str], goal: Goal) -> list[int]:
     """Rows that are worth a second pass, going by the pass just made."""
     limit = math.inf if goal.threshold is None else -math.log(goal.threshold) * CANDIDATE_SLACK
     near = (losses <= limit).tolist()

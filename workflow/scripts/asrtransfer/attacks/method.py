@@ -25,9 +25,7 @@ class Method(ABC):
         shrinks: whether a success calls for less distortion (the low-confidence regime).
     """
 
-    def __init__(
-        self, audio: Tensor, mask: Tensor, generators: list[torch.Generator], *, shrinks: bool
-    ) -> None:
+    def __init__(self, audio: Tensor, mask: Tensor, generators: list[torch.Generator], *, shrinks: bool) -> None:
         self.audio = audio
         self.mask = mask
         self.generators = generators
@@ -61,8 +59,8 @@ class Method(ABC):
         """What is added to the audio in the loop besides the perturbation, drawn anew: None, or (batch, samples)."""
         return None
 
-    def succeeded(self, rows: list[int]) -> None:
-        """These utterances have reached their target with the present perturbation."""
+    def succeeded(self, rows: list[int]) -> None:  # noqa: B027
+        """These utterances have reached their target with the present perturbation; most attacks do not mind."""
 
     def normal(self, deviation: float) -> Tensor:
         """Gaussian noise, float32 (batch, samples): each utterance from its own generator, so that it does not

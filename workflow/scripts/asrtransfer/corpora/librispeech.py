@@ -245,9 +245,7 @@ def _unpack(archive: Path, root: Path, subset: str) -> None:
 def _refuse(member: tarfile.TarInfo, archive: Path) -> None:
     path = PurePosixPath(member.name)
     if path.is_absolute() or ".." in path.parts or not (member.isfile() or member.isdir()):
-        raise InputError(
-            f"{archive}: {member.name!r} is a link, a device or leads outside; remove the archive"
-        )
+        raise InputError(f"{archive}: {member.name!r} is a link, a device or leads outside; remove the archive")
 
 
 def _line(error: Exception) -> str:

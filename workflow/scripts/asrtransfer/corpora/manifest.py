@@ -72,9 +72,7 @@ def _rows(manifest: Path) -> list[dict[str, Any]]:
         elif ending in (".csv", ".tsv"):
             # "null" and "none" are words, so nothing but an empty field is missing.
             separator = "\t" if ending == ".tsv" else ","
-            table = pandas.read_csv(
-                manifest, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig"
-            )
+            table = pandas.read_csv(manifest, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         else:
             raise InputError(f"{manifest}: {ending or 'no'} file ending; give .csv, .tsv or .parquet")
     except _UNREADABLE as error:

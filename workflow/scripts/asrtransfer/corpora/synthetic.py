@@ -26,14 +26,14 @@ from asrtransfer.corpora import SPLITS, Utterance, audio_folder
 from asrtransfer.errors import InputError
 
 _ACTIONS = (
-    ("open", "take", "order", "delete", "move", "fix", "bring", "check", "wash", "text")
-    + ("turn off", "go to", "browse to", "transfer", "i need", "what is")
+    *("open", "take", "order", "delete", "move", "fix", "bring", "check", "wash", "text"),
+    *("turn off", "go to", "browse to", "transfer", "i need", "what is"),
 )
 _OWNERS = ("the", "my", "our", "all the")
 _ADJECTIVES = ("evil", "red", "green", "quiet", "small", "dear")
 _THINGS = (
-    ("door", "picture", "messages", "website", "money", "account", "candy", "cameras", "weather", "fault")
-    + ("box", "window", "jug", "piano", "puzzle", "lamp")
+    *("door", "picture", "messages", "website", "money", "account", "candy", "cameras", "weather", "fault"),
+    *("box", "window", "jug", "piano", "puzzle", "lamp"),
 )
 _PLACES = ("in the kitchen", "in our garden", "to my office", "near the stars", "to the website", "in my account")
 _PEOPLE = ("me", "mom")
@@ -211,9 +211,7 @@ _AUDIO_OUTPUT_SYNCHRONOUS = 2
 _ESPEAK_CHARS_UTF8 = 1
 _ESPEAK_RATE, _ESPEAK_VOLUME, _ESPEAK_PITCH = 1, 2, 3
 _POSITION_CHARACTER = 1
-_SYNTH_CALLBACK = ctypes.CFUNCTYPE(
-    ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p
-)
+_SYNTH_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
 
 
 class _Engine:

@@ -76,9 +76,7 @@ class LanguageModelDecoder(Decoder):
             criterion_type=CriterionType.CTC,
         )
         unknown = self._words.get_index(_UNKNOWN)
-        self._search = LexiconDecoder(
-            options, self._trie(words), self._model, _SPACE, BLANK, unknown, [], False
-        )
+        self._search = LexiconDecoder(options, self._trie(words), self._model, _SPACE, BLANK, unknown, [], False)
 
     def _trie(self, words: list[str]) -> Trie:
         trie = Trie(SIZE, _SPACE)
@@ -109,9 +107,7 @@ class LanguageModelDecoder(Decoder):
             words = [self._words.get_entry(index) for index in result.words if index >= 0]
             found.setdefault(" ".join(words), self._weight * result.lmScore + self._bonus * len(words))
         acoustic = log_probabilities(row, list(found))
-        order = sorted(
-            zip(acoustic, found.values(), found, strict=True), key=lambda one: (-(one[0] + one[1]), one[2])
-        )
+        order = sorted(zip(acoustic, found.values(), found, strict=True), key=lambda one: (-(one[0] + one[1]), one[2]))
         return [Hypothesis(text, probability) for probability, _, text in order[:TOP]]
 
 
@@ -137,9 +133,7 @@ def _words(language_model: Path, lexicon: Path | None) -> list[str]:
     """The words that can be decoded, sorted: the lexicon's, or else the ARPA file's."""
     for path in (language_model, lexicon):
         if path is not None and not path.is_file():
-            raise InputError(
-                f"language model {path}: no such file; correct the path, or use no language model"
-            )
+            raise InputError(f"language model {path}: no such file; correct the path, or use no language model")
     source = _unigrams(language_model) if lexicon is None else iter(lexicon.read_text("utf-8").split())
     letters = set(CHARACTERS) - {" "}
     words = sorted({word for word in source if letters.issuperset(word)})

@@ -216,9 +216,7 @@ def _heat(
 
 def _legend_entry(arm: str) -> Any:
     marker = {"symbol": "square-open", "size": 11, "color": COLOURS[arm], "line": {"width": 3}}
-    return go.Scatter(
-        x=[None], y=[None], mode="markers", name=words.ARMS[arm], marker=marker, hoverinfo="skip"
-    )
+    return go.Scatter(x=[None], y=[None], mode="markers", name=words.ARMS[arm], marker=marker, hoverinfo="skip")
 
 
 def distance_to_target(material: Material, conclusion: str) -> Figure:
@@ -232,12 +230,8 @@ def distance_to_target(material: Material, conclusion: str) -> Figure:
             regimes = sorted(set(zip(part["attack"], part["confidence"], strict=True)))
             for attack, confidence in regimes if len(regimes) > 1 else ():
                 rows = part[(part["attack"] == attack) & (part["confidence"] == confidence)]
-                views.append(
-                    _distribution(f"{label}: {words.ATTACKS[attack]}, {confidence} confidence", rows)
-                )
-    return Figure(
-        "distance-to-target", "How near each arm comes to the target", tuple(views), conclusion, "controls"
-    )
+                views.append(_distribution(f"{label}: {words.ATTACKS[attack]}, {confidence} confidence", rows))
+    return Figure("distance-to-target", "How near each arm comes to the target", tuple(views), conclusion, "controls")
 
 
 def _distribution(name: str, rows: pd.DataFrame) -> View:
@@ -280,9 +274,7 @@ def confidence_and_distortion(material: Material, conclusion: str) -> Figure:
     """What confidence costs: the surrogate's probability of the target against the perturbation's size."""
     stored = material.samples[(material.samples["status"] == "sample") & material.samples["primary"]]
     thinned = (
-        stored.iloc[np.unique(np.linspace(0, len(stored) - 1, MOST_POINTS).astype(int))]
-        if len(stored)
-        else stored
+        stored.iloc[np.unique(np.linspace(0, len(stored) - 1, MOST_POINTS).astype(int))] if len(stored) else stored
     )
     views = []
     for column, name, title in (
@@ -300,9 +292,7 @@ def confidence_and_distortion(material: Material, conclusion: str) -> Figure:
                 legend=_LEGEND,
             )
         )
-    return Figure(
-        "confidence", "What confidence costs in distortion", tuple(views), conclusion, "attack-success"
-    )
+    return Figure("confidence", "What confidence costs in distortion", tuple(views), conclusion, "attack-success")
 
 
 def _clouds(samples: pd.DataFrame, column: str) -> Any:
@@ -324,8 +314,7 @@ def _clouds(samples: pd.DataFrame, column: str) -> Any:
                         "opacity": 0.8,
                     },
                     text=[
-                        escape(f"“{row.phrase}” in {row.utterance_id}, {row.surrogate}")
-                        for row in part.itertuples()
+                        escape(f"“{row.phrase}” in {row.utterance_id}, {row.surrogate}") for row in part.itertuples()
                     ],
                     hovertemplate="%{text}<br>K1 %{y:.3f}, %{x}<extra>%{fullData.name}</extra>",
                 )
@@ -409,9 +398,7 @@ def attack_success(material: Material, conclusion: str) -> Figure:
                 yaxis=_axis("", showgrid=False, autorange="reversed"),
             )
         )
-    return Figure(
-        "attack-success", "Which targets the attacks reached", tuple(views), conclusion, "attack-success"
-    )
+    return Figure("attack-success", "Which targets the attacks reached", tuple(views), conclusion, "attack-success")
 
 
 def _lines(target: str) -> str:
@@ -453,9 +440,7 @@ def near_targets(material: Material, conclusion: str) -> Figure | None:
 
 
 def _near(name: str, table: pd.DataFrame, ours: tuple[str, str, str], clean: str, published: str) -> View:
-    rows = [
-        f"{words.ATTACKS[str(row.attack)]}, rank {row.rank}, {row.confidence}" for row in table.itertuples()
-    ]
+    rows = [f"{words.ATTACKS[str(row.attack)]}, rank {row.rank}, {row.confidence}" for row in table.itertuples()]
     share, lower, upper = (table[column].astype("float64") for column in ours)
     error = {
         "type": "data",

@@ -170,9 +170,7 @@ def tiles(tables: Tables, level: float) -> list[Tile]:
         found.append(_control("Twin", twin, "positive control: trained apart, equal weights"))
     success = tables["attack-success"]
     reached, tried = int(success["reached"].sum()), int(success["utterances"].sum())
-    found.append(
-        Tile("Attacks", str(Count(reached, tried)), "attempts reached their target; failures are kept")
-    )
+    found.append(Tile("Attacks", str(Count(reached, tried)), "attempts reached their target; failures are kept"))
     return found
 
 
@@ -195,9 +193,7 @@ def claims(tables: Tables) -> str:
     parts = [f"{counts[word]} {word}" for word in order if word in counts]
     sentence = f"Of {words.many(len(claims), 'published claim')}: {', '.join(parts)}."
     if "undecided at this size" in counts:
-        sentence += (
-            " Undecided speaks of this study's size, not of the claim: the bound is what it still allows."
-        )
+        sentence += " Undecided speaks of this study's size, not of the claim: the bound is what it still allows."
     return sentence
 
 
@@ -233,19 +229,13 @@ def who_hears_whom(material: Material) -> str:
         return "No other model heard a phrase."
     transfers, tops = int(other["transfers"].sum()), int(other["top_ten"].sum())
     if transfers:
-        best = (
-            other.assign(share=other["transfers"] / other["hearings"])
-            .sort_values("share", kind="stable")
-            .iloc[-1]
-        )
+        best = other.assign(share=other["transfers"] / other["hearings"]).sort_values("share", kind="stable").iloc[-1]
         return (
             f"Phrases transfer most from {best['surrogate']} to {best['remote']}: "
             f"{Count(best['transfers'], best['hearings'])} hearings."
         )
     rest = f"it is in the top ten {words.many(tops, 'time')}" if tops else "nor is it ever among the top ten"
-    return (
-        f"In none of {words.many(len(other), 'pair')} of different models is a phrase the top text; {rest}."
-    )
+    return f"In none of {words.many(len(other), 'pair')} of different models is a phrase the top text; {rest}."
 
 
 def distance_to_target(material: Material) -> str:
@@ -303,9 +293,7 @@ def attack_success(tables: Tables) -> str:
     share = (summed["reached"] / summed["utterances"]).sort_values(kind="stable")
     if share.empty:
         return "Nothing was attacked."
-    names = [
-        f"{words.ATTACKS[str(key[0])]} {str(key[1]).replace('-', ' ')} ({key[2]})" for key in share.index
-    ]
+    names = [f"{words.ATTACKS[str(key[0])]} {str(key[1]).replace('-', ' ')} ({key[2]})" for key in share.index]
     hardest, easiest = (f"{names[end]}, {words.percent(share.iloc[end])}" for end in (0, -1))
     return f"Hardest: {hardest}; easiest: {easiest}."
 
@@ -333,8 +321,6 @@ def near_targets(tables: Tables) -> str:
 def controls(tables: Tables) -> str:
     """Hits of audio that should not carry the target."""
     table = tables["controls"]
-    rows = table[
-        table["kind"].isin(["shuffled", "moved", "noise", "clean"]) & (table["target_kind"] == "phrase")
-    ]
+    rows = table[table["kind"].isin(["shuffled", "moved", "noise", "clean"]) & (table["target_kind"] == "phrase")]
     count = Count(int(rows["transfers"].sum()), int(rows["hearings"].sum()))
     return f"Clean, shuffled, moved and noisy audio is heard as the phrase in {count} hearings by any model."

@@ -85,9 +85,7 @@ class Gallery:
         return len({(one.row["attack"], one.row["confidence"], one.row["target"]) for one in self.exhibits})
 
 
-def build(
-    material: Material, corpus: Path, selected: pd.DataFrame, *, samples: int, megabytes: float
-) -> Gallery:
+def build(material: Material, corpus: Path, selected: pd.DataFrame, *, samples: int, megabytes: float) -> Gallery:
     """Choose samples and prepare them for a page.
 
     Args:
@@ -112,9 +110,7 @@ def build(
         if exhibits and room < 0:
             break
         exhibits.append(exhibit)
-    exhibits.sort(
-        key=lambda one: tuple(str(one.row[name]) for name in ("attack", "target", "confidence", "surrogate"))
-    )
+    exhibits.sort(key=lambda one: tuple(str(one.row[name]) for name in ("attack", "target", "confidence", "surrogate")))
     stored = material.samples[material.samples["status"] == "sample"]
     return Gallery(tuple(exhibits), len(stored[["attack", "confidence", "target"]].drop_duplicates()))
 
@@ -181,9 +177,7 @@ def _original(path: Path) -> Samples:
     try:
         return from_flac_bytes(path.read_bytes())
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be read ({error.strerror}); delete the corpus and run again"
-        ) from error
+        raise InputError(f"{path}: cannot be read ({error.strerror}); delete the corpus and run again") from error
 
 
 def amplification(clean: Samples, perturbation: NDArray[np.float64]) -> float:

@@ -74,8 +74,7 @@ def read(
     known = {path.parent.name: _card(path) for path in cards}
     weights = {model: card["weights_sha256"] for model, card in known.items()}
     summaries = [
-        _summary(path, other=weights[surrogate] != weights[remote])
-        for (surrogate, remote), path in heard.items()
+        _summary(path, other=weights[surrogate] != weights[remote]) for (surrogate, remote), path in heard.items()
     ]
     hits = pd.concat([hit for _, hit in summaries], ignore_index=True).drop_duplicates()
     samples = pd.concat([_job(path) for path in attacks], ignore_index=True)
@@ -152,9 +151,7 @@ def _card(path: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}); delete the model's folder and run again"
-        ) from error
+        raise InputError(f"{path}: cannot be read ({error}); delete the model's folder and run again") from error
     if not isinstance(card, dict):
         raise InputError(f"{path}: is no model card; delete the model's folder and run again")
     return card

@@ -38,9 +38,7 @@ class Card:
     text: str
 
 
-def render(
-    material: Material, gallery: Gallery, settings: Settings, templates: Path, order: Sequence[str]
-) -> str:
+def render(material: Material, gallery: Gallery, settings: Settings, templates: Path, order: Sequence[str]) -> str:
     """Write the page.
 
     Args:
@@ -107,9 +105,7 @@ def _as_script(value: Any) -> Markup:
 def _claims(material: Material) -> Table:
     frame = material.tables["claims"]
     chosen = frame[[name for name in tables.CLAIM_COLUMNS if name in frame]]
-    return tables.table(
-        "published-claims", "Published claims", chosen, tables.meanings(material.tables, "claims")
-    )
+    return tables.table("published-claims", "Published claims", chosen, tables.meanings(material.tables, "claims"))
 
 
 def _phrases(material: Material, attack: str) -> tuple[str, Table, str]:
@@ -122,12 +118,8 @@ def _phrases(material: Material, attack: str) -> tuple[str, Table, str]:
 
 
 def _heard(exhibit: Exhibit, number: int) -> Table:
-    frame = exhibit.heard.assign(
-        arm=exhibit.heard["arm"].map(words.ARMS), rank=exhibit.heard["rank"].astype("Int64")
-    )
-    order = exhibit.heard["model"].map(
-        lambda name: (exhibit.row["surrogate"] != name, *words.model_order(name))
-    )
+    frame = exhibit.heard.assign(arm=exhibit.heard["arm"].map(words.ARMS), rank=exhibit.heard["rank"].astype("Int64"))
+    order = exhibit.heard["model"].map(lambda name: (exhibit.row["surrogate"] != name, *words.model_order(name)))
     frame = frame.loc[order.sort_values(kind="stable").index]
     return tables.table(f"heard-{number}", "What every model hears", frame, {}, labels=tables.HEARD_LABELS)
 

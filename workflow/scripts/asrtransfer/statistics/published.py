@@ -40,14 +40,9 @@ class Published:
         """What is to be said of the total."""
         if self.total == self.stated_total:
             return f"published {self.name}: {self.total} samples"
-        left_out = [
-            phrase for phrase, count in self.samples.items() if self.total - count == self.stated_total
-        ]
+        left_out = [phrase for phrase, count in self.samples.items() if self.total - count == self.stated_total]
         reason = f", the sum without '{left_out[0]}'" if left_out else ""
-        return (
-            f"published {self.name}: its rows sum to {self.total}, its stated total is "
-            f"{self.stated_total}{reason}"
-        )
+        return f"published {self.name}: its rows sum to {self.total}, its stated total is {self.stated_total}{reason}"
 
 
 CW = Published(

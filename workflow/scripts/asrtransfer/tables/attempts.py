@@ -24,13 +24,9 @@ def attack_success(results: Results, design: Design) -> pd.DataFrame:
         found = found.merge(rows.rename(status).reset_index(), on=KEYS, how="left")
     found["sample"] = found["sample"].fillna(0) + found["capped"].fillna(0)
     stored = samples[samples["status"] == "sample"]
-    found = found.merge(
-        stored.groupby(KEYS, observed=True).size().rename("samples").reset_index(), how="left"
-    )
+    found = found.merge(stored.groupby(KEYS, observed=True).size().rename("samples").reset_index(), how="left")
     measured = ["iteration", "linf", "l2", "snr_db", "peak_db", "k1"]
-    medians = (
-        stored[stored["primary"]].astype({"iteration": "float64"}).groupby(KEYS, observed=True)[measured]
-    )
+    medians = stored[stored["primary"]].astype({"iteration": "float64"}).groupby(KEYS, observed=True)[measured]
     found = found.merge(medians.median().add_prefix("median_").reset_index(), how="left")
     found = found.rename(columns={"sample": "reached"})
     counts = ["utterances", "reached", *STATUSES, "samples"]

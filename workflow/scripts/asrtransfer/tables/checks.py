@@ -101,9 +101,7 @@ def _twins(results: Results, design: Design) -> Iterator[dict[str, object]]:
         base = model.removesuffix(".twin")
         if base != model:
             same = results.cards[model]["weights_sha256"] == results.cards[base]["weights_sha256"]
-            yield _row(
-                f"weights of {model}", 1, int(not same), True, f"weights that do not hash as those of {base}"
-            )
+            yield _row(f"weights of {model}", 1, int(not same), True, f"weights that do not hash as those of {base}")
     heard = counting.adversarial(results.hearings)
     for surrogate, remote, arm in design.hearings:
         if arm == "twin":
@@ -111,9 +109,7 @@ def _twins(results: Results, design: Design) -> Iterator[dict[str, object]]:
             theirs = counting.selected(heard, surrogate=surrogate, remote=remote)[[*SAMPLE, "hit"]]
             both = own.merge(theirs, on=SAMPLE)
             meaning = f"samples that {surrogate} hears as the target and {remote} does not"
-            yield _row(
-                f"{remote} hears what {surrogate} hears", len(both), int((~both["hit"]).sum()), True, meaning
-            )
+            yield _row(f"{remote} hears what {surrogate} hears", len(both), int((~both["hit"]).sum()), True, meaning)
 
 
 def _row(name: str, checked: int, wrong: int, fatal: bool, meaning: str) -> dict[str, object]:

@@ -103,9 +103,7 @@ def likeness(differing: int, utterances: int, p_value: float, settings: Settings
     return found
 
 
-def _absent(
-    heard: pd.DataFrame, settings: Settings, attack: str, kind: str, outcome: Outcome
-) -> dict[str, Any]:
+def _absent(heard: pd.DataFrame, settings: Settings, attack: str, kind: str, outcome: Outcome) -> dict[str, Any]:
     arms = ["seed"] if kind == "seed" else ["ulp", "native"]
     rows = heard[(heard["attack"] == attack) & heard["arm"].isin(arms)]
     hits, hearings = counting.tally(rows, "hearing", outcome)

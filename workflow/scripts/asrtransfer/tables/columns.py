@@ -42,8 +42,7 @@ MEANINGS = {
     "infeasible": "utterances too short for the target, or without such a near target",
     "primary_samples": "attempts with a stored sample: one each",
     "reached": (
-        "attempts that reached the target (in attack-success: utterances), those that fell to the cap "
-        "included"
+        "attempts that reached the target (in attack-success: utterances), those that fell to the cap included"
     ),
     "samples": "stored samples",
     "samples_hit": "samples that some remote of the arm hears as the target",
@@ -57,8 +56,7 @@ MEANINGS = {
         "attempts_above over attempts)"
     ),
     "lower": (
-        f"lower limit {_INTERVAL} of the share or estimate (in claims of order: of the two-way cluster "
-        "bootstrap)"
+        f"lower limit {_INTERVAL} of the share or estimate (in claims of order: of the two-way cluster bootstrap)"
     ),
     "upper": "upper limit, as lower",
     "bound": _BOUND.format("unit"),
@@ -72,8 +70,7 @@ MEANINGS = {
     "pairs": "(surrogate, remote) (in paired: matched units)",
     "pairs_hit": f"pairs (surrogate, remote) with a hit; a pair {_ANY}",
     "pair_lower": (
-        f"lower limit {_INTERVAL} of pairs_hit over pairs, though k models make k (k - 1) pairs and only k "
-        "draws"
+        f"lower limit {_INTERVAL} of pairs_hit over pairs, though k models make k (k - 1) pairs and only k draws"
     ),
     "pair_upper": "upper limit, as pair_lower",
     "pair_bound": _BOUND.format("pair"),
@@ -121,8 +118,7 @@ MEANINGS = {
     "seconds": "of audio (in models: of training)",
     # confidence definitions
     "definition": (
-        "K1 = exp(-CTC loss); K2 = exp(-CTC loss / characters); K5 = mean over frames of the largest class "
-        "probability"
+        "K1 = exp(-CTC loss); K2 = exp(-CTC loss / characters); K5 = mean over frames of the largest class probability"
     ),
     "threshold": "that the confidence must exceed",
     "samples_above": "stored samples whose confidence exceeds the threshold",
@@ -134,8 +130,7 @@ MEANINGS = {
     "published_transfers": "of them, transfers",
     "published_share": "share that transferred in the published study",
     "published_top_ten_share": (
-        "share with the target in the top ten there; the text does not say of which confidence, it follows "
-        "the high one"
+        "share with the target in the top ten there; the text does not say of which confidence, it follows the high one"
     ),
     "note": "what is to be said of the published figures",
     # models
@@ -143,9 +138,7 @@ MEANINGS = {
     "seed": "of the initial weights and of dropout",
     "same_weights_as_base": "whether an arm's weights hash as those of the model that it is an arm of",
     "same_start_as_base": "the same for the initial weights",
-    "unintended": (
-        "what its card has otherwise than the first model's, besides seed, arm and what follows from them"
-    ),
+    "unintended": ("what its card has otherwise than the first model's, besides seed, arm and what follows from them"),
     "weights_sha256": "of the trained weights",
     "initial_weights_sha256": "of the weights before training",
     "training_data_sha256": "of the training utterances in their order",

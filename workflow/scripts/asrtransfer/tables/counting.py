@@ -76,9 +76,7 @@ def resampled(
     )
 
 
-def completed(
-    expected: pd.DataFrame, keys: Sequence[str], found: pd.DataFrame, counts: Sequence[str]
-) -> pd.DataFrame:
+def completed(expected: pd.DataFrame, keys: Sequence[str], found: pd.DataFrame, counts: Sequence[str]) -> pd.DataFrame:
     """Rows for every expected combination of keys, in order; counts are 0 where nothing was found.
 
     Args:

@@ -93,9 +93,7 @@ class Design:
     @cached_property
     def expected(self) -> pd.DataFrame:
         """One row a job and remote: the columns of :attr:`job_table`, remote, arm."""
-        heard = self.typed(
-            pd.DataFrame([list(row) for row in self.hearings], columns=["surrogate", "remote", "arm"])
-        )
+        heard = self.typed(pd.DataFrame([list(row) for row in self.hearings], columns=["surrogate", "remote", "arm"]))
         return self.job_table.merge(heard, on="surrogate")
 
 

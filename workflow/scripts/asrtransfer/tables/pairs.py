@@ -57,9 +57,7 @@ def paired(results: Results, design: Design) -> pd.DataFrame:
 Side = tuple[dict[str, str], pd.DataFrame, pd.DataFrame]
 
 
-def _labels(
-    comparison: str, first: str, second: str, attack: str, confidence: str, target: str
-) -> dict[str, str]:
+def _labels(comparison: str, first: str, second: str, attack: str, confidence: str, target: str) -> dict[str, str]:
     return {
         "comparison": comparison,
         "first": first,
@@ -75,9 +73,7 @@ def _targets(design: Design, attack: str) -> list[tuple[str, dict[str, str]]]:
     jobs = counting.selected(design.job_table, attack=attack)
     near = jobs.loc[jobs["target_kind"] == "near", "target"].unique()
     found = [(str(target), {"target": str(target)}) for target in near]
-    return (
-        [*found, ("phrases", {"target_kind": "phrase"})] if (jobs["target_kind"] == "phrase").any() else found
-    )
+    return [*found, ("phrases", {"target_kind": "phrase"})] if (jobs["target_kind"] == "phrase").any() else found
 
 
 def _has(design: Design, attack: str, confidence: str) -> bool:
@@ -110,9 +106,7 @@ def _attacks(heard: pd.DataFrame, design: Design) -> Iterator[Side]:
     for first, second in pairwise(design.attacks):
         for confidence in ("low", "high"):
             if _has(design, first, confidence) and _has(design, second, confidence):
-                ends = [
-                    counting.selected(rows, attack=name, confidence=confidence) for name in (first, second)
-                ]
+                ends = [counting.selected(rows, attack=name, confidence=confidence) for name in (first, second)]
                 yield _labels("attack", first, second, POOLED, confidence, "phrases"), ends[0], ends[1]
 
 
@@ -131,15 +125,12 @@ def matched(first: pd.DataFrame, second: pd.DataFrame, outcome: Outcome) -> pd.D
     """Hearings that both sides have: the columns that match them (:data:`MATCH`, target), first, second."""
     keys = [name for name in (*MATCH, "target") if name in first and name in second]
     ends = [
-        part[[*keys, outcome]].rename(columns={outcome: name})
-        for part, name in ((first, "first"), (second, "second"))
+        part[[*keys, outcome]].rename(columns={outcome: name}) for part, name in ((first, "first"), (second, "second"))
     ]
     return ends[0].merge(ends[1], on=keys, validate="one_to_one")
 
 
-def _compared(
-    first: pd.DataFrame, second: pd.DataFrame, outcome: Outcome, design: Design
-) -> dict[str, object]:
+def _compared(first: pd.DataFrame, second: pd.DataFrame, outcome: Outcome, design: Design) -> dict[str, object]:
     pairs = matched(first, second, outcome)
     settings = design.settings
     found = statistics.compare(

@@ -59,9 +59,7 @@ def near_targets(results: Results, design: Design) -> pd.DataFrame:
     cells = design.job_table[design.job_table["target_kind"] == "near"]
     cells = cells[["attack", "target", "confidence"]].drop_duplicates()
     rows = []
-    for attack, target, confidence in cells.sort_values(["attack", "target", "confidence"]).itertuples(
-        index=False
-    ):
+    for attack, target, confidence in cells.sort_values(["attack", "target", "confidence"]).itertuples(index=False):
         rank = int(str(target).removeprefix("rank-"))
         published = NEAR.get((rank, confidence), UNPUBLISHED) if attack == "cw" else UNPUBLISHED
         part = counting.selected(heard, attack=attack, target=target, confidence=confidence)

@@ -153,9 +153,7 @@ def scored(table: pyarrow.Table) -> pd.DataFrame:
 def ranks(table: pyarrow.Table) -> NDArray[np.int64]:
     """Place of each row's phrase among its texts, from 1, or 0."""
     texts = table["texts"].combine_chunks()
-    lengths = pyarrow.compute.fill_null(pyarrow.compute.list_value_length(texts), 0).to_numpy(
-        zero_copy_only=False
-    )
+    lengths = pyarrow.compute.fill_null(pyarrow.compute.list_value_length(texts), 0).to_numpy(zero_copy_only=False)
     row = np.repeat(np.arange(len(texts)), lengths)
     phrases = table["phrase"].combine_chunks().take(pyarrow.array(row))
     equal = pyarrow.compute.equal(texts.flatten(), phrases).fill_null(False).to_numpy(zero_copy_only=False)
@@ -183,9 +181,7 @@ def _with_utterances(rows: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
 def _check_complete(path: Path, frame: pd.DataFrame, samples: pd.DataFrame) -> None:
     made = samples[samples["status"] == "sample"]
     heard = frame[frame["kind"] == "adversarial"]
-    one, other = (
-        pd.MultiIndex.from_frame(part[SAMPLE].astype(dict.fromkeys(SAMPLE, str))) for part in (made, heard)
-    )
+    one, other = (pd.MultiIndex.from_frame(part[SAMPLE].astype(dict.fromkeys(SAMPLE, str))) for part in (made, heard))
     if len(one) != len(other) or not one.isin(other).all():
         raise InputError(
             f"{path}: holds {len(other)} samples where the attacks made {len(one)}, or other ones; "
@@ -197,9 +193,7 @@ def _card(path: Path) -> dict[str, Any]:
     try:
         card = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        raise InputError(
-            f"{path}: cannot be read ({error}); delete the model's folder and run again"
-        ) from error
+        raise InputError(f"{path}: cannot be read ({error}); delete the model's folder and run again") from error
     if not isinstance(card, dict):
         raise InputError(f"{path}: is no model card; delete the model's folder and run again")
     return card

@@ -76,15 +76,11 @@ def _headline(rows: pd.DataFrame, design: Design) -> dict[str, object]:
         found |= {f"{unit}s": units, f"{unit}s_hit": units_hit}
         found |= counting.limits(units_hit, units, settings, f"{unit}_")
     for by in ("utterance", "surrogate", "both"):
-        found[f"bootstrap_{by}_lower"], found[f"bootstrap_{by}_upper"] = counting.resampled(
-            rows, settings, by
-        )
+        found[f"bootstrap_{by}_lower"], found[f"bootstrap_{by}_upper"] = counting.resampled(rows, settings, by)
     return found
 
 
-def _summed(
-    design: Design, rows: pd.DataFrame, keys: list[str], expected: pd.DataFrame | None = None
-) -> pd.DataFrame:
+def _summed(design: Design, rows: pd.DataFrame, keys: list[str], expected: pd.DataFrame | None = None) -> pd.DataFrame:
     """Counts with bounds and graded outcomes by keys."""
     with np.errstate(invalid="ignore"):
         change = rows["ctc_loss"] - rows["ctc_loss_clean"]
