@@ -130,7 +130,7 @@ def test_percentages(share: float, text: str) -> None:
 
 def test_audio_other_than_the_tested_leaves_no_verdict(tmp_path: Path) -> None:
     study = Study(tmp_path, stored_loss=0.06).write()
-    with pytest.raises(InputError, match="cannot be trusted.*stored audio"):
+    with pytest.raises(InputError, match=r"cannot be trusted.*stored audio"):
         verdict(tabulate(study.read(), study.design()), 0.95, "t")
 
 
