@@ -46,7 +46,7 @@ def browser() -> Iterator[Browser]:
         pytest.skip(f"no browser: install one of {', '.join(EXECUTABLES)}")
     # launch() makes a profile of its own and removes it.
     with driver.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, headless=True, args=FLAGS)
+        browser = playwright.chromium.launch(executable_path=executable, headless=True, args=FLAGS, timeout=PATIENCE)
         yield browser
         browser.close()
 
@@ -61,9 +61,14 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(params=[(1280, 800), (390, 844)], ids=["desk", "phone"])
+DESK, PHONE = (1280, 800), (390, 844)
+# A page of megabytes takes a busy machine a while.
+PATIENCE = 180_000
+
+
+@pytest.fixture
 def size(request: pytest.FixtureRequest) -> tuple[int, int]:
-    return tuple(request.param)
+    return getattr(request, "param", DESK)
 
 
 @pytest.fixture
@@ -72,6 +77,7 @@ def opened(browser: Browser, report: Path, size: tuple[int, int]) -> Iterator[Op
     context = browser.new_context(
         viewport={"width": size[0], "height": size[1]}, color_scheme="light", has_touch=size[0] < 500
     )
+    context.set_default_timeout(PATIENCE)
     opened = Opened(context.new_page())
     opened.page.on(
         "console",

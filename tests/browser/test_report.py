@@ -6,9 +6,10 @@ import csv
 from pathlib import Path
 
 import pytest
-from conftest import Opened
+from conftest import DESK, PHONE, Opened
 
 pytestmark = pytest.mark.browser
+both_sizes = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"], indirect=True)
 
 CLAIMS = '[data-table="published-claims"]'
 PHRASES = '[data-table="cw-by-phrase"]'
@@ -51,6 +52,7 @@ def test_the_page_may_not_reach_the_network(opened: Opened) -> None:
     opened.complaints.clear()
 
 
+@both_sizes
 def test_every_figure_is_drawn_in_every_view(opened: Opened) -> None:
     assert opened.page.locator("[data-figure]").count() == 6
     for figure in opened.page.locator("[data-figure]").all():
@@ -155,6 +157,7 @@ def test_saving_what_is_shown_as_csv(opened: Opened, tmp_path: Path) -> None:
     assert 0.63 < float(rows[0]["bound"]) < 0.64
 
 
+@both_sizes
 def test_light_and_dark(opened: Opened) -> None:
     def look() -> tuple[str, str]:
         return opened.page.evaluate(
@@ -183,6 +186,7 @@ def test_the_systems_choice_is_followed(opened: Opened) -> None:
     assert colours[0] != colours[1]
 
 
+@both_sizes
 def test_the_gallery_shows_what_is_chosen(opened: Opened) -> None:
     everything = opened.page.locator(".exhibit:visible").count()
     opened.page.locator('#gallery-choices select[data-key="attack"]').select_option("pgd")
@@ -192,6 +196,7 @@ def test_the_gallery_shows_what_is_chosen(opened: Opened) -> None:
     assert opened.page.locator("#gallery-count").inner_text() == f"{shown.count()} of {everything} samples"
 
 
+@both_sizes
 def test_a_link_to_a_table_opens_it(opened: Opened) -> None:
     assert not opened.page.locator("#table-transfers table").is_visible()
     opened.page.locator('#figure-who-hears-whom a[href="#table-transfers"]').click()
@@ -199,18 +204,21 @@ def test_a_link_to_a_table_opens_it(opened: Opened) -> None:
     assert opened.page.locator("#table-transfers table").is_visible()
 
 
+@both_sizes
 def test_nothing_is_wider_than_the_screen(opened: Opened, size: tuple[int, int]) -> None:
     """Wide tables scroll in themselves."""
     opened.page.evaluate("document.querySelectorAll('details').forEach((one) => (one.open = true))")
     assert opened.page.evaluate("document.documentElement.scrollWidth") == size[0]
 
 
+@both_sizes
 def test_the_verdict_is_on_the_first_screen(opened: Opened, size: tuple[int, int]) -> None:
     box = opened.page.locator("p.verdict").bounding_box()
     assert box is not None
     assert box["y"] + box["height"] < size[1]
 
 
+@both_sizes
 def test_all_can_be_reached_by_keyboard(opened: Opened) -> None:
     """Every control is an element that keyboards know, and what scrolls can be focused."""
     unlabelled = opened.page.evaluate(
@@ -226,6 +234,7 @@ def test_all_can_be_reached_by_keyboard(opened: Opened) -> None:
     assert opened.page.eval_on_selector(".scroll", "(one) => one.tabIndex") == 0
 
 
+@both_sizes
 def test_screenshots(opened: Opened, size: tuple[int, int], tmp_path: Path) -> None:
     """Plots have ink on them in both themes."""
     from PIL import Image
