@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +10,7 @@ import pandas as pd
 import pyarrow
 
 from asrtransfer import parquet, samples, transfer
+from asrtransfer.cards import write_card
 from asrtransfer.tables import Design, Results, read
 from asrtransfer.transcription import Hearing
 
@@ -213,7 +213,7 @@ class Study:
             }
             path = self.folder / "cards" / f"{model}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(json.dumps(card))
+            write_card(card, path)
         return self
 
     def read(self, design: Design | None = None) -> Results:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pandas as pd
 from fabricated import ARMS, MODELS, Study
 
 from asrtransfer.audio import flac_bytes, write_flac
+from asrtransfer.cards import read_card, write_card
 from asrtransfer.report import gallery, material, page
 from asrtransfer.samples import distortion
 from asrtransfer.tables import tabulate
@@ -53,18 +53,20 @@ class AudibleStudy(Study):
         for model in MODELS:
             folder = self.folder / "models" / model
             folder.mkdir(parents=True, exist_ok=True)
-            card = json.loads((self.folder / "cards" / f"{model}.json").read_text()) | {"train_minutes": 20.0}
-            (folder / "card.json").write_text(json.dumps(card))
+            card = read_card(self.folder / "cards" / f"{model}.json") | {"train_minutes": 20.0}
+            write_card(card, folder / "card.json")
             epochs = np.arange(1, 6)
             curve = {"epoch": epochs, "dev_wer": 1 / epochs, "dev_loss": 9 / epochs, "train_loss": 8 / epochs}
             self._save(pd.DataFrame(curve), folder / "curve.parquet")
         audio = self.folder / "corpus" / "audio"
         audio.mkdir(parents=True, exist_ok=True)
-        for utterance in range(self.utterances):
-            write_flac(audio / f"{utterance}.flac", self.original(utterance))
+        digests = [
+            write_flac(audio / f"{utterance}.flac", self.original(utterance)) for utterance in range(self.utterances)
+        ]
         names = [f"u{utterance:03}" for utterance in range(self.utterances)]
         paths = [f"audio/{utterance}.flac" for utterance in range(self.utterances)]
-        self._save(pd.DataFrame({"utterance_id": names, "path": paths}), self.folder / "selected.parquet")
+        selected = pd.DataFrame({"utterance_id": names, "path": paths, "sha256": digests})
+        self._save(selected, self.folder / "selected.parquet")
         for name, table in tabulate(self.read(), self.design()).items():
             self._save(table, self.folder / "tables" / f"{name}.parquet")
         return self

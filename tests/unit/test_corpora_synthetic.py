@@ -179,7 +179,7 @@ def test_tables_ascend_by_length_then_name(tmp_path: Path, three: list[Utterance
     ]
     corpora.write(three + more, tmp_path)
     table = pandas.read_parquet(tmp_path / "train.parquet")
-    assert list(table.columns) == ["utterance_id", "speaker", "path", "seconds", "text"]
+    assert list(table.columns) == ["utterance_id", "speaker", "path", "seconds", "text", "sha256"]
     assert list(table.utterance_id) == ["y", "z", "0", "a"]
     before = digest(tmp_path)
     corpora.write(more + three, tmp_path)

@@ -4,8 +4,6 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import pandas as pd
-
 from asrtransfer import parquet, selection
 from job import job
 
@@ -18,7 +16,8 @@ with job(snakemake) as progress:
     for model, path in zip(params.models, snakemake.input.transcripts, strict=True):
         transcripts = parquet.read(Path(path))
         heard[model] = transcripts[transcripts["split"] == "test"]
-    chosen = selection.select(pd.read_parquet(snakemake.input.test), heard, params.utterances, params.seed)
+    test = parquet.read(Path(snakemake.input.test))
+    chosen = selection.select(test, heard, params.utterances, params.seed)
     targets = product(params.models, params.ranks)
     for (model, rank), path in zip(targets, snakemake.output.near_targets, strict=True):
         parquet.write(selection.near_targets(chosen, heard[model], [rank]), Path(path))

@@ -4,14 +4,13 @@ import json
 import signal
 import sys
 import threading
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from asrtransfer import compute, neighbours, parquet, training
-from asrtransfer.audio import replace_file
+from asrtransfer.cards import write_card
 from asrtransfer.model import DeepSpeech, load_weights, save_weights, weight_hash
 from asrtransfer.speech import Speech
 from job import job
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
 with job(snakemake) as progress:
-    started = time.monotonic()
     params = snakemake.params
     initial = params.initial
     compute.prepare(params.device, params.threads, deterministic=initial["arm"] != "native")
@@ -33,7 +31,7 @@ with job(snakemake) as progress:
     recipe = training.Recipe(**params.recipe)
     speech, dev = Speech.read(Path(snakemake.input.train)), Speech.read(Path(snakemake.input.dev))
     order = speech.digest()
-    settings = [params.recipe, params.network, params.device, params.threads, params.code]
+    settings = [params.recipe, params.network, params.device, params.threads, params.kept_epochs, params.code]
     checkpoint = Path(snakemake.output.weights).with_name("checkpoint.safetensors")
 
     def kept(epoch: int) -> Path:
@@ -90,9 +88,9 @@ with job(snakemake) as progress:
         "weights_sha256": weight_hash(model),
         "device": params.device,
         "threads": params.threads,
-        "seconds": round(time.monotonic() - started, 1),
+        "seconds": round(sum(epoch.seconds for epoch in curve), 1),
         **compute.describe(params.device),
     }
-    replace_file(Path(snakemake.output.card), (json.dumps(card, indent=2) + "\n").encode())
-    for path in (checkpoint, *map(kept, last)):
-        path.unlink(missing_ok=True)
+    write_card(card, Path(snakemake.output.card))
+    for path in checkpoint.parent.glob("checkpoint*.safetensors"):
+        path.unlink()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import glob
+import hashlib
 import io
 import os
 import re
@@ -19,6 +21,9 @@ SAMPLE_RATE = 16_000
 
 Samples = npt.NDArray[np.int16]
 """Mono samples at SAMPLE_RATE, in 16-bit units."""
+
+# The end of a file's name while it is being written.
+_PART = ".part"
 
 # The size of the sound chunk of WAV, AIFF and AU in libsndfile's log; RIFF's own is often wrong, harmlessly.
 _CORRECTED_LENGTH = re.compile(r"^ *(data|SSND|Data Size) *: *\d+ \(should be", re.MULTILINE)
@@ -97,23 +102,59 @@ def from_flac_bytes(data: bytes) -> Samples:
     return samples
 
 
-def write_flac(path: Path, samples: Samples) -> None:
-    """Write `flac_bytes(samples)` to `path`, whole or not at all."""
-    replace_file(path, flac_bytes(samples))
+def write_flac(path: Path, samples: Samples) -> str:
+    """Write `flac_bytes(samples)` to `path`, whole or not at all; the SHA-256 of what was written."""
+    content = flac_bytes(samples)
+    replace_file(path, content)
+    return hashlib.sha256(content).hexdigest()
+
+
+def read_flac(path: Path, sha256: object) -> Samples:
+    """The samples of a file in a corpus table.
+
+    InputError for a file that is missing or not the one with this SHA-256; what is no string (an empty cell) stands
+    for a file without a checksum.
+    """
+    if not isinstance(sha256, str):
+        return read(path)
+    remedy = f"delete {path.parent} and run again"
+    try:
+        content = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise InputError(f"{path}: differs from the checksum kept in the corpus table; {remedy}")
+    return from_flac_bytes(content)
 
 
 def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path` in one step; what was there stays until then."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    """Put `content` at `path` in one step; what was there stays until then, also if the machine dies.
+
+    OSError, with `path` in it, if there is no room or no right to write.
+    """
     try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-        # mkstemp gives 0600, which would keep a shared results folder from its other readers.
-        os.chmod(temporary, 0o644)
-        os.replace(temporary, path)
-    except BaseException:
-        os.unlink(temporary)
-        raise
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(content)
+                file.flush()
+                os.fsync(file.fileno())
+            # mkstemp gives 0600, which would keep a shared results folder from its other readers.
+            os.chmod(temporary, 0o644)
+            os.replace(temporary, path)
+        except BaseException:
+            os.unlink(temporary)
+            raise
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def remove_parts(path: Path) -> None:
+    """Take away what killed writers of `path` left beside it, or, if it is a folder, of files in it."""
+    inside = path.is_dir() and not path.is_symlink()
+    folder, name = (path, "") if inside else (path.parent, f"{glob.escape(path.name)}.")
+    for part in folder.glob(f".{name}*{_PART}"):
+        part.unlink(missing_ok=True)
 
 
 def _line(error: Exception) -> str:

@@ -9,8 +9,6 @@ import pandas as pd
 
 from asrtransfer.errors import InputError
 
-COLUMNS = ["utterance_id", "speaker", "path", "seconds", "text"]
-
 
 def select(utterances: pd.DataFrame, transcripts: Mapping[str, pd.DataFrame], count: int, seed: int) -> pd.DataFrame:
     """Draw utterances among those that all models get right, character for character.
@@ -19,7 +17,7 @@ def select(utterances: pd.DataFrame, transcripts: Mapping[str, pd.DataFrame], co
     without disturbing the others.
 
     Args:
-        utterances: the test split; columns utterance_id, speaker, path, seconds, text.
+        utterances: the test split; columns utterance_id, seconds and whatever else.
         transcripts: by model, rows of the clean test split; columns utterance_id, text (truth), texts (best first).
         count: how many to draw.
 
@@ -38,7 +36,7 @@ def select(utterances: pd.DataFrame, transcripts: Mapping[str, pd.DataFrame], co
         raise InputError(_explain(right, len(common), len(utterances), count))
     drawn = sorted(common, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode()).digest())[:count]
     chosen = utterances[utterances["utterance_id"].isin(drawn)]
-    return chosen[COLUMNS].sort_values(["seconds", "utterance_id"]).reset_index(drop=True)
+    return chosen.sort_values(["seconds", "utterance_id"]).reset_index(drop=True)
 
 
 def near_targets(selected: pd.DataFrame, transcripts: pd.DataFrame, ranks: list[int]) -> pd.DataFrame:

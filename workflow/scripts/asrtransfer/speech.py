@@ -12,8 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asrtransfer import audio
-from asrtransfer.errors import InputError
+from asrtransfer import audio, parquet
 
 # Splits up to this size are decoded once and kept, one byte pair a sample: four hours are 0.5 GB.
 KEPT_SECONDS = 4 * 3600.0
@@ -23,7 +22,7 @@ class Speech:
     """The utterances of a table, ascending by length as the corpus lists them.
 
     Args:
-        table: columns utterance_id, speaker, path, seconds, text.
+        table: columns utterance_id, speaker, path, seconds, text, and sha256 where audio has a checksum.
         folder: what the paths are relative to.
     """
 
@@ -37,27 +36,32 @@ class Speech:
 
     @classmethod
     def read(cls, path: Path, folder: Path | None = None) -> Speech:
-        """Read a split written by a corpus; paths in it are relative to ``folder``, by default its own."""
-        try:
-            table = pd.read_parquet(path)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{path}: not a table of utterances ({error}); delete it and run again") from error
-        return cls(table, folder or path.parent)
+        """Read a split written by a corpus; paths in it are relative to ``folder``, by default its own.
+
+        Raises:
+            InputError: if the table is missing or damaged.
+        """
+        return cls(parquet.read(path), folder or path.parent)
 
     def __len__(self) -> int:
         return len(self.table)
 
     def digest(self) -> str:
-        """SHA-256 of what is said, by whom, how long, in which order: equal for models trained on the same data."""
-        columns = ["utterance_id", "speaker", "seconds", "text"]
+        """SHA-256 of the table but for its paths: equal for models trained on the same data in the same order."""
+        columns = [name for name in self.table.columns if name != "path"]
         content = self.table[columns].to_json(orient="records", double_precision=15)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def samples(self, index: int) -> NDArray[np.int16]:
-        """The audio of one utterance, int16 at 16 kHz."""
+        """The audio of one utterance, int16 at 16 kHz.
+
+        Raises:
+            InputError: if the file is missing, damaged, or not the one that the table was made with.
+        """
         if index in self._kept:
             return self._kept[index]
-        samples = audio.read(self.folder / str(self.table["path"].iloc[index]))
+        row = self.table.iloc[index]
+        samples = audio.read_flac(self.folder / str(row["path"]), row.get("sha256"))
         if self._keep:
             self._kept[index] = samples
         return samples

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import io
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow
-import pyarrow.parquet
 
-from asrtransfer import alphabet, audio
+from asrtransfer import alphabet, parquet
 from asrtransfer.errors import InputError
 
 SPLITS = ("train", "dev", "test")
@@ -23,13 +21,18 @@ _SCHEMA = pyarrow.schema(
         ("path", pyarrow.string()),
         ("seconds", pyarrow.float64()),
         ("text", pyarrow.string()),
+        ("sha256", pyarrow.string()),
     ]
 )
 
 
 @dataclass(frozen=True)
 class Utterance:
-    """One recording: `path` is relative to the corpus folder, `seconds` its length, `text` normalised."""
+    """One recording.
+
+    `path` is relative to the corpus folder, `seconds` its length, `text` normalised, `sha256` that of the file where
+    we wrote it; recordings that stay where their publisher put them have none.
+    """
 
     utterance_id: str
     split: str
@@ -37,6 +40,7 @@ class Utterance:
     path: str
     seconds: float
     text: str
+    sha256: str | None = None
 
 
 def normalise(text: str, where: str) -> str:
@@ -72,7 +76,7 @@ def audio_folder(folder: Path) -> Path:
 
 
 def write(utterances: Iterable[Utterance], folder: Path, *, disjoint_speakers: bool = False) -> None:
-    """Write {train,dev,test}.parquet into `folder`: utterance_id, speaker, path, seconds, text.
+    """Write {train,dev,test}.parquet into `folder`: utterance_id, speaker, path, seconds, text, sha256.
 
     Rows ascend by (seconds, utterance_id). With `disjoint_speakers` no speaker may be in two splits.
     InputError for a duplicate utterance_id, an empty split, and a text that is not normalised.
@@ -83,9 +87,7 @@ def write(utterances: Iterable[Utterance], folder: Path, *, disjoint_speakers: b
     for split in SPLITS:
         chosen = [row for row in rows if row.split == split]
         columns = [[getattr(row, name) for row in chosen] for name in _SCHEMA.names]
-        buffer = io.BytesIO()
-        pyarrow.parquet.write_table(pyarrow.table(columns, schema=_SCHEMA), buffer)
-        audio.replace_file(folder / f"{split}.parquet", buffer.getvalue())
+        parquet.write(pyarrow.table(columns, schema=_SCHEMA), folder / f"{split}.parquet")
 
 
 def check(utterances: Iterable[Utterance], source: Path, *, disjoint_speakers: bool) -> None:

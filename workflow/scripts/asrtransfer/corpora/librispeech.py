@@ -148,7 +148,8 @@ def _link(folder: Path, library: Path) -> None:
             raise InputError(f"{link}: holds another corpus; remove it")
         link.rmdir()
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / f".audio.{os.getpid()}"
+    temporary = folder / ".audio.part"
+    temporary.unlink(missing_ok=True)
     temporary.symlink_to(library.resolve(), target_is_directory=True)
     os.replace(temporary, link)
 
@@ -226,6 +227,8 @@ def _sha256(path: Path) -> str:
 
 
 def _unpack(archive: Path, root: Path, subset: str) -> None:
+    for left in root.glob(f".{subset}.*"):
+        shutil.rmtree(left)
     with tempfile.TemporaryDirectory(dir=root, prefix=f".{subset}.") as name:
         temporary = Path(name)
         try:

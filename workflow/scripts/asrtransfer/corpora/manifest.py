@@ -54,8 +54,9 @@ def prepare(manifest: Path, folder: Path, *, disjoint_speakers: bool) -> list[Ut
             faults.setdefault(number, InputError(f"{manifest}: row {number}: {error}"))
             continue
         if not faults:
-            audio.write_flac(folder / utterance.path, samples)
-            utterances.append(replace(utterance, seconds=len(samples) / audio.SAMPLE_RATE))
+            digest = audio.write_flac(folder / utterance.path, samples)
+            seconds = len(samples) / audio.SAMPLE_RATE
+            utterances.append(replace(utterance, seconds=seconds, sha256=digest))
     if faults:
         count = f" ({len(faults)} of {len(rows)} rows are faulty)" if len(faults) > 1 else ""
         raise InputError(f"{faults[min(faults)]}{count}")

@@ -116,9 +116,10 @@ def prepare(
                 voice = voices[split][number % len(voices[split])]
                 samples = _speak(engine, text, voice, rng)
                 name = f"{split}-{number:05d}"
-                audio.write_flac(folder / "audio" / f"{name}.flac", samples)
+                path = f"audio/{name}.flac"
+                digest = audio.write_flac(folder / path, samples)
                 length = len(samples) / audio.SAMPLE_RATE
-                utterances.append(Utterance(name, split, voice.speaker, f"audio/{name}.flac", length, text))
+                utterances.append(Utterance(name, split, voice.speaker, path, length, text, digest))
                 seconds += length
     return utterances
 

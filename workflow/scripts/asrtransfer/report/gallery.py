@@ -15,8 +15,7 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from asrtransfer.audio import flac_bytes, from_flac_bytes
-from asrtransfer.errors import InputError
+from asrtransfer.audio import flac_bytes, from_flac_bytes, read_flac
 from asrtransfer.report.material import JOB, SAMPLE, Material, audio, rows
 
 Samples = NDArray[np.int16]
@@ -91,7 +90,7 @@ def build(material: Material, corpus: Path, selected: pd.DataFrame, *, samples: 
     Args:
         material: the study.
         corpus: folder that the paths in ``selected`` start from.
-        selected: utterance_id and path of the utterances that were attacked.
+        selected: utterance_id, path and sha256 of the utterances that were attacked.
         samples: largest number of exhibits.
         megabytes: largest size of all exhibits as text in the page; one is always shown.
 
@@ -99,13 +98,13 @@ def build(material: Material, corpus: Path, selected: pd.DataFrame, *, samples: 
         InputError: if audio is missing or damaged.
     """
     chosen = choose(material.samples, samples)
-    paths = dict(zip(selected["utterance_id"], selected["path"], strict=True))
+    utterances = selected.set_index("utterance_id")
     exhibits: list[Exhibit] = []
     room = megabytes * 1e6
     for row in chosen.to_dict("records"):
-        exhibit = _exhibit(
-            material, {str(key): value for key, value in row.items()}, corpus / paths[row["utterance_id"]]
-        )
+        utterance = utterances.loc[row["utterance_id"]]
+        clean = read_flac(corpus / str(utterance["path"]), utterance.get("sha256"))
+        exhibit = _exhibit(material, {str(key): value for key, value in row.items()}, clean)
         room -= sum(sound.size for sound in exhibit.sounds)
         if exhibits and room < 0:
             break
@@ -158,8 +157,7 @@ def _preference(row: Mapping[str, object], shown: Mapping[object, int]) -> tuple
     return not row["transferred"], seen, float(str(row["place"]))
 
 
-def _exhibit(material: Material, row: Mapping[str, object], original: Path) -> Exhibit:
-    clean = _original(original)
+def _exhibit(material: Material, row: Mapping[str, object], clean: Samples) -> Exhibit:
     stored = audio(Path(str(row["file"])), utterance_id=row["utterance_id"], iteration=row["iteration"])
     adversarial = from_flac_bytes(stored)
     perturbation = adversarial.astype(np.float64) - clean
@@ -171,13 +169,6 @@ def _exhibit(material: Material, row: Mapping[str, object], original: Path) -> E
         _sound("Adversarial", adversarial, loudest),
     )
     return Exhibit(row, sounds, gain, _heard(material, row))
-
-
-def _original(path: Path) -> Samples:
-    try:
-        return from_flac_bytes(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}); delete the corpus and run again") from error
 
 
 def amplification(clean: Samples, perturbation: NDArray[np.float64]) -> float:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,11 +9,10 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import pyarrow
-import pyarrow.compute
 import pyarrow.parquet
 
 from asrtransfer import parquet
+from asrtransfer.cards import read_card
 from asrtransfer.errors import InputError
 
 JOB = ["attack", "surrogate", "target", "confidence"]
@@ -71,7 +69,7 @@ def read(
         InputError: if a file is missing or damaged.
     """
     heard = {(path.parent.name, path.stem): path for path in transcripts}
-    known = {path.parent.name: _card(path) for path in cards}
+    known = {path.parent.name: read_card(path) for path in cards}
     weights = {model: card["weights_sha256"] for model, card in known.items()}
     summaries = [
         _summary(path, other=weights[surrogate] != weights[remote]) for (surrogate, remote), path in heard.items()
@@ -101,11 +99,8 @@ def rows(path: Path, columns: list[str], **wanted: object) -> pd.DataFrame:
     Raises:
         InputError: if it is missing or damaged.
     """
-    try:
-        where = [(name, "in" if isinstance(value, list) else "=", value) for name, value in wanted.items()]
-        return pyarrow.parquet.read_table(path, columns=columns, filters=where or None).to_pandas()
-    except (OSError, pyarrow.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read ({error}); delete it and run again") from error
+    where = [(name, "in" if isinstance(value, list) else "=", value) for name, value in wanted.items()]
+    return parquet.read_table(path, columns, filters=where).to_pandas()
 
 
 def audio(path: Path, **wanted: object) -> bytes:
@@ -145,13 +140,3 @@ def _summary(path: Path, *, other: bool) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
     distances = primary.groupby([*_CELL, "cer"]).size().rename("hearings").reset_index()
     return distances, hits[SAMPLE].astype({"iteration": "Int64"})
-
-
-def _card(path: Path) -> dict[str, Any]:
-    try:
-        card = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); delete the model's folder and run again") from error
-    if not isinstance(card, dict):
-        raise InputError(f"{path}: is no model card; delete the model's folder and run again")
-    return card

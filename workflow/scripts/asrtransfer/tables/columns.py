@@ -115,7 +115,7 @@ MEANINGS = {
     # failures
     "status": "failed, infeasible or capped",
     "best_loss": "smallest CTC loss of the target that the attack saw, in nats; empty if it never ran",
-    "seconds": "of audio (in models: of training)",
+    "seconds": "of audio",
     # confidence definitions
     "definition": (
         "K1 = exp(-CTC loss); K2 = exp(-CTC loss / characters); K5 = mean over frames of the largest class probability"

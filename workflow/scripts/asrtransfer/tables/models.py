@@ -43,7 +43,6 @@ def models(results: Results, design: Design) -> pd.DataFrame:
                 "parameters": card["parameters"],
                 "device": card["device"],
                 "threads": card["threads"],
-                "seconds": card["seconds"],
             }
         )
     return pd.DataFrame(rows).astype({"same_weights_as_base": "boolean", "same_start_as_base": "boolean"})

@@ -6,7 +6,6 @@ stored.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,10 +15,10 @@ import numpy as np
 import pandas as pd
 import pyarrow
 import pyarrow.compute
-import pyarrow.parquet
 from numpy.typing import NDArray
 
 from asrtransfer import parquet
+from asrtransfer.cards import read_card
 from asrtransfer.errors import InputError
 from asrtransfer.tables.design import SAMPLE, Design, target_kinds
 
@@ -78,7 +77,7 @@ def read(
         InputError: if a file is damaged, or transcripts belong to other samples than there are.
     """
     samples = read_samples(design, attacks)
-    described = {model: _card(path) for model, path in zip(design.models, cards, strict=True)}
+    described = {model: read_card(path) for model, path in zip(design.models, cards, strict=True)}
     heard = pd.concat(
         [
             read_hearings(design, path, samples, described[names[1]]["weights_sha256"], *names)
@@ -96,12 +95,7 @@ def read(
 
 def read_samples(design: Design, paths: Iterable[Path]) -> pd.DataFrame:
     """The tables of all attack jobs, without audio and without jobs that are not the design's."""
-    columns: list[str] | None = None
-    parts = []
-    for path in paths:
-        columns = columns or [name for name in pyarrow.parquet.read_schema(path).names if name != "audio"]
-        parts.append(parquet.read(path, columns))
-    rows = pd.concat(parts, ignore_index=True)
+    rows = pd.concat([parquet.read(path, without=["audio"]) for path in paths], ignore_index=True)
     rows = _of_design(design, rows)
     rows["iteration"] = rows["iteration"].astype("Int64")
     return _with_utterances(rows, rows)
@@ -125,10 +119,7 @@ def read_hearings(
         InputError: if other weights than the remote's listened, the stored score is not that of the texts, or a
             sample is missing or unknown.
     """
-    try:
-        table = pyarrow.parquet.read_table(path)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise InputError(f"{path}: cannot be read ({error}); delete it and run again") from error
+    table = parquet.read_table(path)
     if not all(heard == weights for heard in table["remote_weights_sha256"].unique().to_pylist()):
         raise InputError(f"{path}: other weights than those on the card of {remote} listened; delete it and run again")
     frame = scored(table)
@@ -187,13 +178,3 @@ def _check_complete(path: Path, frame: pd.DataFrame, samples: pd.DataFrame) -> N
             f"{path}: holds {len(other)} samples where the attacks made {len(one)}, or other ones; "
             "delete it and run again"
         )
-
-
-def _card(path: Path) -> dict[str, Any]:
-    try:
-        card = json.loads(path.read_text())
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: cannot be read ({error}); delete the model's folder and run again") from error
-    if not isinstance(card, dict):
-        raise InputError(f"{path}: is no model card; delete the model's folder and run again")
-    return card
