@@ -74,6 +74,30 @@ def test_a_batch_equals_singles(toy: DeepSpeech, dev_split: Speech, name: str, b
             assert np.array_equal(left.audio, right.audio)
 
 
+@pytest.mark.parametrize("name", NAMES)
+def test_too_small_a_memory_changes_no_sample(
+    toy: DeepSpeech, dev_split: Speech, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = run(toy, tasks(dev_split, 7), name, None)
+    forward = DeepSpeech.forward
+    refused = []
+
+    def limited(self: DeepSpeech, audio: torch.Tensor, lengths: torch.Tensor) -> object:
+        if len(audio) > 3:
+            refused.append(len(audio))
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, audio, lengths)
+
+    monkeypatch.setattr(DeepSpeech, "forward", limited)
+    parts = run(toy, tasks(dev_split, 7), name, None)
+    assert refused == [7]
+    for one, other in zip(whole, parts, strict=True):
+        assert one.best_loss == pytest.approx(other.best_loss, rel=1e-6)
+        assert [sample.iteration for sample in one.samples] == [sample.iteration for sample in other.samples]
+        for left, right in zip(one.samples, other.samples, strict=True):
+            assert np.array_equal(left.audio, right.audio)
+
+
 def test_the_bound_shrinks_on_success_only(toy: DeepSpeech, dev_split: Speech) -> None:
     audio, lengths = pad([dev_split.samples(index) for index in range(2)])
     mask = torch.arange(audio.shape[1]) < lengths[:, None]

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from asrtransfer import training
 from asrtransfer.errors import InputError
@@ -105,6 +106,17 @@ def test_a_damaged_checkpoint_is_named(few: Speech, dev_split: Speech, tmp_path:
     (tmp_path / "bad.safetensors").write_bytes(b"12345678rest")
     with pytest.raises(InputError, match=r"bad\.safetensors: not a checkpoint"):
         run(few, dev_split, tmp_path / "bad.safetensors")
+
+
+def test_too_large_a_batch_says_what_to_try(
+    few: Speech, dev_split: Speech, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(training, "train_step", full)
+    with pytest.raises(InputError, match=r"^training\.batch: .* 8 utterances at once; lower it"):
+        run(few, dev_split, tmp_path / "a")
 
 
 def test_divergence_says_what_to_try(few: Speech, dev_split: Speech, tmp_path: Path) -> None:

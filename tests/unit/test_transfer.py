@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from asrtransfer import controls, decoding, samples, transfer
 from asrtransfer.attacks.loop import Outcome, Sample, Task
+from asrtransfer.errors import InputError
 from asrtransfer.model import DeepSpeech
 from asrtransfer.speech import Speech
-from asrtransfer.transcription import contains, hear, rank
+from asrtransfer.transcription import contains, hear, losses, rank
 
 JOB = {"attack": "pgd", "surrogate": "seed-1", "target": "x", "confidence": "high"}
 
@@ -63,6 +65,39 @@ def test_hearing_does_not_depend_on_the_order(toy: DeepSpeech, dev_split: Speech
     backward = hear(toy, decoder, audio[::-1], ["ab"] * 6, batch=6)[::-1]
     assert [one.texts for one in forward] == [one.texts for one in backward]
     assert [one.ctc_loss for one in forward] == pytest.approx([one.ctc_loss for one in backward], rel=1e-5)
+
+
+def test_too_small_a_memory_changes_no_hearing(
+    toy: DeepSpeech, dev_split: Speech, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audio = [dev_split.samples(index) for index in range(6)]
+    decoder = decoding.build("flashlight")
+    whole = hear(toy, decoder, audio, ["ab"] * 6)
+    baseline = losses(toy, audio, ["ab"] * 6)
+    limit_memory(monkeypatch, 2)
+    parts = hear(toy, decoder, audio, ["ab"] * 6)
+    assert [one.texts for one in parts] == [one.texts for one in whole]
+    assert [one.ctc_loss for one in parts] == pytest.approx([one.ctc_loss for one in whole], rel=1e-5)
+    assert losses(toy, audio, ["ab"] * 6) == pytest.approx(baseline, rel=1e-5)
+
+
+def test_a_memory_that_holds_nothing_is_one_line(
+    toy: DeepSpeech, dev_split: Speech, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    limit_memory(monkeypatch, 0)
+    with pytest.raises(InputError, match=r"^device: .* set device: cpu$"):
+        hear(toy, decoding.build("greedy"), [dev_split.samples(index) for index in range(6)])
+
+
+def limit_memory(monkeypatch: pytest.MonkeyPatch, utterances: int) -> None:
+    forward = DeepSpeech.forward
+
+    def limited(self: DeepSpeech, audio: torch.Tensor, lengths: torch.Tensor) -> object:
+        if len(audio) > utterances:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return forward(self, audio, lengths)
+
+    monkeypatch.setattr(DeepSpeech, "forward", limited)
 
 
 def test_rank_and_containment() -> None:

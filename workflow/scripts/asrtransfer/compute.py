@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import platform
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
 from asrtransfer.errors import InputError
+
+log = logging.getLogger(__name__)
 
 
 def prepare(device: str, threads: int, *, deterministic: bool = True) -> None:
@@ -29,6 +33,39 @@ def prepare(device: str, threads: int, *, deterministic: bool = True) -> None:
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
+
+
+def in_batches(count: int, batch: int, work: Callable[[range], None]) -> None:
+    """Do ``work`` on items 0 to ``count``, so many at a time; half as many where the device's memory is too small.
+
+    Args:
+        work: does some items. It is called again with fewer, the same first, after running out of memory, and what it
+            does for an item depends on no other.
+
+    Raises:
+        InputError: if the memory does not hold even one.
+    """
+    start = 0
+    while start < count:
+        part = range(start, min(start + batch, count))
+        if _fits(work, part):
+            start = part.stop
+            continue
+        if len(part) == 1:
+            raise InputError(
+                "device: its memory does not hold a single utterance; free it of other programs, or set device: cpu"
+            )
+        batch = len(part) // 2
+        torch.cuda.empty_cache()
+        log.info("%d utterances at once exceed the device's memory; going on with %d", len(part), batch)
+
+
+def _fits(work: Callable[[range], None], part: range) -> bool:
+    try:
+        work(part)
+    except torch.OutOfMemoryError:
+        return False
+    return True
 
 
 def describe(device: str) -> dict[str, str]:

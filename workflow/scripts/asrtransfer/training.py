@@ -20,7 +20,7 @@ from safetensors.torch import save
 from torch import Tensor
 
 from asrtransfer import confidence, error_rates
-from asrtransfer.audio import replace_file
+from asrtransfer.audio import remove_parts, replace_file
 from asrtransfer.best_path import greedy
 from asrtransfer.errors import InputError
 from asrtransfer.model import DeepSpeech, tensor_hash
@@ -112,10 +112,11 @@ def train(
     Raises:
         Diverged: if a loss is not finite.
         Interrupted: if ``stop`` said so.
-        InputError: if the checkpoint is damaged.
+        InputError: if the checkpoint is damaged, or a batch too large for the device's memory.
     """
     optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
     progress = Progress([])
+    remove_parts(checkpoint)
     if checkpoint.exists():
         progress = load_checkpoint(checkpoint, model, optimiser, identity)
 
@@ -131,7 +132,14 @@ def train(
             for group in optimiser.param_groups:
                 group["lr"] = rate
             torch.manual_seed(step_seed(seed, progress.steps))
-            progress.loss += train_step(model, optimiser, speech, indices, recipe.clip) * len(indices)
+            try:
+                loss = train_step(model, optimiser, speech, indices, recipe.clip)
+            except torch.OutOfMemoryError:
+                raise InputError(
+                    f"training.batch: the device's memory does not hold {recipe.batch} utterances at once; "
+                    "lower it, or free the device of other programs"
+                ) from None
+            progress.loss += loss * len(indices)
             progress.steps += 1
             if stop():
                 save()

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from asrtransfer import confidence, decoding
+from asrtransfer import compute, confidence, decoding
 from asrtransfer.best_path import greedy
 from asrtransfer.model import DeepSpeech
 from asrtransfer.speech import pad
@@ -50,8 +50,9 @@ def hear(
     wanted = list(phrases) if phrases is not None else [None] * len(utterances)
     heard: dict[int, Hearing] = {}
     by_length = sorted(range(len(utterances)), key=lambda index: (len(utterances[index]), index))
-    for start in range(0, len(by_length), batch):
-        indices = by_length[start : start + batch]
+
+    def work(part: range) -> None:
+        indices = by_length[part.start : part.stop]
         audio, lengths = pad([utterances[index] for index in indices])
         log_probs, counts = model(audio.to(device), lengths.to(device))
         log_probs, counts = log_probs.cpu(), counts.cpu()
@@ -65,6 +66,8 @@ def hear(
                 [hypothesis.log_probability for hypothesis in tops[row]],
                 None if wanted[index] is None else float(losses[row]),
             )
+
+    compute.in_batches(len(utterances), batch, work)
     return [heard[index] for index in range(len(utterances))]
 
 
@@ -75,10 +78,13 @@ def losses(
     """The CTC loss of a phrase in each utterance, in nats."""
     device = model.dense1.weight.device
     found: list[float] = []
-    for start in range(0, len(utterances), batch):
-        audio, lengths = pad(utterances[start : start + batch])
+
+    def work(part: range) -> None:
+        audio, lengths = pad(utterances[part.start : part.stop])
         log_probs, counts = model(audio.to(device), lengths.to(device))
-        found += confidence.ctc_loss(log_probs, counts, phrases[start : start + batch]).tolist()
+        found.extend(confidence.ctc_loss(log_probs, counts, phrases[part.start : part.stop]).tolist())
+
+    compute.in_batches(len(utterances), batch, work)
     return found
 
 

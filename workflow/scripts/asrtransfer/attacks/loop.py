@@ -15,7 +15,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asrtransfer import alphabet, confidence, decoding
+from asrtransfer import alphabet, compute, confidence, decoding
 from asrtransfer.attacks.method import FULL_SCALE, Method
 from asrtransfer.best_path import greedy
 from asrtransfer.features import frame_counts
@@ -93,7 +93,7 @@ def attack(
         model: the surrogate, in eval mode with frozen parameters.
         build: makes the attack of (audio, mask, generators); see :class:`Method`.
         seed: what names this job among all.
-        batch: utterances at once, at the most.
+        batch: utterances at once, at the most; fewer where the device's memory is too small.
         progress: told how many of how many utterance-iterations are done.
 
     Returns:
@@ -105,10 +105,12 @@ def attack(
         key=lambda outcome: (len(outcome.task.samples), outcome.task.utterance_id),
     )
     total = len(todo) * goal.iterations
-    for start in range(0, len(todo), batch):
-        part = todo[start : start + batch]
-        report = partial(_report, progress, start * goal.iterations, total)
-        _attack_batch(model, part, goal, build, seed, report)
+
+    def work(part: range) -> None:
+        report = partial(_report, progress, part.start * goal.iterations, total)
+        _attack_batch(model, todo[part.start : part.stop], goal, build, seed, report)
+
+    compute.in_batches(len(todo), batch, work)
     for outcome in todo:
         if outcome.samples:
             outcome.status = "sample"
