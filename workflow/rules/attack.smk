@@ -2,7 +2,7 @@ rule attack:
     input:
         selected=selected,
         near_targets=near_targets,
-        audio="<results>/corpus/audio",
+        audio=ancient("<results>/corpus/audio"),
         weights="<results>/models/{surrogate}/weights.safetensors",
     output:
         samples="<results>/attacks/{attack}/{surrogate}/{target}/{confidence}.parquet",

@@ -1,3 +1,4 @@
+import os
 import sys
 from functools import cache
 from pathlib import Path
@@ -19,6 +20,10 @@ pathvars:
     results=study.results,
 
 
+# Rules whose results other checkouts may take over; Snakemake refuses to time those.
+shared = grid.shareable(study) if "SNAKEMAKE_OUTPUT_CACHE" in os.environ else []
+
+
 wildcard_constraints:
     model=grid.MODEL,
     surrogate=grid.MODEL,
@@ -33,6 +38,11 @@ wildcard_constraints:
 def code(script, *modules):
     """Digests of a script and the modules it reaches: what Snakemake does not track."""
     return fingerprint(SCRIPTS / script, SCRIPTS, modules)
+
+
+def untimed(workflow, rule):
+    """Take the benchmark away from a rule."""
+    workflow.get_rule(rule)._benchmark = None
 
 
 def attack_params(wildcards):

@@ -10,6 +10,7 @@ rule corpus:
         "<results>/logs/corpus.log",
     benchmark:
         "<results>/benchmarks/corpus.tsv"
+    cache: "corpus" in shared
     conda:
         "../../envs/environment.yaml"
     params:
@@ -17,3 +18,7 @@ rule corpus:
         code=code("corpus.py", f"asrtransfer.corpora.{study.corpus.kind}"),
     script:
         "../scripts/corpus.py"
+
+
+if "corpus" in shared:
+    untimed(workflow, "corpus")

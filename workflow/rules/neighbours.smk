@@ -1,7 +1,7 @@
 rule neighbours:
     input:
         dev="<results>/corpus/dev.parquet",
-        audio="<results>/corpus/audio",
+        audio=ancient("<results>/corpus/audio"),
         weights="<results>/models/{surrogate}/weights.safetensors",
         epochs="<results>/models/{surrogate}/epochs.safetensors",
         remote=lambda wildcards: f"{study.results}/models/{grid.stranger(study, wildcards.surrogate)}/weights.safetensors",

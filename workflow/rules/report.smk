@@ -55,7 +55,7 @@ rule report:
     input:
         tables=expand("<results>/tables/{table}.parquet", table=tables.names(study)),
         selected=selected,
-        audio="<results>/corpus/audio",
+        audio=ancient("<results>/corpus/audio"),
         attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),
         transcripts=expand("<results>/transcripts/{hearing}.parquet", hearing=hearing_names()),
         curves=expand("<results>/models/{model}/curve.parquet", model=study.models),

@@ -2,7 +2,7 @@ rule hear:
     input:
         dev="<results>/corpus/dev.parquet",
         test="<results>/corpus/test.parquet",
-        audio="<results>/corpus/audio",
+        audio=ancient("<results>/corpus/audio"),
         weights="<results>/models/{model}/weights.safetensors",
         language_model=grid.language_model(study),
     output:

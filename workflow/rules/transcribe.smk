@@ -2,7 +2,7 @@ rule transcribe:
     input:
         selected=selected,
         samples=samples_of,
-        audio="<results>/corpus/audio",
+        audio=ancient("<results>/corpus/audio"),
         weights="<results>/models/{remote}/weights.safetensors",
         language_model=grid.language_model(study),
     output:

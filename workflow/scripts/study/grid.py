@@ -91,6 +91,14 @@ def corpus(study: Study) -> dict[str, Any]:
     return {"kind": settings.kind, "settings": arguments}
 
 
+def shareable(study: Study) -> list[str]:
+    """Rules whose results a cache may give to other checkouts: those that their parameters determine.
+
+    Recordings of one's own may change under the same names; those of LibriSpeech do not, but its corpus is a link.
+    """
+    return {"synthetic": ["corpus", "train"], "librispeech": ["train"], "manifest": []}[study.corpus.kind]
+
+
 def manifest(study: Study) -> list[str]:
     """The table that lists the corpus, if there is one."""
     corpus = study.corpus
