@@ -1,0 +1,147 @@
+"""Kill a running study at any moment, run it again, look for differences: ``python kills.py 20`` does so 20 times."""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pandas as pd
+import psutil
+from copies import SMOKE, Repository
+
+RUN = ("--cores", "2", "--configfile", SMOKE)
+# These tell of each run how it went; and the page says how long training took.
+OF_THE_RUN = {"logs", "benchmarks", "report.html"}
+
+
+def contents(results: Path) -> dict[str, str]:
+    """Every file that a study made, with a digest of what two runs of it have in common."""
+    found = {}
+    for path in sorted(results.rglob("*")):
+        name = path.relative_to(results)
+        if path.is_file() and name.parts[0] not in OF_THE_RUN:
+            found[str(name)] = hashlib.sha256(_timeless(path)).hexdigest()
+    return found
+
+
+def _timeless(path: Path) -> bytes:
+    """A file without the seconds that something took."""
+    if path.name == "curve.parquet":
+        return pd.read_parquet(path).drop(columns="seconds").to_csv().encode()
+    if path.name == "card.json":
+        card = json.loads(path.read_text())
+        return json.dumps({key: card[key] for key in card.keys() - {"seconds", "card_sha256"}}, sort_keys=True).encode()
+    return path.read_bytes()
+
+
+def left_over(results: Path) -> list[Path]:
+    """Files that a finished study does not have."""
+    return [path for path in results.rglob("*") if path.suffix == ".part" or path.name.startswith("checkpoint")]
+
+
+def differences(results: Path, undisturbed: dict[str, str]) -> list[str]:
+    """What a study has otherwise than the undisturbed one; nothing if it has survived."""
+    found = contents(results)
+    different = [name for name in sorted(found.keys() | undisturbed.keys()) if found.get(name) != undisturbed.get(name)]
+    return different + [str(path) for path in left_over(results)]
+
+
+def killed(repository: Repository, due: Callable[[float], bool]) -> bool:
+    """Start a run and kill all of its processes once ``due``, asked with the seconds since the start, says so.
+
+    Returns:
+        Whether it was killed; else it had ended by itself.
+    """
+    with (repository.path / "output.txt").open("a") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "snakemake", *RUN],
+            cwd=repository.path,
+            env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    start = time.monotonic()
+    try:
+        while process.poll() is None and not due(time.monotonic() - start):
+            time.sleep(0.05)
+        ended = process.poll()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGKILL)
+            process.wait()
+    assert ended in (None, 0), (repository.path / "output.txt").read_text()[-5000:]
+    # Jobs are in the group of their Snakemake, so none goes on; a process in its last moments is no reason to fail.
+    for _ in range(100):
+        if not running(repository.path):
+            return ended is None
+        time.sleep(0.05)
+    raise AssertionError(f"still running: {running(repository.path)}")
+
+
+def running(folder: Path) -> list[str]:
+    """Commands of processes that work in a folder."""
+    commands = []
+    for process in psutil.process_iter():
+        try:
+            if process.status() != psutil.STATUS_ZOMBIE and Path(process.cwd()) == folder.resolve():
+                commands.append(" ".join(process.cmdline()))
+        except (psutil.NoSuchProcess, psutil.AccessDenied):
+            continue
+    return commands
+
+
+def again(repository: Repository) -> str:
+    """What README.md says to do after a run that was killed; returns what the terminal showed."""
+    repository.snakemake("--unlock")
+    return repository.snakemake(*RUN).stdout
+
+
+def main() -> None:
+    """Kill smoke studies at random moments, each up to four times before it may finish."""
+    parser = argparse.ArgumentParser(description=main.__doc__)
+    parser.add_argument("kills", type=int)
+    parser.add_argument("--seed", type=int, default=0)
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        model = Repository.copy(Path(folder, "undisturbed"))
+        start = time.monotonic()
+        model.snakemake(*RUN)
+        seconds = time.monotonic() - start
+        undisturbed = contents(model.path / "results-smoke")
+        print(f"undisturbed: {seconds:.0f} s, {len(undisturbed)} files", flush=True)
+        done = survived = study = 0
+        while done < arguments.kills:
+            study += 1
+            copy = Repository.copy(Path(folder, f"study-{study}"))
+            kills = 0
+            while kills < min(4, arguments.kills - done):
+                moment = rng.uniform(0, seconds / 2)
+                if not killed(copy, lambda elapsed, moment=moment: elapsed > moment):
+                    break
+                kills += 1
+                jobs = sorted(path.name for path in copy.path.glob(".snakemake/scripts/*"))
+                print(f"study {study}: killed after {moment:.1f} s, jobs begun: {len(jobs)}", flush=True)
+                copy.snakemake("--unlock")
+            again(copy)
+            found = differences(copy.path / "results-smoke", undisturbed)
+            done += kills
+            survived += 0 if found else kills
+            print(f"study {study}: {', '.join(found) or 'the same'}", flush=True)
+    print(f"survived {survived} of {done} kills")
+    sys.exit(survived < done)
+
+
+if __name__ == "__main__":
+    main()

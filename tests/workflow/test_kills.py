@@ -1,0 +1,68 @@
+"""A study that is killed anywhere and run again ends as if nothing had happened."""
+
+from __future__ import annotations
+
+import random
+from pathlib import Path
+
+import pytest
+from copies import Finished, Repository
+from kills import again, contents, differences, killed
+
+RESULTS = "results-smoke"
+
+
+class After:
+    """Due some seconds after the first file of a pattern is there."""
+
+    def __init__(self, folder: Path, pattern: str, seconds: float) -> None:
+        self.folder = folder
+        self.pattern = pattern
+        self.seconds = seconds
+        self.begun: float | None = None
+
+    def __call__(self, elapsed: float) -> bool:
+        if self.begun is None and any(self.folder.glob(self.pattern)):
+            self.begun = elapsed
+        return self.begun is not None and elapsed - self.begun > self.seconds
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1800)
+def test_a_study_killed_in_training_attack_and_transcription_ends_the_same(smoke: Finished, tmp_path: Path) -> None:
+    rng = random.Random(1)
+    copy = Repository.copy(tmp_path / "repository")
+    results = copy.path / RESULTS
+    finished: dict[Path, int] = {}
+    # Within a job: a few seconds after its log appears, or once training has something to go on from.
+    for stage, pattern, most in (
+        ("training", "models/*/checkpoint.safetensors", 4.0),
+        ("attack", "logs/attack/**/*.log", 8.0),
+        ("transcription", "logs/transcribe/*/*.log", 4.0),
+    ):
+        due = After(results, pattern, rng.uniform(0.5, most))
+        assert killed(copy, due), f"the study ended before it could be killed in {stage}"
+        assert any(copy.path.glob(".snakemake/locks/*"))
+        copy.snakemake("--unlock")
+        finished |= {path: path.stat().st_mtime_ns for path in results.glob("models/*/card.json")}
+    output = again(copy)
+    assert differences(results, contents(smoke.path / RESULTS)) == []
+    assert "Traceback" not in output
+    assert "Traceback" not in (copy.path / "output.txt").read_text()
+    # Nothing that was finished was made again.
+    assert len(finished) == 4
+    assert finished == {path: path.stat().st_mtime_ns for path in finished}
+    assert not any(copy.path.glob(".snakemake/incomplete/*"))
+
+
+def test_a_difference_is_seen(tmp_path: Path) -> None:
+    """The comparison of this module can fail."""
+    (tmp_path / "tables").mkdir()
+    (tmp_path / "tables" / "a.csv").write_text("1")
+    before = contents(tmp_path)
+    assert differences(tmp_path, before) == []
+    (tmp_path / "tables" / "a.csv").write_text("2")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "logs" / "a.log").write_text("2")
+    (tmp_path / "tables" / ".a.csv.x.part").touch()
+    assert differences(tmp_path, before)[:2] == ["tables/.a.csv.x.part", "tables/a.csv"]
