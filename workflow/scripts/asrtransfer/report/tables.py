@@ -140,6 +140,8 @@ def _number(column: str, value: float) -> str:
     if SHARES.search(column):
         sign = "−" if value < 0 else ""
         return sign + words.percent(abs(value))
+    if "cer" in column:
+        return f"{value:.2f}"
     if column == "p_value":
         return f"{value:.2g}"
     return f"{value:.4g}".replace("-", "−") if "e" not in f"{value:.4g}" else f"{value:.2e}"
