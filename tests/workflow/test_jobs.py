@@ -1,0 +1,83 @@
+"""How many jobs the shipped configurations make, and which."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from copies import ROOT, SMOKE, Repository
+
+ONCE = {"corpus": 1, "select": 1, "tables": 1, "verdict": 1, "report": 1}
+# (3 + 2 targets) x 2 regimes + 3 phrases, for each of three surrogates.
+SMALL = {"train": 5, "hear": 5, "attack": 3 * ((3 + 2) * 2 + 3), "transcribe": 3 * 5}
+PUBLISHED = {"train": 19, "hear": 19, "attack": 9 * ((11 + 2) * 2 + 9), "transcribe": 9 * 19}
+
+
+@pytest.mark.parametrize(
+    ("name", "counts"),
+    [
+        ("config", SMALL),
+        ("smoke", {"train": 4, "hear": 4, "attack": (1 + 2) * 2 + 1, "transcribe": 4}),
+        ("digits", SMALL),
+        ("full-synthetic", PUBLISHED),
+        ("paper", PUBLISHED),
+    ],
+)
+def test_shipped_configuration_makes_so_many_jobs(repository: Repository, name: str, counts: dict[str, int]) -> None:
+    manifest = repository.path / "fsdd-strings/manifest.csv"
+    manifest.parent.mkdir(exist_ok=True)
+    manifest.touch()
+    plan = repository.plan(configfiles=[f"config/{name}.yaml"])
+    assert plan.counts() == ONCE | counts
+    assert plan.needed == plan.jobs, "nothing has been made yet"
+    assert plan.first == {"corpus"}
+
+
+def test_every_configuration_is_counted() -> None:
+    assert {path.stem for path in (ROOT / "config").glob("*.yaml")} == {
+        "config",
+        "smoke",
+        "digits",
+        "full-synthetic",
+        "paper",
+    }
+
+
+def test_jobs_of_the_smoke_study(repository: Repository) -> None:
+    models = ["seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1"]
+    assert repository.plan(configfiles=[SMOKE]).jobs == {
+        *("corpus", "select", "tables", "verdict", "report"),
+        *(f"train {model}" for model in models),
+        *(f"hear {model}" for model in models),
+        *(f"attack cw seed-1 {target} {c}" for target in ("go", "rank-2", "rank-3") for c in ("low", "high")),
+        "attack pgd seed-1 go high",
+        *(f"transcribe seed-1 {model}" for model in models),
+    }
+
+
+def test_configurations_stay_in_folders_of_their_own(repository: Repository) -> None:
+    """Two studies in one folder would take turns at remaking each other's files."""
+    folders = []
+    for path in sorted((ROOT / "config").glob("*.yaml")):
+        plan = repository.plan(configfiles=[f"config/{path.name}"])
+        folders.append({output.relative_to(repository.path).parts[0] for output in plan.outputs})
+    assert all(len(folder) == 1 for folder in folders)
+    assert len(set().union(*folders)) == len(folders)
+
+
+def test_a_surrogate_always_hears_its_own_samples(repository: Repository) -> None:
+    plan = repository.plan({"remotes": ["seed-2"]}, [SMOKE])
+    heard = {job for job in plan.jobs if job.startswith("transcribe")}
+    assert heard == {"transcribe seed-1 seed-1", "transcribe seed-1 seed-2"}
+
+
+def test_an_attack_can_be_taken_away(repository: Repository) -> None:
+    assert repository.plan({"attacks": {"cw": None}}, [SMOKE]).counts()["attack"] == 1
+
+
+def test_the_workflow_runs_from_another_folder(repository: Repository, tmp_path: Path) -> None:
+    """Only config/config.yaml is read from where one stands."""
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config/config.yaml").write_text((repository.path / "config/config.yaml").read_text())
+    result = repository.snakemake("-n", "-q", "all", "--directory", tmp_path)
+    assert "corpus" in result.stdout

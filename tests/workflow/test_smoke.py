@@ -1,0 +1,124 @@
+"""The smoke study, run for real: everything is made, the controls hold, and running it again does nothing."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+from copies import SMOKE, Finished, Repository
+
+pytestmark = pytest.mark.timeout(1800)
+RESULTS = "results-smoke"
+# Where every attack succeeds there is nothing to list.
+MAY_BE_EMPTY = {"failures"}
+
+
+def test_every_output_is_there(smoke: Finished) -> None:
+    outputs = smoke.plan(configfiles=[SMOKE]).outputs
+    assert len(outputs) > 50
+    assert [path for path in outputs if not path.exists()] == []
+    assert [path for path in outputs if path.is_file() and path.stat().st_size == 0] == []
+
+
+def test_every_job_has_a_log_and_a_benchmark(smoke: Finished) -> None:
+    jobs = len(smoke.plan(configfiles=[SMOKE]).jobs)
+    assert len(list((smoke.path / RESULTS / "logs").rglob("*.log"))) == jobs
+    assert len(list((smoke.path / RESULTS / "benchmarks").rglob("*.tsv"))) == jobs
+
+
+def test_nothing_is_left_lying_about(smoke: Finished) -> None:
+    """Temporary files, checkpoints of training, files beside the results."""
+    made = [path for path in (smoke.path / RESULTS).rglob("*") if path.is_file()]
+    outputs = smoke.plan(configfiles=[SMOKE]).outputs
+    known = (smoke.path / RESULTS / "logs", smoke.path / RESULTS / "benchmarks")
+    audio = smoke.path / RESULTS / "corpus/audio"
+    assert [
+        path
+        for path in made
+        if path not in outputs and not any(path.is_relative_to(folder) for folder in (*known, audio))
+    ] == []
+
+
+def test_the_verdict_is_the_last_thing_said(smoke: Finished) -> None:
+    verdict = (smoke.path / RESULTS / "verdict.txt").read_text()
+    assert verdict.startswith("VERDICT")
+    assert verdict in smoke.output
+    assert len(smoke.output.partition(verdict)[2].splitlines()) <= 5
+
+
+def test_the_twin_hears_what_the_surrogate_hears(smoke: Finished) -> None:
+    def heard(remote: str) -> pd.DataFrame:
+        return pd.read_parquet(smoke.path / RESULTS / f"transcripts/seed-1/{remote}.parquet")
+
+    itself, twin = heard("seed-1"), heard("seed-1.twin")
+    assert (itself["kind"] == "adversarial").sum() > 0
+    assert itself[itself["kind"] == "adversarial"]["hit"].all()
+    assert twin["log_probabilities"].map(tuple).equals(itself["log_probabilities"].map(tuple))
+    cards = [
+        json.loads((smoke.path / RESULTS / f"models/{model}/card.json").read_text())
+        for model in ("seed-1", "seed-1.twin", "seed-1.ulp-1", "seed-2")
+    ]
+    hashes = [card["weights_sha256"] for card in cards]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == 3
+
+
+def test_tables_have_rows(smoke: Finished) -> None:
+    tables = sorted((smoke.path / RESULTS / "tables").glob("*.parquet"))
+    assert tables
+    assert [path.stem for path in tables if path.stem not in MAY_BE_EMPTY and not len(pd.read_parquet(path))] == []
+
+
+def test_selection_has_something_to_spare(smoke: Finished) -> None:
+    """On other hardware a few more utterances may be wrong."""
+    clean = (smoke.path / RESULTS / "transcripts/clean").glob("*.parquet")
+    right = []
+    for path in clean:
+        heard = pd.read_parquet(path).query("split == 'test'")
+        rows = zip(heard["utterance_id"], heard["text"], heard["texts"], strict=True)
+        right.append({name for name, text, texts in rows if len(texts) and texts[0] == text})
+    assert len(set.intersection(*right)) >= 2 * len(pd.read_parquet(smoke.path / RESULTS / "selected.parquet"))
+
+
+def test_a_second_run_does_nothing(smoke: Finished) -> None:
+    files = {path: path.stat().st_mtime_ns for path in (smoke.path / RESULTS).rglob("*")}
+    output = smoke.snakemake("--cores", "2", "--configfile", SMOKE).stdout
+    assert "Nothing to be done" in output
+    assert {path: path.stat().st_mtime_ns for path in (smoke.path / RESULTS).rglob("*")} == files
+
+
+def test_a_lock_left_by_a_killed_run_says_how_to_remove_it(smoke: Finished) -> None:
+    locks = smoke.path / ".snakemake/locks"
+    locks.mkdir()
+    (locks / "0.output.lock").write_text(f"{RESULTS}/report.html\n")
+    given = ["--cores", "1", "--configfile", SMOKE]
+    refused = smoke.snakemake(*given, "--forcerun", "report", check=False)
+    assert refused.returncode != 0
+    assert "--unlock" in refused.stdout
+    smoke.snakemake(*given, "--unlock")
+    assert "Nothing to be done" in smoke.snakemake(*given).stdout
+
+
+@pytest.mark.parametrize("target", ["results-smoke/verdict.txt", "results-smoke/tables/arms.csv"])
+def test_a_deleted_result_is_made_again_from_what_there_is(smoke: Finished, target: str) -> None:
+    path = smoke.path / target
+    kept = path.read_bytes()
+    path.unlink()
+    try:
+        first = smoke.plan(configfiles=[SMOKE], targets=[target]).first
+        assert first == {"verdict" if target.endswith("txt") else "tables"}
+    finally:
+        path.write_bytes(kept)
+
+
+def test_too_few_right_utterances_end_the_run_with_what_to_change(
+    smoke: Finished, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    copy = Repository.copy(tmp_path_factory.mktemp("copy") / "copy", smoke.path)
+    given = ["--cores", "1", "--configfile", SMOKE, "--config", "selection={utterances: 60}"]
+    result = copy.snakemake(*given, "--", "results-smoke/selected.parquet", check=False)
+    assert result.returncode != 0
+    [line] = [line for line in result.stdout.splitlines() if line.startswith("error: select: ")]
+    assert "Lower selection.utterances" in line
+    assert "Traceback" not in result.stdout
