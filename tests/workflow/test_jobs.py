@@ -18,7 +18,7 @@ PUBLISHED = {"train": 19, "hear": 19, "attack": 9 * ((11 + 2) * 2 + 9), "transcr
     [
         ("config", SMALL),
         ("smoke", {"train": 4, "hear": 4, "attack": (1 + 2) * 2 + 1, "transcribe": 4}),
-        ("digits", SMALL),
+        ("digits", {"train": 4, "hear": 4, "attack": 2 * ((3 + 2) * 2 + 3), "transcribe": 2 * 4}),
         ("full-synthetic", PUBLISHED),
         ("paper", PUBLISHED),
     ],
