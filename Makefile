@@ -1,5 +1,6 @@
 # make study   installs what the study needs into .venv and runs it; more for Snakemake: make study ARGS="-n"
 # make test    installs the test tools as well and runs the tests;    more for pytest:    make test ARGS="-k audio"
+# make benchmark compares our attack with the Adversarial Robustness Toolbox's: see benchmarks/README.md
 # make install installs only; make lock renews the pins in envs/. PYTHON=... names the Python to build .venv on.
 
 SHELL := /bin/bash
@@ -16,7 +17,7 @@ export PYTHONNOUSERSITE := 1
 # Without bytecode every start of Python takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH
 
-.PHONY: help study test install lock
+.PHONY: help study test benchmark install lock
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -28,6 +29,10 @@ study:
 test:
 	@envs/install test
 	python -m pytest $(ARGS)
+
+benchmark:
+	@envs/install benchmark
+	python benchmarks/against_art.py $(ARGS)
 
 install:
 	@envs/install run

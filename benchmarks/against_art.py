@@ -1,0 +1,250 @@
+"""Our attack of Carlini and Wagner beside CarliniWagnerASR of the Adversarial Robustness Toolbox (ART).
+
+Both attack the same utterances for the same phrase on the same model, from a finished study:
+
+    make benchmark ARGS="--results results --surrogate seed-1 --phrase 'open the door'"
+
+Same bound, learning rate, shrink factor, iterations and batches; low confidence, where a success calls for
+less distortion. ART steps by the gradient's sign, without Adam and without noise, and returns failures too.
+What each attack gives back is rounded to 16 bits and heard again in the same way; a success is what then has
+the phrase as its top transcription. Seconds are the processor's, for whatever else a machine does.
+
+ART is given its best case: an estimator that computes a whole batch at once, as our attack does, where its
+own PyTorchDeepSpeech computes spectrograms row by row. Its test for success hears with the decoder that
+judges both, which searches for every utterance, or else greedily as PyTorchDeepSpeech does by default; our
+test knows the target and searches only where a greedy transcription leaves the matter open.
+"""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import statistics
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from art.attacks.evasion import CarliniWagnerASR
+from art.estimators.estimator import BaseEstimator, LossGradientsMixin, NeuralNetworkMixin
+from art.estimators.speech_recognition.speech_recognizer import SpeechRecognizerMixin
+from numpy.typing import NDArray
+
+sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
+
+from asrtransfer import compute, confidence, decoding
+from asrtransfer.attacks.cw import CarliniWagner
+from asrtransfer.attacks.loop import Goal, Task, attack, feasible
+from asrtransfer.attacks.method import FULL_SCALE
+from asrtransfer.errors import InputError
+from asrtransfer.model import DeepSpeech, load_weights
+from asrtransfer.samples import distortion
+from asrtransfer.speech import Speech, pad
+
+BOUND, LEARNING_RATE, SHRINK = 2000.0, 100.0, 0.8
+# What ART's attack does by default, and the code of Carlini and Wagner.
+SELDOM = 10
+
+Audio = NDArray[np.int16]
+Contestant = Callable[[DeepSpeech, Sequence[Task], argparse.Namespace], list[Audio | None]]
+
+
+class Recogniser(SpeechRecognizerMixin, NeuralNetworkMixin, LossGradientsMixin, BaseEstimator):
+    """The least that ART's attack asks of a model: gradients and transcriptions, audio in 16-bit units.
+
+    ART compares transcriptions with the target in capitals.
+    """
+
+    def __init__(self, model: DeepSpeech, decoder: str) -> None:
+        super().__init__(model=model, channels_first=None, clip_values=None, preprocessing=None)
+        self.decoder = decoding.build(decoder)
+
+    def loss_gradient(self, x: NDArray[Any], y: NDArray[np.str_], **kwargs: Any) -> NDArray[Any]:
+        """The CTC loss's gradient for each utterance; shape and dtype of ``x``."""
+        audio, lengths = pad(list(x))
+        audio.requires_grad_()
+        log_probs, counts = self.model(audio, lengths)
+        losses = confidence.ctc_loss(log_probs, counts, [str(phrase) for phrase in y])
+        (gradient,) = torch.autograd.grad(losses.sum(), audio)
+        return stacked([row[:length].numpy() for row, length in zip(gradient, lengths.tolist(), strict=True)])
+
+    @torch.no_grad()
+    def predict(self, x: NDArray[Any], batch_size: int = 128, **kwargs: Any) -> NDArray[np.str_]:
+        """Each utterance's top transcription, in capitals."""
+        log_probs, counts = self.model(*pad(list(x)))
+        return np.array([texts[0].text.upper() for texts in self.decoder.top(log_probs, counts)])
+
+    def fit(self, x: Any, y: Any, *args: Any, **kwargs: Any) -> None:
+        """ART's base class demands it; the attack does not use it."""
+        raise NotImplementedError
+
+    def get_activations(self, *args: Any, **kwargs: Any) -> Any:
+        """ART's base class demands it; the attack does not use it."""
+        raise NotImplementedError
+
+    @property
+    def input_shape(self) -> tuple[int, ...]:
+        """Any length."""
+        return (-1,)
+
+
+def stacked(rows: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    """Rows as ART takes them: float32, or where lengths differ an array of arrays."""
+    if len({len(row) for row in rows}) == 1:
+        return np.stack(rows).astype(np.float32)
+    ragged = np.empty(len(rows), dtype=object)
+    ragged[:] = [row.astype(np.float32) for row in rows]
+    return ragged
+
+
+def ours(
+    model: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace, *, test_every: int
+) -> list[Audio | None]:
+    """Our attack; None where it says that it failed."""
+    build = partial(CarliniWagner, shrinks=True, bound=BOUND, learning_rate=LEARNING_RATE, shrink=SHRINK)
+    goal = Goal(threshold=None, iterations=settings.iterations, test_every=test_every)
+    outcomes = attack(model, tasks, goal, build, seed="benchmark", batch=settings.batch)
+    return [outcome.samples[-1].audio if outcome.samples else None for outcome in outcomes]
+
+
+def arts(model: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace, *, decoder: str) -> list[Audio | None]:
+    """ART's attack, in the batches that ours forms; ``decoder`` hears what its test for success is told."""
+    found: list[Audio | None] = []
+    for start in range(0, len(tasks), settings.batch):
+        part = tasks[start : start + settings.batch]
+        method = CarliniWagnerASR(
+            Recogniser(model, decoder),
+            eps=BOUND,
+            learning_rate=LEARNING_RATE,
+            max_iter=settings.iterations,
+            decrease_factor_eps=SHRINK,
+            num_iter_decrease_eps=SELDOM,
+            batch_size=len(part),
+        )
+        audio = stacked([task.samples for task in part])
+        rows = method.generate(audio, np.array([task.phrase for task in part]))
+        found += [
+            np.clip(np.round(row.astype(np.float64)), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16) for row in rows
+        ]
+    return found
+
+
+CONTESTANTS: dict[str, Contestant] = {
+    "ours, tests every iteration": partial(ours, test_every=1),
+    "ours, tests every tenth": partial(ours, test_every=SELDOM),
+    "ART, tests every tenth": partial(arts, decoder="flashlight"),
+    "ART, tests greedily": partial(arts, decoder="greedy"),
+}
+REFERENCE = "ART, tests every tenth"
+
+
+@dataclass
+class Score:
+    """What a contestant reached, by utterance, and the processor's seconds for each repeat."""
+
+    distortions: dict[str, dict[str, float | None]]
+    seconds: list[float]
+
+
+@torch.no_grad()
+def heard(model: DeepSpeech, tasks: Sequence[Task], found: Sequence[Audio | None]) -> dict[str, Audio]:
+    """The audio, by utterance, whose top transcription is the phrase."""
+    reached = {}
+    for task, audio in zip(tasks, found, strict=True):
+        if audio is None or task.phrase is None:
+            continue
+        log_probs, counts = model(*pad([audio]))
+        if decoding.is_top(log_probs[0], int(counts[0]), task.phrase):
+            reached[task.utterance_id] = audio
+    return reached
+
+
+def compete(model: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace) -> dict[str, Score]:
+    """Run the contestants in turn, as often as asked; all repeats give the same audio."""
+    scores = {name: Score({}, []) for name in CONTESTANTS}
+    clean = {task.utterance_id: task.samples for task in tasks}
+    for repeat in range(settings.repeats):
+        for name, contestant in CONTESTANTS.items():
+            start = time.process_time()
+            found = contestant(model, tasks, settings)
+            scores[name].seconds.append(time.process_time() - start)
+            reached = heard(model, tasks, found)
+            distortions = {key: distortion(clean[key], audio) for key, audio in reached.items()}
+            if repeat and distortions != scores[name].distortions:
+                raise RuntimeError(f"{name}: repeat {repeat + 1} gives other samples than the first")
+            scores[name].distortions = distortions
+            print(f"{name}: {scores[name].seconds[-1]:.1f} s", file=sys.stderr)
+    return scores
+
+
+def report(scores: dict[str, Score], utterances: int, iterations: int) -> None:
+    """Print the table: distortions are medians over the utterances that every contestant reached."""
+    common = set.intersection(*(set(score.distortions) for score in scores.values()))
+    reference = statistics.median(scores[REFERENCE].seconds)
+    print(f"Medians of the distortion over the {len(common)} utterances that all reached")
+    print(f"{'attack':28} {'success':>8} {'L-inf':>7} {'SNR dB':>7} {'seconds':>8} {'it./s':>7} {'ratio':>6}")
+    for name, score in scores.items():
+        seconds = statistics.median(score.seconds)
+        print(
+            f"{name:28} {f'{len(score.distortions)}/{utterances}':>8} {median(score, common, 'linf'):>7} "
+            f"{median(score, common, 'snr_db'):>7} {seconds:8.1f} {utterances * iterations / seconds:7.1f} "
+            f"{reference / seconds:6.2f}"
+        )
+
+
+def median(score: Score, utterances: set[str], column: str) -> str:
+    """The median of one measure of distortion, or a dash where there is none."""
+    values = [score.distortions[key][column] for key in utterances]
+    known = [value for value in values if value is not None]
+    return f"{statistics.median(known):.1f}" if known else "-"
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--results", type=Path, default=Path("results"), help="folder of a finished study")
+    parser.add_argument("--surrogate", default="seed-1", help="model to attack")
+    parser.add_argument("--phrase", default="open the door")
+    parser.add_argument("--iterations", type=int, default=300)
+    parser.add_argument("--batch", type=int, default=32)
+    parser.add_argument("--repeats", type=int, default=3, help="runs of each attack; their median time counts")
+    parser.add_argument("--threads", type=int, default=1)
+    return parser.parse_args()
+
+
+def main() -> None:
+    """Run the comparison and print its table."""
+    settings = arguments()
+    logging.getLogger("art").setLevel(logging.CRITICAL + 1)
+    compute.prepare("cpu", settings.threads)
+    results = settings.results
+    model = load_weights(results / "models" / settings.surrogate / "weights.safetensors")
+    speech = Speech.read(results / "selected.parquet", results / "corpus")
+    tasks = [Task(name, speech.samples(index), settings.phrase) for index, name in enumerate(speech.utterance_ids)]
+    tasks = [task for task in tasks if feasible(task)]
+    if not tasks:
+        raise InputError(f"--phrase: {settings.phrase!r} is too long for every utterance; give a shorter one")
+    facts = compute.describe("cpu")
+    scores = compete(model, tasks, settings)
+    print(
+        f"{settings.phrase!r} on {settings.surrogate} ({model.units} units), "
+        f"{settings.iterations} iterations, {settings.repeats} repeats"
+    )
+    report(scores, len(tasks), settings.iterations)
+    print(
+        f"{facts['processor']}, {settings.threads} thread; Python {facts['python']}, torch {facts['torch']}, "
+        f"numpy {np.__version__}, ART {version('adversarial-robustness-toolbox')}"
+    )
+
+
+if __name__ == "__main__":
+    try:
+        main()
+    except InputError as error:
+        sys.exit(f"error: {error}")
