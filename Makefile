@@ -1,5 +1,6 @@
 # make study   installs what the study needs into .venv and runs it; more for Snakemake: make study ARGS="-n"
 # make test    installs the test tools as well and runs the tests;    more for pytest:    make test ARGS="-k audio"
+# make unlock  frees the folder after a run that was killed
 # make benchmark compares our attack with the Adversarial Robustness Toolbox's: see benchmarks/README.md
 # make install installs only; make lock renews the pins in envs/. PYTHON=... names the Python to build .venv on.
 
@@ -17,7 +18,7 @@ export PYTHONNOUSERSITE := 1
 # Without bytecode every start of Python takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH
 
-.PHONY: help study test benchmark install lock
+.PHONY: help study unlock test benchmark install lock
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -25,6 +26,10 @@ help:
 study:
 	@envs/install run
 	snakemake --cores all $(ARGS)
+
+unlock:
+	@envs/install run
+	snakemake --unlock --cores 1 $(ARGS)
 
 test:
 	@envs/install test
