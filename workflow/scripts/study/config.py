@@ -53,6 +53,7 @@ Float = Annotated[float, BeforeValidator(_plain)]
 Bool = Annotated[bool, BeforeValidator(_plain)]
 Seed = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(_plain)]
 ModelName = Annotated[str, Field(pattern=MODEL)]
+Share = Annotated[float, Field(ge=0, le=1), BeforeValidator(_plain)]
 Models = Annotated[list[ModelName], Field(min_length=1, max_length=1000)]
 ModelsOrNull = Annotated[Models | None, BeforeValidator(_null)]
 Phrase = Annotated[str, Field(min_length=1, max_length=200)]
@@ -81,7 +82,9 @@ class Synthetic(Section):
         default=6, ge=0, le=10, description="voices of test, in no other split; 0: test has those of train"
     )
     dev_utterances: Int = Field(default=60, ge=1, le=5000, description="sentences held out, spoken by training voices")
-    test_utterances: Int = Field(default=80, ge=1, le=5000, description="sentences held out, spoken by held-out voices")
+    test_utterances: Int = Field(
+        default=300, ge=1, le=5000, description="sentences held out, spoken by held-out voices"
+    )
 
 
 class Manifest(Section):
@@ -252,7 +255,7 @@ class Neighbours(Section):
     """The models of the transfer curve (`make study ARGS=transfer_curve`), between a surrogate and a stranger."""
 
     epochs: Int = Field(default=3, ge=1, le=1000, description="last epochs of each training whose weights are kept")
-    shares: Annotated[list[Annotated[Float, Field(ge=0, le=1)]], Field(min_length=1, max_length=100)] = Field(
+    shares: Annotated[list[Share], Field(min_length=1, max_length=100)] = Field(
         default=[0.0, 0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0],
         description="how far along the line from a surrogate's weights to those of the next model of another seed",
     )
@@ -404,7 +407,9 @@ def read(config: dict[str, Any]) -> Study:
 def _explain(error: ValidationError) -> str:
     """One line about the first problem: key, what is allowed, what was given."""
     problem = error.errors(include_url=False)[0]
-    key = ".".join(str(part) if str(part).isprintable() else _short(part) for part in problem["loc"])
+    key = ".".join(
+        str(part) if re.fullmatch(r"[A-Za-z0-9_-]{1,60}", str(part)) else _short(part) for part in problem["loc"]
+    )
     message = str(problem["msg"]).removeprefix("Value error, ").removeprefix("Input ")
     given = problem["input"]
     match problem["type"]:
