@@ -265,6 +265,13 @@ class TestJob:
         assert sorted(os.listdir(tmp_path)) == ["log.txt"]
         assert os.strerror(number) in (tmp_path / "log.txt").read_text()
 
+    def test_an_interruption_has_no_traceback(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+        def work() -> None:
+            raise KeyboardInterrupt
+
+        self.run(tmp_path, work)
+        assert capfd.readouterr().err == "error: train seed-1: interrupted; run again to go on\n"
+
     def test_what_a_killed_writer_left_is_taken_away(self, tmp_path: Path) -> None:
         (tmp_path / "folder").mkdir()
         left = [tmp_path / ".out.x1y2.part", tmp_path / "folder" / ".1.flac.x1y2.part"]

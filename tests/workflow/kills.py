@@ -89,6 +89,21 @@ def killed(repository: Repository, due: Callable[[float], bool]) -> bool:
     raise AssertionError(f"still running: {running(repository.path)}")
 
 
+class After:
+    """Due some seconds after the first file of a pattern is there."""
+
+    def __init__(self, folder: Path, pattern: str, seconds: float) -> None:
+        self.folder = folder
+        self.pattern = pattern
+        self.seconds = seconds
+        self.begun: float | None = None
+
+    def __call__(self, elapsed: float) -> bool:
+        if self.begun is None and any(self.folder.glob(self.pattern)):
+            self.begun = elapsed
+        return self.begun is not None and elapsed - self.begun > self.seconds
+
+
 def running(folder: Path) -> list[str]:
     """Commands of processes that work in a folder."""
     commands = []

@@ -7,24 +7,9 @@ from pathlib import Path
 
 import pytest
 from copies import Finished, Repository
-from kills import again, contents, differences, killed
+from kills import After, again, contents, differences, killed
 
 RESULTS = "results-smoke"
-
-
-class After:
-    """Due some seconds after the first file of a pattern is there."""
-
-    def __init__(self, folder: Path, pattern: str, seconds: float) -> None:
-        self.folder = folder
-        self.pattern = pattern
-        self.seconds = seconds
-        self.begun: float | None = None
-
-    def __call__(self, elapsed: float) -> bool:
-        if self.begun is None and any(self.folder.glob(self.pattern)):
-            self.begun = elapsed
-        return self.begun is not None and elapsed - self.begun > self.seconds
 
 
 @pytest.mark.slow

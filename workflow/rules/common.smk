@@ -14,6 +14,8 @@ try:
     study = configuration.read(config)
 except configuration.ConfigError as error:
     sys.exit(f"configuration: {error}")
+if not os.access(".", os.W_OK):
+    sys.exit(f"{Path.cwd()}: cannot be written to; make it writable, or choose another folder with --directory")
 
 
 pathvars:

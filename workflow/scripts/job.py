@@ -44,6 +44,8 @@ def job(snakemake: Any) -> Iterator[Progress]:
             log.exception("%s stopped", name)
             raise
         _stop(name, f"{error.filename}: {error.strerror}; {REMEDIES[error.errno]}")
+    except KeyboardInterrupt:
+        _stop(name, "interrupted; run again to go on")
     except SystemExit:
         raise
     except BaseException:
