@@ -48,6 +48,40 @@ def test_other_rates_keep_pitch_level_and_length(tmp_path: Path, rate: int) -> N
     assert np.abs(samples - expected)[200:-200].max() < 150
 
 
+def test_ten_minutes_of_8_bits_in_stereo(tmp_path: Path) -> None:
+    second = np.linspace(-1, 1, 8000)
+    soundfile.write(tmp_path / "a.wav", np.tile(np.stack([second, second], axis=1), (600, 1)), 8000, subtype="PCM_U8")
+    samples = audio.read(tmp_path / "a.wav")
+    assert len(samples) == 600 * 16_000
+    # Each second alike, away from its ends, to within the 256 levels.
+    seconds = samples.reshape(600, 16_000)[:, 500:-500].astype(int)
+    expected = np.repeat(second, 2)[500:-500] * 32768
+    assert np.abs(seconds - expected).max() < 2 * 256
+
+
+def test_one_sample(tmp_path: Path) -> None:
+    soundfile.write(tmp_path / "a.wav", np.array([0.5]), 16_000, subtype="PCM_16")
+    assert audio.read(tmp_path / "a.wav").tolist() == [16384]
+
+
+@pytest.mark.parametrize(("claimed", "read"), [(1000, 500), (10**6, None), (0xFFFFFFFF, None)])
+def test_a_header_that_lies_about_its_length(
+    tmp_path: Path, tone: audio.Samples, claimed: int, read: int | None
+) -> None:
+    path = tmp_path / "a.wav"
+    soundfile.write(path, tone, 16_000, subtype="PCM_16")
+    content = bytearray(path.read_bytes())
+    place = content.index(b"data") + 4
+    content[place : place + 4] = claimed.to_bytes(4, "little")
+    path.write_bytes(content)
+    if read is None:
+        with pytest.raises(InputError, match=r"a\.wav: truncated"):
+            audio.read(path)
+    else:
+        # Further chunks may follow the sound: what the header does not claim is none.
+        assert np.array_equal(audio.read(path), tone[:read])
+
+
 def test_louder_than_full_scale_is_clipped(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.array([2.0, -2.0, 0.25]), 16_000, subtype="FLOAT")
     assert audio.read(tmp_path / "a.wav").tolist() == [32767, -32768, 8192]

@@ -9,10 +9,12 @@ import numpy as np
 import pandas
 import pytest
 import soundfile
+import torch
 
 from asrtransfer import audio, corpora
 from asrtransfer.corpora import manifest
 from asrtransfer.errors import InputError
+from asrtransfer.features import frame_counts
 
 FSDD = Path(__file__).parents[3] / "shared" / "data" / "fsdd-strings" / "manifest.csv"
 
@@ -60,6 +62,32 @@ def test_words_that_pandas_takes_for_missing_values(tmp_path: Path, rows: list[d
     assert utterances[1].speaker == "NA"
 
 
+def test_tabs_and_accents_are_read(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    rows[0]["text"] = " Caf\u00e9\tna\u00efve "
+    assert prepare(tmp_path, rows)[0].text == "cafe naive"
+
+
+def test_a_text_that_its_audio_cannot_hold(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    soundfile.write(tmp_path / "recordings" / "dev.wav", np.array([0.5]), 16_000)
+    utterances = prepare(tmp_path, rows)
+    folder = tmp_path / "corpus"
+    with pytest.raises(InputError, match=r"dev\.flac: utterance recordings-dev: its 0\.000 seconds hold 1 of the 8 "):
+        corpora.write(utterances, folder)
+    assert not any(folder.glob("*.parquet"))
+
+
+def test_frames_are_those_of_the_front_end() -> None:
+    for samples in (1, 511, 512, 513, 832, 833, 16_000, 16_001):
+        frames = int(frame_counts(torch.tensor(samples)))
+        for characters in (frames, frames + 1):
+            row = corpora.Utterance("u", "dev", "s", "u.flac", samples / 16_000, ("ab" * frames)[:characters])
+            if characters == frames:
+                corpora.check_lengths([row], Path())
+            else:
+                with pytest.raises(InputError, match=f"hold {frames} of the {frames + 1} frames"):
+                    corpora.check_lengths([row], Path())
+
+
 def test_names_are_kept_or_made_from_the_path(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     assert prepare(tmp_path, rows)[0].utterance_id == "recordings-train"
     for row in rows:
@@ -76,6 +104,7 @@ def test_names_are_kept_or_made_from_the_path(tmp_path: Path, rows: list[dict[st
         ("path", "", "row 2: the path is empty"),
         ("text", "", "row 2: the text is empty"),
         ("text", "room 5", "row 2: '5' in 'room 5'"),
+        ("text", "room\u200f five", r"row 2: '\\u200f' in 'room\\u200f five'"),
         ("speaker", "", "row 2: the speaker is empty"),
         ("split", "valid", "row 2: split 'valid'"),
         ("split", "train", "no utterances in dev"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -79,10 +80,12 @@ def write(utterances: Iterable[Utterance], folder: Path, *, disjoint_speakers: b
     """Write {train,dev,test}.parquet into `folder`: utterance_id, speaker, path, seconds, text, sha256.
 
     Rows ascend by (seconds, utterance_id). With `disjoint_speakers` no speaker may be in two splits.
-    InputError for a duplicate utterance_id, an empty split, and a text that is not normalised.
+    InputError for a duplicate utterance_id, an empty split, a text that is not normalised, and one that is too long
+    for its audio.
     """
     rows = sorted(utterances, key=lambda utterance: (utterance.seconds, utterance.utterance_id))
     check(rows, folder, disjoint_speakers=disjoint_speakers)
+    check_lengths(rows, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
         chosen = [row for row in rows if row.split == split]
@@ -113,3 +116,18 @@ def check(utterances: Iterable[Utterance], source: Path, *, disjoint_speakers: b
     for split in SPLITS:
         if split not in filled:
             raise InputError(f"{source}: no utterances in {split}; train, dev and test all need some")
+
+
+def check_lengths(utterances: Iterable[Utterance], folder: Path) -> None:
+    """InputError for the first utterance in whose audio CTC cannot emit its text: training's loss would be infinite.
+
+    DeepSpeech 0.4.1 has a frame every 20 ms, each over 32 ms (:mod:`asrtransfer.features`, which would import torch).
+    """
+    for row in utterances:
+        needed = alphabet.frames_needed(row.text)
+        frames = 1 + max(0, math.ceil(round(row.seconds * 1000 - 32, 6) / 20))
+        if needed > frames:
+            raise InputError(
+                f"{folder / row.path}: utterance {row.utterance_id}: its {row.seconds:.3f} seconds hold {frames} of the "
+                f"{needed} frames that its text needs; correct the text or remove the utterance"
+            )
