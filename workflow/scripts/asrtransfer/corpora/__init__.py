@@ -128,6 +128,6 @@ def check_lengths(utterances: Iterable[Utterance], folder: Path) -> None:
         frames = 1 + max(0, math.ceil(round(row.seconds * 1000 - 32, 6) / 20))
         if needed > frames:
             raise InputError(
-                f"{folder / row.path}: utterance {row.utterance_id}: its {row.seconds:.3f} seconds hold {frames} of the "
-                f"{needed} frames that its text needs; correct the text or remove the utterance"
+                f"{folder / row.path}: utterance {row.utterance_id}: its {row.seconds:.3f} seconds hold {frames} of "
+                f"the {needed} frames that its text needs; correct the text or remove the utterance"
             )

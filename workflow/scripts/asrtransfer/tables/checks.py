@@ -37,13 +37,18 @@ def checks(results: Results, design: Design) -> pd.DataFrame:
     heard = counting.adversarial(results.hearings)
     survived, samples = counting.tally(counting.selected(heard, arm="self"), "hearing")
     meaning = "stored samples that their own surrogate, reading them from disk, does not hear as the target"
-    rows.append(_stored(results.samples, heard))
+    rows.append(stored_audio(results.samples, heard))
     rows.append(_row("survival", samples, samples - survived, False, meaning))
     return pd.DataFrame(rows)
 
 
-def _stored(samples: pd.DataFrame, heard: pd.DataFrame) -> dict[str, object]:
-    """Whether each surrogate finds its stored audio as probable as when the attack tested it."""
+def stored_audio(samples: pd.DataFrame, heard: pd.DataFrame) -> dict[str, object]:
+    """The check that each surrogate finds its stored audio as probable as when the attack tested it.
+
+    Args:
+        samples: rows of attack tables.
+        heard: adversarial rows of transcripts.
+    """
     made = samples.loc[samples["status"] == "sample", [*SAMPLE, "ctc_loss"]]
     own = counting.selected(heard, arm="self")[[*SAMPLE, "ctc_loss"]]
     both = made.merge(own, on=SAMPLE, suffixes=("_tested", "_heard"))
