@@ -75,8 +75,8 @@ def test_phrases_in_the_shape_of_the_published_table(tables: dict[str, pd.DataFr
     row = only(table, phrase="open the door")
     assert (row["utterances"], row["attempts"], row["reached"]) == (26, 104, 104)
     assert (row["primary_samples"], row["samples"]) == (104, 208)
-    # Each of 104 samples a surrogate: seed-1 is heard by one other seed, seed-2 by three.
-    assert (row["seed_hearings"], row["seed_primary_hearings"]) == (104 + 312, 52 + 156)
+    # Each of 104 samples a surrogate: seed-1 is heard by one other seed, seed-2 by two; a twin of one repeats it.
+    assert (row["seed_hearings"], row["seed_primary_hearings"]) == (104 + 208, 52 + 104)
     # The one hit is not a primary sample; top ten counts it and utterance 4's four samples.
     assert (row["seed_transfers"], row["seed_primary_transfers"]) == (1, 0)
     assert (row["seed_top_ten"], row["seed_primary_top_ten"]) == (5, 2)
@@ -100,12 +100,12 @@ def test_a_phrase_that_was_never_published_has_no_published_figure(tmp_path: Pat
 
 def test_near_targets_beside_the_base_rate(tables: dict[str, pd.DataFrame]) -> None:
     row = only(tables["near-targets"], rank=2, confidence="high", arm="seed", counted="primary")
-    assert (row["samples"], row["hearings"], row["transfers"]) == (52, 104, 52)
+    assert (row["samples"], row["hearings"], row["transfers"]) == (52, 78, 39)
     assert row["share"] == 0.5
     assert 0 < row["bootstrap_both_lower"] < 0.5 < row["bootstrap_both_upper"] < 1  # type: ignore[operator]
     # The odd ones hit, of the even ones the first seven are second.
-    assert row["top_ten"] == 52 + 7 * 4
-    assert (row["clean_hearings"], row["clean_share"], row["clean_top_ten_share"]) == (104, 0, 0.5)
+    assert row["top_ten"] == 39 + 7 * 3
+    assert (row["clean_hearings"], row["clean_share"], row["clean_top_ten_share"]) == (78, 0, 0.5)
     assert (row["published_share"], row["published_top_ten_share"]) == (0.40, 0.68)
     assert set(tables["near-targets"]["arm"]) == {"self", "twin", "seed", "ulp"}
 
@@ -147,10 +147,10 @@ def test_transfers_by_surrogate_and_remote(tables: dict[str, pd.DataFrame]) -> N
 def test_arms_count_by_unit(tables: dict[str, pd.DataFrame]) -> None:
     where = {"target_kind": "phrase", "attack": "all", "confidence": "all", "counted": "all"}
     row = only(tables["arms"], arm="seed", **where)
-    assert (row["hearings"], row["transfers"]) == (416 + 46 + 52 * 3, 1)
+    assert (row["hearings"], row["transfers"]) == (312 + 46 + 52 * 2, 1)
     assert (row["samples"], row["samples_hit"]) == (208 + 46 + 52, 1)
     assert (row["utterances"], row["utterances_hit"]) == (26, 1)
-    assert (row["pairs"], row["pairs_hit"]) == (4, 1)
+    assert (row["pairs"], row["pairs_hit"]) == (3, 1)
     assert (row["surrogates"], row["surrogates_hit"]) == (2, 1)
     assert row["hearing_upper"] < row["utterance_upper"] < row["pair_upper"]  # type: ignore[operator]
     assert row["bootstrap_both_lower"] == 0 and row["bootstrap_both_upper"] > row["share"]  # type: ignore[operator]
@@ -158,7 +158,7 @@ def test_arms_count_by_unit(tables: dict[str, pd.DataFrame]) -> None:
     assert quiet["utterance_bound"] == pytest.approx(1 - 0.05 ** (1 / 26))
     assert np.isnan(quiet["bootstrap_both_upper"])  # type: ignore[call-overload]
     # Near targets never mix with phrases.
-    assert only(tables["arms"], arm="seed", **{**where, "target_kind": "near"})["transfers"] == 104
+    assert only(tables["arms"], arm="seed", **{**where, "target_kind": "near"})["transfers"] == 78
 
 
 def test_controls_carry_no_target(tables: dict[str, pd.DataFrame]) -> None:
@@ -194,21 +194,21 @@ def test_paired_tests(tables: dict[str, pd.DataFrame]) -> None:
     where = {"outcome": "transfer", "arm": "seed"}
     row = only(table, comparison="confidence", target="rank-2", **where)
     assert [row[name] for name in ("pairs", "both", "only_first", "only_second", "neither")] == [
-        104,
+        78,
         0,
-        52,
+        39,
         0,
-        52,
+        39,
     ]
     assert row["difference"] == 0.5 and row["difference_lower"] > 0  # type: ignore[operator]
-    assert row["p_value"] == pytest.approx(2 * 0.5**52)
+    assert row["p_value"] == pytest.approx(2 * 0.5**39)
     row = only(table, comparison="rank", confidence="high", **where)
-    assert (row["first"], row["second"], row["only_first"]) == ("rank-2", "rank-3", 52)
+    assert (row["first"], row["second"], row["only_first"]) == ("rank-2", "rank-3", 39)
     row = only(table, comparison="perturbation", attack="cw", confidence="high", target="rank-2", **where)
-    assert (row["pairs"], row["only_first"]) == (104, 52)
+    assert (row["pairs"], row["only_first"]) == (78, 39)
     row = only(table, comparison="attack", confidence="high", **where)
     # Three utterances of seed-1 have no PGD sample.
-    assert (row["first"], row["second"], row["pairs"]) == ("cw", "pgd", 23 + 78)
+    assert (row["first"], row["second"], row["pairs"]) == ("cw", "pgd", 23 + 52)
     assert set(table["arm"]) == {"seed", "ulp"}
 
 
@@ -219,7 +219,7 @@ def test_definitions_of_confidence(tables: dict[str, pd.DataFrame]) -> None:
     assert found == {"K1": 0, "K2": 104, "K5": 0}
     row = only(rows, definition="K1", **{**where, "confidence": "high"})
     assert (row["samples_above"], row["attempts_above"], row["attempts"], row["share"]) == (104, 52, 52, 1)
-    assert (row["seed_hearings"], row["seed_transfers"]) == (52 + 156, 1)
+    assert (row["seed_hearings"], row["seed_transfers"]) == (52 + 104, 1)
 
 
 def test_every_column_of_every_table_has_a_meaning(tables: dict[str, pd.DataFrame]) -> None:
@@ -404,7 +404,7 @@ def test_claims_of_a_study_that_agrees(tmp_path: Path) -> None:
     made = tables_of(Study(tmp_path, utterances=72, hears=hears, iterations=(1,)))
     assert set(verdicts(made).values()) == {"supported"}
     row = only(made["claims"], claim="cw-seed")
-    assert (row["published"], row["ours"]) == ("0 of 17243 samples", "0 of 576 hearings; 0 of 72 utterances")
+    assert (row["published"], row["ours"]) == ("0 of 17243 samples", "0 of 432 hearings; 0 of 72 utterances")
     assert (row["unit"], row["units"], row["bound"]) == ("utterance", 72, pytest.approx(1 - 0.05 ** (1 / 72)))
 
 
@@ -430,6 +430,27 @@ def test_an_arm_with_the_weights_of_its_surrogate_is_no_other_model(tmp_path: Pa
     made = tables_of(Study(tmp_path, hears=hears, weights={"seed-1.ulp-1": "seed-1"}))
     assert verdicts(made)["cw-same-seed"] == "not tested"
     assert verdicts(tables_of(Study(tmp_path / "other", hears=hears)))["cw-same-seed"] == "contradicted"
+
+
+def test_a_twin_of_another_seed_is_shown_and_counts_nowhere(study: Study, tables: dict[str, pd.DataFrame]) -> None:
+    """Its hearings are those of its base: counted, every one would count twice."""
+    results = study.read()
+    names = ["surrogate", "remote"]
+    assert set(results.repeated[names].astype(str).itertuples(index=False, name=None)) == {("seed-2", "seed-1.twin")}
+    assert (results.hearings["surrogate"].astype(str) == "seed-1").any()
+    both = [counted_of(tables, "seed-2", remote) for remote in ("seed-1", "seed-1.twin")]
+    assert both[0] > 0 and both[1] > 0
+    pooled = only(tables["arms"], arm="seed", target_kind="phrase", attack="all", confidence="all", counted="all")
+    cells = [
+        counted_of(tables, *pair) for pair in (("seed-1", "seed-2"), ("seed-2", "seed-1"), ("seed-2", "seed-1.ulp-1"))
+    ]
+    assert pooled["hearings"] == sum(cells)
+
+
+def counted_of(tables: dict[str, pd.DataFrame], surrogate: str, remote: str) -> int:
+    rows = tables["transfers"]
+    rows = rows[(rows["surrogate"] == surrogate) & (rows["remote"] == remote)]
+    return int(rows[(rows["target_kind"] == "phrase") & (rows["counted"] == "all")]["hearings"].sum())
 
 
 def test_the_workflow_names_the_tables_that_are_made(tables: dict[str, pd.DataFrame]) -> None:

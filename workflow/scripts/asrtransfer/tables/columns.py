@@ -48,7 +48,10 @@ MEANINGS = {
     "samples_hit": "samples that some remote of the arm hears as the target",
     "utterances": "distinct utterances",
     # counts of hearings
-    "hearings": "(sample, remote) transcribed",
+    "hearings": (
+        "(sample, remote) transcribed; a remote with the weights of an earlier one, as a twin of another seed, counts "
+        "in transfers alone"
+    ),
     "transfers": "hearings whose top text is the target, character for character",
     "top_ten": "hearings with the target among the ten most likely texts",
     "share": (

@@ -47,12 +47,16 @@ class Results:
         hearings: one row a hearing: surrogate, remote, arm, attack, target, confidence, utterance_id,
             iteration, primary, kind, target_kind, hit, top_ten, contains, cer_target, cer_truth, ctc_loss,
             ctc_loss_clean.
+        repeated: hearings, with the same columns, of remotes with the weights of an earlier remote in the same arm
+            of the same surrogate, as a twin is for every other seed: the same hearings again, which would count
+            twice.
         clean: by model, its transcripts of the clean dev and test splits.
         cards: by model.
     """
 
     samples: pd.DataFrame
     hearings: pd.DataFrame
+    repeated: pd.DataFrame
     clean: Mapping[str, pd.DataFrame]
     cards: Mapping[str, Mapping[str, Any]]
 
@@ -78,19 +82,31 @@ def read(
     """
     samples = read_samples(design, attacks)
     described = {model: read_card(path) for model, path in zip(design.models, cards, strict=True)}
-    heard = pd.concat(
-        [
-            read_hearings(design, path, samples, described[names[1]]["weights_sha256"], *names)
-            for path, names in zip(transcripts, design.hearings, strict=True)
-        ],
-        ignore_index=True,
-    )
+    weights = {model: str(card["weights_sha256"]) for model, card in described.items()}
+    heard = [
+        read_hearings(design, path, samples, weights[names[1]], *names)
+        for path, names in zip(transcripts, design.hearings, strict=True)
+    ]
+    again = _repeats(design, weights)
+
+    def together(repeated: bool) -> pd.DataFrame:
+        chosen = [frame for frame, repeats in zip(heard, again, strict=True) if repeats is repeated]
+        rows = pd.concat(chosen or [heard[0].iloc[:0]], ignore_index=True)
+        return _with_utterances(design.typed(rows), samples)
+
     return Results(
         samples,
-        _with_utterances(design.typed(heard), samples),
+        together(False),
+        together(True),
         {model: parquet.read(path) for model, path in zip(design.models, clean, strict=True)},
         described,
     )
+
+
+def _repeats(design: Design, weights: Mapping[str, str]) -> list[bool]:
+    """For each hearing of the design, whether an earlier one has its surrogate, its arm and its remote's weights."""
+    ends = [(surrogate, arm, weights[remote]) for surrogate, remote, arm in design.hearings]
+    return [end in ends[:place] for place, end in enumerate(ends)]
 
 
 def read_samples(design: Design, paths: Iterable[Path]) -> pd.DataFrame:

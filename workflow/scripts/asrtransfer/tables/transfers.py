@@ -13,11 +13,11 @@ from asrtransfer.tables.results import Results
 
 
 def transfers(results: Results, design: Design) -> pd.DataFrame:
-    """Every surrogate heard by every remote: hits, near misses and graded outcomes, unit: hearing."""
+    """Every surrogate heard by every remote, repeats too: hits, near misses and graded outcomes, unit: hearing."""
+    heard = pd.concat([results.hearings, results.repeated], ignore_index=True)
     keys = ["surrogate", "remote", "arm", "attack", "confidence", "target_kind"]
     parts = [
-        _summed(design, rows, keys).assign(counted=name)
-        for name, rows in counting.counted(counting.adversarial(results.hearings))
+        _summed(design, rows, keys).assign(counted=name) for name, rows in counting.counted(counting.adversarial(heard))
     ]
     columns = [*keys, "counted"]
     table = pd.concat(parts).sort_values(columns, ascending=[True] * len(keys) + [False], kind="stable")
