@@ -8,6 +8,11 @@ configfile: "config/config.yaml"
 report: "workflow/report/workflow.rst"
 
 
+# How many GPUs a machine has is its own matter: on a cluster, each job has a machine to itself.
+resource_scopes:
+    gpu="local",
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/train.smk"

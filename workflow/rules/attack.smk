@@ -14,7 +14,7 @@ rule attack:
         "../../envs/environment.yaml"
     threads: study.threads
     resources:
-        gpu=grid.gpus(study),
+        **asked("attack"),
     params:
         job=lambda wildcards: attack_params(wildcards),
         device=study.device,

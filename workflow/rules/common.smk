@@ -7,15 +7,19 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from study import config as configuration
-from study import grid, tables
+from study import grid, resources, tables, work
+from study import rates as speeds
 from study.fingerprint import contents, fingerprint
 
 try:
     study = configuration.read(config)
+    rates = speeds.read([Path(workflow.basedir, "config/rates.json"), Path(study.results, "rates.json")])
 except configuration.ConfigError as error:
     sys.exit(f"configuration: {error}")
 if not os.access(".", os.W_OK):
-    sys.exit(f"{Path.cwd()}: cannot be written to; make it writable, or choose another folder with --directory")
+    sys.exit(
+        f"{Path.cwd()}: cannot be written to; make it writable, or choose another folder with --directory"
+    )
 
 
 pathvars:
@@ -40,6 +44,22 @@ wildcard_constraints:
 def code(script, *modules):
     """Digests of a script and the modules it reaches: what Snakemake does not track."""
     return fingerprint(SCRIPTS / script, SCRIPTS, modules)
+
+
+# A cluster's profile names its partitions and limits among the default resources.
+site = {name: resource.raw for name, resource in workflow.resource_settings._parsed_default_resources.items()}
+
+
+def asked(rule):
+    """What the jobs of a rule ask for, on a cluster or of a machine whose --resources are limited."""
+
+    def job(wildcards):
+        return work.of(study, rates, rule, wildcards)
+
+    return resources.place(study, rule, site) | {
+        "mem_mb": lambda wildcards, attempt: resources.memory(job(wildcards), attempt),
+        "runtime": lambda wildcards, attempt: resources.minutes(job(wildcards), attempt, site),
+    }
 
 
 def untimed(workflow, rule):

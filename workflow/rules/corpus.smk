@@ -13,6 +13,8 @@ rule corpus:
     cache: "corpus" in shared
     conda:
         "../../envs/environment.yaml"
+    resources:
+        **asked("corpus"),
     params:
         corpus=grid.corpus(study),
         code=code("corpus.py", f"asrtransfer.corpora.{study.corpus.kind}"),

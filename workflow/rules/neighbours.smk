@@ -17,7 +17,7 @@ rule neighbours:
         "../../envs/environment.yaml"
     threads: study.threads
     resources:
-        gpu=grid.gpus(study),
+        **asked("neighbours"),
     params:
         remote=lambda wildcards: grid.stranger(study, wildcards.surrogate),
         shares=study.neighbours.shares,
@@ -46,6 +46,8 @@ rule transfer_curve:
         "<results>/benchmarks/transfer-curve.tsv"
     conda:
         "../../envs/environment.yaml"
+    resources:
+        **asked("transfer_curve"),
     params:
         level=study.statistics.confidence_level,
         code=code("draw_transfer_curve.py"),

@@ -21,6 +21,8 @@ rule tables:
         "<results>/benchmarks/tables.tsv"
     conda:
         "../../envs/environment.yaml"
+    resources:
+        **asked("tables"),
     params:
         design=tables.design(study),
         code=code("make_tables.py"),
@@ -42,6 +44,7 @@ rule verdict:
         "<results>/logs/verdict.log",
     benchmark:
         "<results>/benchmarks/verdict.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:
@@ -73,6 +76,8 @@ rule report:
         "<results>/benchmarks/report.tsv"
     conda:
         "../../envs/environment.yaml"
+    resources:
+        **asked("report"),
     params:
         level=study.statistics.confidence_level,
         gallery={"samples": 16, "megabytes": 8},

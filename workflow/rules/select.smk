@@ -15,7 +15,7 @@ rule hear:
         "../../envs/environment.yaml"
     threads: study.threads
     resources:
-        gpu=grid.gpus(study),
+        **asked("hear"),
     params:
         decoder=grid.decoder(study),
         device=study.device,
@@ -43,6 +43,7 @@ checkpoint select:
         "<results>/logs/select.log",
     benchmark:
         "<results>/benchmarks/select.tsv"
+    localrule: True
     conda:
         "../../envs/environment.yaml"
     params:

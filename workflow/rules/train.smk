@@ -17,7 +17,7 @@ rule train:
         "../../envs/environment.yaml"
     threads: study.threads
     resources:
-        gpu=grid.gpus(study),
+        **asked("train"),
     params:
         initial=lambda wildcards: grid.initial(wildcards.model),
         network=study.network.model_dump(),

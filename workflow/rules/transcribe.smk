@@ -15,7 +15,7 @@ rule transcribe:
         "../../envs/environment.yaml"
     threads: study.threads
     resources:
-        gpu=grid.gpus(study),
+        **asked("transcribe"),
     params:
         arm=lambda wildcards: grid.arm(wildcards.surrogate, wildcards.remote),
         decoder=grid.decoder(study),

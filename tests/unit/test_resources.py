@@ -1,0 +1,94 @@
+"""What jobs ask a cluster for follows from the configuration, and grows where it should."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from study import config, rates, resources, work
+
+ROOT = Path(__file__).resolve().parents[2]
+RATES = rates.read([ROOT / "config/rates.json"])
+SITE = {"cpu_partition": "short", "gpu_partition": "cards", "gpu_kind": "a100", "longest": 1440}
+RULES = ("corpus", "train", "hear", "select", "attack", "transcribe", "neighbours", "tables", "verdict", "report")
+WILDCARDS = {"attack": "cw", "surrogate": "seed-1", "model": "seed-1"}
+
+
+def study_of(name: str, **changes: Any) -> config.Study:
+    content = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    if name != "config":
+        content = _laid_over(content, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    return config.read(_laid_over(content, changes))
+
+
+def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(below)
+    for key, value in above.items():
+        merged[key] = _laid_over(below[key], value) if isinstance(below.get(key), dict) else value
+    return merged
+
+
+def work_of(rule: str, study: config.Study) -> work.Work:
+    return work.of(study, RATES, rule, WILDCARDS)
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_only_networks_get_a_gpu_and_its_partition(rule: str) -> None:
+    on_gpu = resources.place(study_of("paper"), rule, SITE)
+    if rule in work.NETWORKS:
+        assert on_gpu == {"gpu": 1, "slurm_partition": "cards", "gpu_model": "a100"}
+    else:
+        assert on_gpu == {"gpu": 0, "slurm_partition": "short"}
+    assert resources.place(study_of("smoke"), rule, SITE) == {"gpu": 0, "slurm_partition": "short"}
+    assert resources.place(study_of("smoke"), rule, {}) == {"gpu": 0}
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize("name", ["config", "smoke", "full-synthetic", "paper"])
+def test_more_at_each_attempt_and_room_for_two_snakemakes(rule: str, name: str) -> None:
+    job = work_of(rule, study_of(name))
+    memory = [resources.memory(job, attempt) for attempt in (1, 2, 3)]
+    minutes = [resources.minutes(job, attempt, {}) for attempt in (1, 2, 3)]
+    assert memory == sorted(set(memory))
+    assert minutes == sorted(set(minutes))
+    assert memory[0] >= 600
+    assert max(resources.minutes(job, attempt, SITE) for attempt in (1, 2, 3)) <= 1440
+
+
+@pytest.mark.parametrize(
+    ("rule", "changes", "quantity"),
+    [
+        ("train", {"network": {"units": 2048}}, "memory"),
+        ("train", {"training": {"batch": 200}}, "memory"),
+        ("train", {"training": {"epochs": 200}}, "seconds"),
+        ("train", {"corpus": {"synthetic": {"train_minutes": 200}}}, "seconds"),
+        ("attack", {"network": {"units": 2048}}, "seconds"),
+        ("attack", {"attacks": {"cw": {"iterations": 3000}}}, "seconds"),
+        ("attack", {"selection": {"utterances": 30}}, "memory"),
+        ("transcribe", {"attacks": {"cw": {"keep": 30}}}, "seconds"),
+        ("hear", {"corpus": {"synthetic": {"test_utterances": 800}}}, "seconds"),
+        ("tables", {"surrogates": ["seed-1", "seed-2"]}, "memory"),
+    ],
+)
+def test_follows_the_configuration(rule: str, changes: dict[str, Any], quantity: str) -> None:
+    before, after = work_of(rule, study_of("smoke")), work_of(rule, study_of("smoke", **changes))
+    assert getattr(after, quantity) > getattr(before, quantity)
+
+
+def test_wider_networks_take_longer_by_their_multiplications() -> None:
+    narrow, wide = (
+        work_of("train", study_of("smoke", network={"units": units})).seconds - RATES.start for units in (96, 192)
+    )
+    assert wide / narrow == pytest.approx(work.multiplications(192) / work.multiplications(96))
+
+
+def test_what_the_default_study_took_is_what_is_asked_for() -> None:
+    """Measured on two cores: 56 CPU seconds a training, 10 an attack, 15 a hearing, 1030 MB at the most."""
+    study = study_of("config")
+    for rule, seconds in (("train", 75), ("attack", 13), ("transcribe", 18)):
+        job = work_of(rule, study)
+        assert 0.5 * seconds < job.seconds < 2 * seconds
+        assert 1030 + 240 < resources.memory(job, 1) < 4000

@@ -1,0 +1,43 @@
+"""What a job asks a cluster for, computed from its work; more at each attempt.
+
+Nothing here changes a result, so nothing here reruns anything.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from study import grid, work
+from study.config import Study
+
+# Cards and disks differ, and a job that is ended early has cost its time.
+SPARE_MEMORY = 1.25
+SPARE_TIME = 3
+LEAST_MINUTES = 15
+
+
+def place(study: Study, rule: str, site: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the jobs of a rule run: ``gpu`` and, where the site names them, ``slurm_partition`` and ``gpu_model``.
+
+    Args:
+        site: what is particular to a cluster: ``cpu_partition``, ``gpu_partition``, ``gpu_kind``.
+    """
+    gpu = grid.gpus(study) if rule in work.NETWORKS else 0
+    found = {
+        "slurm_partition": site.get("gpu_partition" if gpu else "cpu_partition"),
+        "gpu_model": site.get("gpu_kind") if gpu else None,
+    }
+    return {"gpu": gpu} | {name: value for name, value in found.items() if value}
+
+
+def memory(job: work.Work, attempt: int) -> int:
+    """MB that a job asks for; ``attempt`` is 1 for the first try."""
+    return 100 * math.ceil(job.memory * SPARE_MEMORY * 1.5 ** (attempt - 1) / 100)
+
+
+def minutes(job: work.Work, attempt: int, site: Mapping[str, Any]) -> int:
+    """Minutes that a job asks for, at most the site's ``longest``."""
+    wanted = math.ceil(LEAST_MINUTES + SPARE_TIME * job.seconds / 60) * attempt
+    return min(wanted, int(site.get("longest", wanted)))

@@ -1,0 +1,245 @@
+"""How much work each job of a study is, computed from the configuration and from rates.
+
+Sizes of the published corpora are those of their authors; factors without a source were measured on runs of the
+default study, or are upper bounds, and say so.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from study import grid
+from study.config import Study
+from study.rates import Rates
+
+HOP_SECONDS = 0.02
+INPUTS = 494
+CLASSES = 29
+AT_ONCE = 32
+"""Utterances in a batch of attack or hearing."""
+
+# Memory in MB. Two Snakemakes run beside a job on a cluster; measured: 240.
+BESIDE = 300
+# Measured: 140 to 300 without PyTorch, 780 to 1030 with a small network on the CPU.
+PLAIN, NETWORK = 400, 1100
+# Assumed: the CUDA libraries and a context.
+CUDA = 5000
+MB = 1e6
+SECOND_OF_AUDIO = 32000 / MB
+# Measured: adversarial audio as FLAC, and the ten texts of a hearing with their scores as Parquet.
+FLAC = 22300 / MB
+TEXTS = 90 / MB
+
+
+class Speech(NamedTuple):
+    """Some speech: all its seconds, the number of utterances, and the seconds of the longest."""
+
+    seconds: float
+    utterances: int
+    longest: float
+
+    @property
+    def mean(self) -> float:
+        """Seconds of an utterance."""
+        return self.seconds / self.utterances
+
+
+# Hours (Panayotov et al., LibriSpeech, ICASSP 2015, table 1), utterances, and megabytes of the archive.
+LIBRISPEECH = {
+    "train-clean-100": (100.6, 28539, 6300),
+    "train-clean-360": (363.6, 104014, 23000),
+    "train-other-500": (496.7, 148688, 30000),
+    "dev-clean": (5.4, 2703, 337),
+    "dev-other": (5.3, 2864, 314),
+    "test-clean": (5.4, 2620, 346),
+    "test-other": (5.1, 2939, 328),
+}
+LONGEST = 35.0
+# Measured on the synthetic corpus: 1.75 and 2.6.
+COMMAND, LONGEST_COMMAND = 1.75, 3.0
+# Of your own recordings nothing is known before they are read.
+UNKNOWN = Speech(20 * 3600.0, 14400, LONGEST)
+
+
+@dataclass(frozen=True)
+class Work:
+    """What one job takes: seconds, MB of memory and of disk."""
+
+    seconds: float
+    memory: float
+    disk: float = 0.0
+
+
+NETWORKS = ("train", "hear", "attack", "transcribe", "neighbours")
+"""Rules that run a network: on a GPU, where the study has them."""
+
+
+def speech(study: Study, split: str) -> Speech:
+    """How much speech a split (train, dev, test) has."""
+    corpus = study.corpus
+    match corpus.kind:
+        case "synthetic":
+            if split == "train":
+                seconds = corpus.synthetic.train_minutes * 60
+                return Speech(seconds, max(1, round(seconds / COMMAND)), LONGEST_COMMAND)
+            count = corpus.synthetic.dev_utterances if split == "dev" else corpus.synthetic.test_utterances
+            return Speech(count * COMMAND, count, LONGEST_COMMAND)
+        case "librispeech":
+            names = getattr(corpus.librispeech, split)
+            hours, utterances = (sum(LIBRISPEECH.get(name, (100.0, 30000, 6300))[i] for name in names) for i in (0, 1))
+            return Speech(hours * 3600, int(utterances), LONGEST)
+        case _:
+            return UNKNOWN if split == "train" else Speech(UNKNOWN.seconds / 20, UNKNOWN.utterances // 20, LONGEST)
+
+
+def multiplications(units: int) -> int:
+    """Multiplications that a frame takes on its way through the network; nearly the number of its weights."""
+    return (INPUTS + CLASSES) * units + 11 * units**2
+
+
+def samples(study: Study, attack: str) -> int:
+    """Samples that a job of an attack leaves at the most."""
+    settings = study.configured[attack]
+    most = study.selection.utterances * settings.keep
+    return most if settings.cap is None else min(most, settings.cap)
+
+
+def hearings(study: Study, surrogate: str) -> int:
+    """Samples of a surrogate, and the three controls of each utterance's primary one."""
+    jobs = [job for job in grid.jobs(study) if job.surrogate == surrogate]
+    return sum(samples(study, job.attack) + 3 * study.selection.utterances for job in jobs)
+
+
+def of(study: Study, rates: Rates, rule: str, wildcards: Mapping[str, str]) -> Work:
+    """The work of a job.
+
+    Raises:
+        KeyError: for a rule that no job is planned of.
+    """
+    return {
+        "corpus": _corpus,
+        "train": _train,
+        "hear": _hear,
+        "select": _small,
+        "attack": _attack,
+        "transcribe": _transcribe,
+        "neighbours": _neighbours,
+        "transfer_curve": _small,
+        "tables": _tables,
+        "verdict": _small,
+        "report": _tables,
+    }[rule](_Costs(study, rates), wildcards)
+
+
+class _Costs:
+    """What a second of audio costs in a study."""
+
+    def __init__(self, study: Study, rates: Rates) -> None:
+        self.study = study
+        self.rates = rates
+        device = getattr(rates, study.device)
+        wider = multiplications(study.network.units) / multiplications(device.units)
+        self.training = wider / device.training
+        self.attack = wider / device.attack
+        self.listening = wider / device.listening
+        self.decoding = 0.0 if study.decoder.backend == "greedy" else 1 / rates.decoding / study.threads
+        self.weights = 4 * multiplications(study.network.units) / MB
+        self.base = BESIDE + (NETWORK if study.device == "cpu" else CUDA)
+
+    def activations(self, batch: int, longest: float, layers: int) -> float:
+        """MB of a batch on its way through the network: so many numbers for each unit and frame, and the front end's.
+
+        On a GPU they are in its own memory.
+        """
+        if self.study.device == "cuda":
+            return 0.0
+        numbers = longest / HOP_SECONDS * (layers * self.study.network.units + 4 * INPUTS)
+        return batch * (numbers * 4 / MB + 20 * 2 * longest * SECOND_OF_AUDIO)
+
+
+def _small(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    return Work(costs.rates.start + 1, BESIDE + PLAIN)
+
+
+def _corpus(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    study = costs.study
+    splits = [speech(study, split) for split in ("train", "dev", "test")]
+    utterances = sum(split.utterances for split in splits)
+    # A row of the table in memory, and the header of an audio file read from disk: upper bounds.
+    memory, seconds, disk = BESIDE + 2 * PLAIN + utterances * 0.003, costs.rates.start + utterances / 1000, 0.0
+    audio = sum(split.seconds for split in splits)
+    match study.corpus.kind:
+        case "synthetic":
+            seconds += audio / costs.rates.synthesis
+            memory += audio * SECOND_OF_AUDIO
+            disk = audio * FLAC
+        case "librispeech" if study.corpus.librispeech.folder is None:
+            settings = study.corpus.librispeech
+            names = [*settings.train, *settings.dev, *settings.test]
+            archives = sum(LIBRISPEECH.get(name, (0, 0, 6300))[2] for name in names)
+            # The archives, and what is in them.
+            seconds += 2 * archives / costs.rates.download
+            disk = 2 * archives
+    return Work(seconds, memory, disk)
+
+
+def _train(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    study, recipe = costs.study, costs.study.training
+    train, dev = speech(study, "train"), speech(study, "dev")
+    seconds = recipe.epochs * (train.seconds * costs.training + dev.seconds * costs.listening)
+    memory = costs.base + 10 * costs.weights + costs.activations(recipe.batch, train.longest, 30)
+    memory += train.utterances * 0.002 + min(train.seconds, 4 * 3600) * SECOND_OF_AUDIO
+    # Weights, those of the last epochs, and while it runs a checkpoint with Adam's two moments.
+    disk = costs.weights * (1 + 2 * study.neighbours.epochs + 3)
+    return Work(costs.rates.start + seconds, memory, disk)
+
+
+def _hear(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    splits = [speech(costs.study, split) for split in ("dev", "test")]
+    audio = sum(split.seconds for split in splits)
+    seconds = audio * (costs.listening + costs.decoding)
+    memory = costs.base + 3 * costs.weights + costs.activations(AT_ONCE, splits[1].longest, 12)
+    memory += audio * (SECOND_OF_AUDIO + 0.001)
+    return Work(costs.rates.start + seconds, memory, audio * TEXTS)
+
+
+def _attack(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    study = costs.study
+    name = wildcards["attack"]
+    audio, count = speech(study, "test"), study.selection.utterances
+    seconds = count * audio.mean * study.configured[name].iterations * costs.attack
+    memory = costs.base + 3 * costs.weights + costs.activations(min(count, AT_ONCE), audio.longest, 30)
+    stored = samples(study, name) * audio.mean
+    kept = count * study.configured[name].keep * audio.mean
+    return Work(costs.rates.start + seconds, memory + 3 * kept * SECOND_OF_AUDIO, stored * FLAC)
+
+
+def _transcribe(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    study = costs.study
+    heard, audio = hearings(study, wildcards["surrogate"]), speech(study, "test")
+    seconds = heard * audio.mean * (costs.listening + costs.decoding)
+    memory = costs.base + 3 * costs.weights + costs.activations(AT_ONCE, audio.longest, 12)
+    largest = max(samples(study, name) + 3 * study.selection.utterances for name in study.configured)
+    # The audio of one attack job, and the rows of all: an upper bound.
+    memory += 3 * largest * audio.mean * SECOND_OF_AUDIO + heard * 0.02
+    return Work(costs.rates.start + seconds, memory, heard * audio.mean * TEXTS)
+
+
+def _neighbours(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    study = costs.study
+    audio, dev = speech(study, "test"), speech(study, "dev")
+    primary = study.selection.utterances * sum(job.surrogate == wildcards["surrogate"] for job in grid.jobs(study))
+    listeners = study.neighbours.epochs + len(study.neighbours.shares)
+    seconds = listeners * (primary * audio.mean * (costs.listening + costs.decoding) + dev.seconds * costs.listening)
+    memory = costs.base + (3 + study.neighbours.epochs) * costs.weights
+    memory += costs.activations(AT_ONCE, audio.longest, 12) + 2 * primary * audio.mean * SECOND_OF_AUDIO
+    return Work(costs.rates.start + seconds, memory)
+
+
+def _tables(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    study = costs.study
+    heard = len({*study.listening, *study.attacked}) * sum(hearings(study, name) for name in study.attacked)
+    # A row of the joined table in memory: an upper bound.
+    return Work(costs.rates.start + heard / costs.rates.tables, BESIDE + PLAIN + heard * 0.001)
