@@ -58,6 +58,34 @@ def test_every_primary_sample_has_its_controls_and_clean_audio(heard: pd.DataFra
     assert np.isfinite(heard["ctc_loss"]).all()
 
 
+@pytest.mark.parametrize("backend", ["flashlight", "greedy"])
+def test_a_certified_hearing_says_of_the_target_what_a_search_says(
+    toy: DeepSpeech, dev_split: Speech, backend: str
+) -> None:
+    """Two samples an utterance, of which one is not primary."""
+    clean = {name: dev_split.samples(index) for index, name in enumerate(dev_split.utterance_ids[:8])}
+    texts = dict(zip(clean, dev_split.texts, strict=False))
+    phrases = [*dev_split.texts[:4], "abcd", "dcba", dev_split.texts[6] + "a", "a"]
+    primary = rows(dev_split, phrases)
+    made = pd.concat([primary, primary.assign(primary=False, iteration=3)])
+    searched, certified = (
+        pd.DataFrame(transfer.Listener(toy, decoding.build(backend), clean, texts, certify=certify).transcripts(made))
+        for certify in (False, True)
+    )
+    settled = ["kind", "utterance_id", "primary", "greedy", "rank", "hit", "ctc_loss", "ctc_loss_clean"]
+    pd.testing.assert_frame_equal(searched[settled], certified[settled])
+    graded = ["contains", "cer_target", "cer_truth"]
+    pd.testing.assert_frame_equal(
+        searched.loc[searched["primary"], graded].astype(float),
+        certified.loc[certified["primary"], graded].astype(float),
+    )
+    assert searched["searched"].all()
+    assert certified["searched"].all() == (backend == "greedy")
+    spared = certified[~certified["searched"]]
+    assert spared["hit"].any() == (backend == "flashlight")
+    assert (spared["texts"].str.len() == 0).any() == (backend == "flashlight")
+
+
 def test_hearing_does_not_depend_on_the_order(toy: DeepSpeech, dev_split: Speech) -> None:
     audio = [dev_split.samples(index) for index in range(6)]
     decoder = decoding.build("flashlight")

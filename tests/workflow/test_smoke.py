@@ -81,6 +81,26 @@ def test_selection_has_something_to_spare(smoke: Finished) -> None:
     assert len(set.intersection(*right)) >= 2 * len(pd.read_parquet(smoke.path / RESULTS / "selected.parquet"))
 
 
+def test_tables_do_not_depend_on_how_hearings_were_spared_the_search(
+    smoke: Finished, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    copy = Repository.copy(tmp_path_factory.mktemp("copy") / "copy", smoke.path)
+    given = ["--configfile", SMOKE, "--config", "decoder={certify: false}"]
+    assert copy.plan({"decoder": {"certify": False}}, [SMOKE]).first == {"transcribe"}
+    copy.snakemake("--cores", "2", *given)
+
+    def heard(repository: Repository) -> pd.DataFrame:
+        found = sorted((repository.path / RESULTS / "transcripts/seed-1").glob("*.parquet"))
+        return pd.concat([pd.read_parquet(path) for path in found])
+
+    assert heard(copy)["searched"].all()
+    assert not heard(smoke)["searched"].all()
+    tables = sorted(path.name for path in (smoke.path / RESULTS / "tables").glob("*.csv"))
+    assert len(tables) > 10
+    for name in [f"tables/{table}" for table in tables] + ["verdict.txt"]:
+        assert (copy.path / RESULTS / name).read_bytes() == (smoke.path / RESULTS / name).read_bytes(), name
+
+
 def test_a_second_run_does_nothing(smoke: Finished) -> None:
     files = {path: path.stat().st_mtime_ns for path in (smoke.path / RESULTS).rglob("*")}
     output = smoke.snakemake("--cores", "2", "--configfile", SMOKE).stdout

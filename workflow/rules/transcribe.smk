@@ -19,6 +19,7 @@ rule transcribe:
     params:
         arm=lambda wildcards: grid.arm(wildcards.surrogate, wildcards.remote),
         decoder=grid.decoder(study),
+        certify=study.decoder.certify,
         device=study.device,
         threads=study.threads,
         code=code("transcribe.py"),

@@ -17,7 +17,7 @@ with job(snakemake) as progress:
     speech = Speech.read(Path(snakemake.input.selected), Path(snakemake.input.audio).parent)
     clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}
     texts = dict(zip(speech.utterance_ids, speech.texts, strict=True))
-    listener = transfer.Listener(remote, decoding.build(**params.decoder), clean, texts)
+    listener = transfer.Listener(remote, decoding.build(**params.decoder), clean, texts, certify=params.certify)
     rows: list[dict[str, object]] = []
     for count, path in enumerate(snakemake.input.samples, start=1):
         samples = parquet.read(Path(path))
@@ -26,4 +26,5 @@ with job(snakemake) as progress:
     table = transfer.as_table(rows, wildcards.remote, model.weight_hash(remote), params.arm)
     parquet.write(table, Path(snakemake.output.transcripts))
     hits = [bool(row["hit"]) for row in rows if row["kind"] == "adversarial"]
-    progress(f"{sum(hits)} of {len(hits)} samples transfer", last=True)
+    searched = sum(bool(row["searched"]) for row in rows)
+    progress(f"{sum(hits)} of {len(hits)} samples transfer; {searched} of {len(rows)} hearings searched", last=True)

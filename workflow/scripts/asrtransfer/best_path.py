@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor
 
 from asrtransfer.alphabet import BLANK, CHARACTERS
@@ -20,3 +21,10 @@ def greedy(log_probs: Tensor, lengths: Tensor) -> list[str]:
     keep[:, 1:] &= path[:, 1:] != path[:, :-1]
     keep &= np.arange(path.shape[1]) < lengths.cpu().numpy()[:, None]
     return [_CODES[row[kept]].tobytes().decode("ascii") for row, kept in zip(path, keep, strict=True)]
+
+
+def spelt(path: NDArray[np.int64]) -> str:
+    """The collapsed text of one alignment, (frames,) class indices."""
+    keep = path != BLANK
+    keep[1:] &= path[1:] != path[:-1]
+    return _CODES[path[keep]].tobytes().decode("ascii")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -13,6 +14,10 @@ from asrtransfer import compute, confidence, decoding
 from asrtransfer.best_path import greedy
 from asrtransfer.model import DeepSpeech
 from asrtransfer.speech import pad
+
+Need = Literal["list", "best", "place"]
+"""What must be known of an utterance: its ten most likely texts; or the phrase's place among them, and the best one;
+or that place alone."""
 
 
 @dataclass(frozen=True)
@@ -24,12 +29,15 @@ class Hearing:
         texts: at most ten, the most likely first.
         log_probabilities: of the texts, natural.
         ctc_loss: of the phrase asked about, in nats; None if none was, infinite if it does not fit.
+        searched: whether the texts are all that there are to know; else what :func:`asrtransfer.decoding.proven`
+            says, which leaves no other place for the phrase than the one that it has among them, or none.
     """
 
     greedy: str
     texts: list[str]
     log_probabilities: list[float]
     ctc_loss: float | None
+    searched: bool = True
 
 
 @torch.no_grad()
@@ -38,6 +46,7 @@ def hear(
     decoder: decoding.Decoder,
     utterances: Sequence[NDArray[np.int16]],
     phrases: Sequence[str | None] | None = None,
+    needs: Sequence[Need] | None = None,
     *,
     batch: int = 32,
 ) -> list[Hearing]:
@@ -45,9 +54,11 @@ def hear(
 
     Args:
         phrases: for each utterance a text whose CTC loss is wanted, or None.
+        needs: what must be known of each utterance, by default the list; less may spare it the search.
     """
     device = model.dense1.weight.device
     wanted = list(phrases) if phrases is not None else [None] * len(utterances)
+    needed = list(needs) if needs is not None else ["list"] * len(utterances)
     heard: dict[int, Hearing] = {}
     by_length = sorted(range(len(utterances)), key=lambda index: (len(utterances[index]), index))
 
@@ -57,14 +68,25 @@ def hear(
         log_probs, counts = model(audio.to(device), lengths.to(device))
         log_probs, counts = log_probs.cpu(), counts.cpu()
         texts = greedy(log_probs, counts)
-        tops = decoder.top(log_probs, counts)
-        losses = confidence.ctc_loss(log_probs, counts, [wanted[index] or "" for index in indices])
+        losses = confidence.ctc_loss(log_probs, counts, [wanted[index] or "" for index in indices]).tolist()
+        tops: dict[int, list[decoding.Hypothesis]] = {}
         for row, index in enumerate(indices):
+            phrase, need = wanted[index], needed[index]
+            if phrase is not None and need != "list" and decoder.by_probability:
+                frames = log_probs[row, : int(counts[row])]
+                known = decoding.proven(frames, phrase, losses[row], with_best=need == "best")
+                if known is not None:
+                    tops[row] = known
+        rest = [row for row in range(len(indices)) if row not in tops]
+        found = decoder.top(log_probs[rest], counts[rest]) if rest else []
+        for row, index in enumerate(indices):
+            top = tops[row] if row in tops else found[rest.index(row)]
             heard[index] = Hearing(
                 texts[row],
-                [hypothesis.text for hypothesis in tops[row]],
-                [hypothesis.log_probability for hypothesis in tops[row]],
-                None if wanted[index] is None else float(losses[row]),
+                [hypothesis.text for hypothesis in top],
+                [hypothesis.log_probability for hypothesis in top],
+                None if wanted[index] is None else losses[row],
+                row not in tops,
             )
 
     compute.in_batches(len(utterances), batch, work)

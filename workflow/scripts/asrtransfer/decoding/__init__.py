@@ -11,6 +11,7 @@ from asrtransfer.decoding.base import TOP, Decoder, GreedyDecoder, Hypothesis
 from asrtransfer.decoding.ctcdecode_backend import CTCDecodeDecoder
 from asrtransfer.decoding.flashlight import FlashlightDecoder
 from asrtransfer.decoding.language_model import LanguageModelDecoder
+from asrtransfer.decoding.proof import proven
 from asrtransfer.errors import InputError
 
 __all__ = [
@@ -24,6 +25,7 @@ __all__ = [
     "LanguageModelDecoder",
     "build",
     "is_top",
+    "proven",
 ]
 
 BACKENDS: dict[str, type[Decoder]] = {

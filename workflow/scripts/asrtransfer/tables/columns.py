@@ -101,9 +101,13 @@ MEANINGS = {
     "clean_share": "share of them whose top text is the target: the base rate of share",
     "clean_top_ten_share": "share of them with the target in the top ten: the base rate of top_ten_share",
     # graded outcomes
-    "contains_share": "share of hearings whose top text contains the target's words in a row",
-    "median_cer_target": "median character error rate of the top text to the target",
-    "median_cer_truth": "median character error rate of the top text to what the utterance says",
+    "contains_share": (
+        "share of hearings whose top text contains the target's words in a row; of primary samples and controls"
+    ),
+    "median_cer_target": "median character error rate of the top text to the target; of primary samples and controls",
+    "median_cer_truth": (
+        "median character error rate of the top text to what the utterance says; of primary samples and controls"
+    ),
     "median_ctc_loss_change": (
         "median of the target's CTC loss on the remote, in nats, minus that of the clean audio; negative: "
         "nearer to the target"

@@ -22,7 +22,9 @@ from asrtransfer.cards import read_card
 from asrtransfer.errors import InputError
 from asrtransfer.tables.design import SAMPLE, Design, target_kinds
 
-MEASURES = ["contains", "cer_target", "cer_truth", "ctc_loss", "ctc_loss_clean"]
+GRADED = ["contains", "cer_target", "cer_truth"]
+"""What the best text tells; of samples that are not primary it need not be known."""
+MEASURES = [*GRADED, "ctc_loss", "ctc_loss_clean"]
 NAMES = [
     "surrogate",
     "remote",
@@ -45,8 +47,8 @@ class Results:
         samples: one row a stored sample, or an utterance without one; the columns of an attack job's table
             except the audio, and target_kind.
         hearings: one row a hearing: surrogate, remote, arm, attack, target, confidence, utterance_id,
-            iteration, primary, kind, target_kind, hit, top_ten, contains, cer_target, cer_truth, ctc_loss,
-            ctc_loss_clean.
+            iteration, primary, kind, target_kind, hit, top_ten, contains, cer_target, cer_truth (these three only
+            of primary samples and their controls), ctc_loss, ctc_loss_clean.
         repeated: hearings, with the same columns, of remotes with the weights of an earlier remote in the same arm
             of the same surrogate, as a twin is for every other seed: the same hearings again, which would count
             twice.
@@ -150,10 +152,13 @@ def scored(table: pyarrow.Table) -> pd.DataFrame:
     """Transcripts without their texts, with what the texts say: hit and top_ten.
 
     A hit is a most likely text equal to the phrase, character for character; top_ten is the phrase among the
-    texts.
+    texts. What the most likely text tells besides is left out of samples that are not primary, of which it is known
+    or not, as the decoder went about it.
     """
     place = ranks(table)
     frame = table.select([*NAMES, *MEASURES]).to_pandas()
+    graded = frame[GRADED].astype("float64").where(frame["primary"].astype(bool))
+    frame = frame.assign(**{name: graded[name] for name in GRADED})
     return frame.assign(hit=place == 1, top_ten=place > 0, target_kind=target_kinds(frame["target"]))
 
 
