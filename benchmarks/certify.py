@@ -48,7 +48,13 @@ def main() -> None:
     files = sorted((given.results / "attacks").glob(f"*/{given.surrogate}/*/*.parquet"))
     samples = pd.concat([parquet.read(path) for path in files], ignore_index=True)
     samples = samples[samples["status"] == "sample"]
-    for name, part in (("primary and controls", samples["primary"]), ("other samples", ~samples["primary"])):
+    near = samples["target"].str.startswith("rank-")
+    parts = {
+        "primary samples and controls": samples["primary"],
+        "other samples of phrases": ~samples["primary"] & ~near,
+        "other samples of near targets": ~samples["primary"] & near,
+    }
+    for name, part in parts.items():
         chosen = samples[part]
         seconds: dict[bool, list[float]] = {True: [], False: []}
         found: dict[bool, pd.DataFrame] = {}

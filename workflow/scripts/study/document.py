@@ -37,6 +37,7 @@ RERUNS = {
     "decoder": Rerun(("hear",), "hearing, of clean speech and of samples; selection; tables"),
     "decoder.alpha": Rerun((), "with a language model, as the other decoder keys"),
     "decoder.beta": Rerun((), "with a language model, as the other decoder keys"),
+    "decoder.certify": Rerun(("transcribe",), "hearing of samples; tables, which stay the same"),
     "selection": Rerun(("select",), "selection"),
     "attacks.*": Rerun(("attack",), "this attack and after"),
     "attacks.*.phrases": Rerun(("attack",), "the new phrase's attacks, hearing, tables"),
