@@ -1,4 +1,7 @@
-"""Kill a running study at any moment, run it again, look for differences: ``python kills.py 20`` does so 20 times."""
+"""Kill a running study at any moment, run it again, look for differences.
+
+By hand, 20 times: ``PYTHONPATH=workflow/scripts python tests/workflow/kills.py 20``.
+"""
 
 from __future__ import annotations
 

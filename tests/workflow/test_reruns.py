@@ -242,7 +242,7 @@ VALUES: dict[str, Any] = {
     "training.clip": 11,
     "decoder.backend": "ctcdecode",
     "decoder.beam": 101,
-    "decoder.certify": False,
+    "decoder.certify": True,
     "decoder.alpha": 0.5,
     "decoder.beta": 0.5,
     "decoder.language_model": "config/smoke.yaml",

@@ -65,7 +65,7 @@ class Listener:
         clean: Mapping[str, Samples],
         texts: Mapping[str, str],
         *,
-        certify: bool = True,
+        certify: bool = False,
     ) -> None:
         self.remote = remote
         self.decoder = decoder

@@ -160,9 +160,9 @@ class Decoder(Section):
     )
     beam: Int = Field(default=100, ge=10, le=10000, description="hypotheses kept from frame to frame")
     certify: Bool = Field(
-        default=True,
-        description="hear samples without a search where the target is proven to be the best text, or to be none of "
-        "the ten; without a language model. No table depends on it",
+        default=False,
+        description="hear samples without a search, and without its ten texts, where the target is proven to be the "
+        "best text, or to be none of the ten; without a language model. No table depends on it",
     )
     language_model: PathOrNull = Field(default=None, description="KenLM file (ARPA or binary); null decodes without")
     alpha: Float = Field(default=0.75, ge=0, le=100, description="weight of the language model")
