@@ -142,3 +142,29 @@ def test_too_few_right_utterances_end_the_run_with_what_to_change(
     [line] = [line for line in result.stdout.splitlines() if line.startswith("error: select: ")]
     assert "Lower selection.utterances" in line
     assert "Traceback" not in result.stdout
+
+
+@pytest.mark.slow
+def test_transfer_falls_along_the_curve_to_a_stranger(
+    smoke: Finished, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    copy = Repository.copy(tmp_path_factory.mktemp("copy") / "copy", smoke.path)
+    copy.snakemake("--cores", "2", "transfer_curve", "--configfile", SMOKE)
+    table = pd.read_csv(copy.path / RESULTS / "tables/transfer-curve.csv")
+    assert (copy.path / RESULTS / "figures/transfer-curve.svg").stat().st_size > 1000
+    for kind in ("phrase", "near"):
+        rows = table[table["target_kind"] == kind].sort_values("distance")
+        assert rows["distance"].iloc[0] == 0 and rows["share"].iloc[0] == 1
+        assert {"epoch", "line"} == set(rows["kind"])
+        nearest = rows[(rows["kind"] == "line") & (rows["distance"] > 0)].iloc[0]
+        assert nearest["share"] > rows["share"].iloc[-1]
+    assert copy.plan(configfiles=[SMOKE]).needed == set()
+
+
+@pytest.mark.slow
+def test_the_report_of_the_engine_holds_ours(smoke: Finished, tmp_path_factory: pytest.TempPathFactory) -> None:
+    copy = Repository.copy(tmp_path_factory.mktemp("copy") / "copy", smoke.path)
+    copy.snakemake("--report", "engine.html", "--configfile", SMOKE)
+    page = (copy.path / "engine.html").read_text()
+    assert "report.html" in page
+    assert (copy.path / RESULTS / "verdict.txt").exists()
