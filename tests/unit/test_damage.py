@@ -32,7 +32,7 @@ def corpus(folder: Path) -> Path:
     utterances = []
     for split in corpora.SPLITS:
         digest = audio.write_flac(folder / "audio" / f"{split}.flac", SAMPLES)
-        utterances.append(Utterance(split, split, "me", f"audio/{split}.flac", 0.05, "a text", digest))
+        utterances.append(Utterance(split, split, "me", f"audio/{split}.flac", 0.05, "a", digest))
     corpora.write(utterances, folder)
     return folder
 

@@ -87,7 +87,7 @@ class TestFile:
         content = bytearray(path.read_bytes())
         content[-100] ^= 4
         path.write_bytes(content)
-        with pytest.raises(InputError, match=r"weights.safetensors: .* differ from the checksum"):
+        with pytest.raises(InputError, match=r"weights.safetensors: .* differs from the checksum"):
             model.load_weights(path)
 
     @pytest.mark.parametrize("keep", [0, 7, 500])

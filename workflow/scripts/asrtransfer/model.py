@@ -2,20 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
-from asrtransfer import alphabet
-from asrtransfer.audio import replace_file
-from asrtransfer.errors import InputError
+from asrtransfer import alphabet, tensors
 from asrtransfer.features import INPUTS, FrontEnd
 
 ACTIVATION_CEILING = 20.0
@@ -104,40 +97,22 @@ class DeepSpeech(nn.Module):
 
 def weight_hash(model: nn.Module) -> str:
     """SHA-256 of all weights: equal exactly if they are bit-identical."""
-    return tensor_hash(model.state_dict())
-
-
-def tensor_hash(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, shapes, dtypes and bytes of some tensors."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(tensors.items()):
-        digest.update(json.dumps([name, list(tensor.shape), str(tensor.dtype)]).encode())
-        digest.update(tensor.detach().cpu().contiguous().numpy().tobytes())
-    return digest.hexdigest()
+    return tensors.digest(model.state_dict())
 
 
 def save_weights(model: DeepSpeech, path: Path) -> None:
-    """Write the weights as safetensors, whole or not at all; the weight hash is kept in the header."""
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in model.state_dict().items()}
-    content = save(tensors, metadata={"units": str(model.units), "sha256": weight_hash(model)})
-    replace_file(path, content)
+    """Write the weights, whole or not at all, with their checksum."""
+    tensors.write(path, model.state_dict(), {"units": model.units})
 
 
 def load_weights(path: Path, device: str = "cpu") -> DeepSpeech:
     """Read a model for listening: eval mode, parameters frozen.
 
     Raises:
-        InputError: if the file is missing, damaged, or its weights do not have the hash in its header.
+        InputError: if the file is missing or damaged.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if tensor_hash(tensors) != metadata["sha256"]:
-            raise ValueError("they differ from the checksum kept with them")
-        model = DeepSpeech(int(metadata["units"]))
-        model.load_state_dict(tensors)
-    except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as error:
-        raise InputError(f"{path}: not the weights of a model ({error}); delete it and run again") from error
+    weights, about = tensors.read(path, "the weights of a model")
+    model = DeepSpeech(about["units"])
+    model.load_state_dict(weights)
     model.requires_grad_(False)
     return model.eval().to(device)

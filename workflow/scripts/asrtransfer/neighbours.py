@@ -7,18 +7,14 @@ zero somewhere along the way.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor
 
-from asrtransfer.audio import replace_file
-from asrtransfer.errors import InputError
-from asrtransfer.model import DeepSpeech, tensor_hash
+from asrtransfer import tensors
+from asrtransfer.model import DeepSpeech
 
 
 def with_weights(model: DeepSpeech, weights: Mapping[str, Tensor]) -> DeepSpeech:
@@ -44,13 +40,8 @@ def distance(surrogate: DeepSpeech, other: DeepSpeech) -> float:
 
 def save_epochs(epochs: Mapping[int, Mapping[str, Tensor]], path: Path) -> None:
     """Write the weights after some epochs into one file, whole or not at all, with a checksum."""
-    tensors = {
-        f"{epoch}.{name}": tensor.detach().cpu().contiguous()
-        for epoch, weights in epochs.items()
-        for name, tensor in weights.items()
-    }
-    metadata = {"epochs": json.dumps(sorted(epochs)), "sha256": tensor_hash(tensors)}
-    replace_file(path, save(tensors, metadata=metadata))
+    named = {f"{epoch}.{name}": tensor for epoch, weights in epochs.items() for name, tensor in weights.items()}
+    tensors.write(path, named, {"epochs": sorted(epochs)})
 
 
 def load_epochs(path: Path) -> dict[int, dict[str, Tensor]]:
@@ -59,18 +50,9 @@ def load_epochs(path: Path) -> dict[int, dict[str, Tensor]]:
     Raises:
         InputError: if the file is missing or damaged.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        epochs = json.loads(metadata["epochs"])
-        if metadata["sha256"] != tensor_hash(tensors):
-            raise ValueError("it differs from the checksum kept with it")
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise InputError(f"{path}: not the weights of epochs ({error}); delete it and run again") from error
-    return {
-        epoch: {
-            name.removeprefix(f"{epoch}."): tensor for name, tensor in tensors.items() if name.startswith(f"{epoch}.")
-        }
-        for epoch in epochs
-    }
+    named, about = tensors.read(path, "the weights of epochs")
+    found: dict[int, dict[str, Tensor]] = {epoch: {} for epoch in about["epochs"]}
+    for name, tensor in named.items():
+        epoch, _, parameter = name.partition(".")
+        found[int(epoch)][parameter] = tensor
+    return found

@@ -6,7 +6,6 @@ Source of the recipe: ``bin/run-cluster.sh`` / ``.compute`` of mozilla/DeepSpeec
 
 from __future__ import annotations
 
-import json
 import math
 import time
 from collections.abc import Callable, Iterator
@@ -15,15 +14,12 @@ from pathlib import Path
 from typing import Literal
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
-from torch import Tensor
 
-from asrtransfer import confidence, error_rates
-from asrtransfer.audio import remove_parts, replace_file
+from asrtransfer import confidence, error_rates, tensors
+from asrtransfer.audio import remove_parts
 from asrtransfer.best_path import greedy
 from asrtransfer.errors import InputError
-from asrtransfer.model import DeepSpeech, tensor_hash
+from asrtransfer.model import DeepSpeech
 from asrtransfer.speech import Speech
 
 
@@ -230,14 +226,12 @@ def evaluate(model: DeepSpeech, speech: Speech, batch: int) -> tuple[float, floa
 def save_checkpoint(
     path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, progress: Progress, identity: str
 ) -> None:
-    """Write weights, optimiser state and progress as safetensors, whole or not at all, with a checksum."""
-    tensors = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    """Write weights, optimiser state and progress, whole or not at all, with a checksum."""
+    state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
     for name, parameter in model.named_parameters():
         for key, value in optimiser.state[parameter].items():
-            tensors[f"adam.{key}.{name}"] = value
-    tensors = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    metadata = {"identity": identity, "progress": json.dumps(asdict(progress)), "sha256": tensor_hash(tensors)}
-    replace_file(path, save(tensors, metadata=metadata))
+            state[f"adam.{key}.{name}"] = value
+    tensors.write(path, state, {"identity": identity, "progress": asdict(progress)})
 
 
 def load_checkpoint(path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, identity: str) -> Progress:
@@ -249,24 +243,17 @@ def load_checkpoint(path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, 
     Raises:
         InputError: if the file is damaged.
     """
-    try:
-        with safe_open(path, framework="pt") as file:
-            metadata = file.metadata()
-            tensors: dict[str, Tensor] = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if metadata["sha256"] != tensor_hash(tensors):
-            raise ValueError("it differs from the checksum kept with it")
-        if metadata["identity"] != identity:
-            return Progress([])
-        progress = json.loads(metadata["progress"])
-        model.load_state_dict(
-            {name.removeprefix("model."): tensor for name, tensor in tensors.items() if name.startswith("model.")}
-        )
-        for name, parameter in model.named_parameters():
-            state = {key: tensors[f"adam.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-            # Adam counts steps on the CPU, whatever the device.
-            optimiser.state[parameter] = {
-                key: value if key == "step" else value.to(parameter.device) for key, value in state.items()
-            }
-        return Progress([Epoch(**epoch) for epoch in progress["curve"]], progress["steps"], progress["loss"])
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError, RuntimeError) as error:
-        raise InputError(f"{path}: not a checkpoint of this model ({error}); delete it and run again") from error
+    state, about = tensors.read(path, "a checkpoint of this model")
+    if about["identity"] != identity:
+        return Progress([])
+    model.load_state_dict(
+        {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
+    )
+    for name, parameter in model.named_parameters():
+        own = {key: state[f"adam.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+        # Adam counts steps on the CPU, whatever the device.
+        optimiser.state[parameter] = {
+            key: value if key == "step" else value.to(parameter.device) for key, value in own.items()
+        }
+    progress = about["progress"]
+    return Progress([Epoch(**epoch) for epoch in progress["curve"]], progress["steps"], progress["loss"])

@@ -51,7 +51,7 @@ class CarliniWagner(Method):
         self.steps = 0
 
     def perturbation(self) -> Tensor:
-        return self.delta.clamp(-self.bound, self.bound) * self.factor[:, None] * self.mask
+        return self.delta.clamp(-self.bound, self.bound).mul_(self.factor[:, None])
 
     def bounds(self) -> Tensor:
         return self.bound * self.factor
@@ -65,7 +65,7 @@ class CarliniWagner(Method):
 
     def step(self, gradient: Tensor) -> None:
         # The clip passes no gradient where delta is beyond the bound; there Adam's momentum alone goes on.
-        sign = gradient.sign() * (self.delta.abs() <= self.bound) * self.mask
+        sign = gradient.sign().mul_(self.delta.abs().le_(self.bound))
         self.steps += 1
         beta1, beta2 = self.BETAS
         self.mean.mul_(beta1).add_(sign, alpha=1 - beta1)

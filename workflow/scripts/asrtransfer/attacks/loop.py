@@ -189,10 +189,8 @@ def _pass(
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Log-probabilities, frame counts, each utterance's CTC loss and its gradient for the perturbation."""
     delta = method.perturbation().detach().requires_grad_()
-    heard = method.audio + delta
     noise = method.noise()
-    if noise is not None:
-        heard = heard + noise
+    heard = delta + (method.audio if noise is None else noise.add_(method.audio))
     # cuDNN computes an LSTM's gradient in training mode only; the LSTM has no dropout, so nothing else changes.
     model.lstm.train(heard.is_cuda)
     log_probs, counts = _listen(model, heard.clamp(-FULL_SCALE, FULL_SCALE - 1), lengths)

@@ -41,7 +41,7 @@ class Method(ABC):
 
     @abstractmethod
     def step(self, gradient: Tensor) -> None:
-        """Move against a gradient of the loss: float32 (batch, samples)."""
+        """Move against a gradient of the loss: float32 (batch, samples), zero after each utterance's end."""
 
     @abstractmethod
     def keep(self, rows: Tensor) -> None:
@@ -68,5 +68,5 @@ class Method(ABC):
         noise = torch.zeros_like(self.audio)
         for row, generator in enumerate(self.generators):
             length = int(self.mask[row].sum())
-            noise[row, :length] = torch.randn(length, generator=generator).to(noise.device) * deviation
-        return noise
+            noise[row, :length] = torch.randn(length, generator=generator).to(noise.device)
+        return noise.mul_(deviation)

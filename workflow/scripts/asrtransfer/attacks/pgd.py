@@ -49,7 +49,7 @@ class ProjectedGradient(Method):
         return self.radius
 
     def step(self, gradient: Tensor) -> None:
-        self.delta = self.delta - self.stride[:, None] * gradient.sign() * self.mask
+        self.delta = self.delta - gradient.sign().mul_(self.stride[:, None])
         self._project()
 
     def keep(self, rows: Tensor) -> None:
@@ -58,7 +58,7 @@ class ProjectedGradient(Method):
 
     def _project(self) -> None:
         inside = torch.clamp(self.delta, -self.radius[:, None], self.radius[:, None])
-        self.delta = (self.audio + inside).clamp(-FULL_SCALE, FULL_SCALE - 1) - self.audio
+        self.delta = inside.add_(self.audio).clamp_(-FULL_SCALE, FULL_SCALE - 1).sub_(self.audio)
 
 
 METHOD = ProjectedGradient

@@ -1,0 +1,88 @@
+"""One iteration of each attack beside the bare work: forward, and backward to the audio, of the same batch.
+
+.venv/bin/python benchmarks/attack_iteration.py --results results
+
+Iterations are those of an attack that has not succeeded yet, and every one is tested for success. Contestants
+alternate; the figures are medians of processor time, for whatever else a machine does.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import torch
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+
+from asrtransfer import attacks, compute, confidence
+from asrtransfer.attacks.loop import Goal, Task, attack
+from asrtransfer.model import DeepSpeech, load_weights
+from asrtransfer.speech import Speech, pad
+
+# No utterance of the default study is said to be this within a handful of iterations.
+PHRASE = "turn off all the cameras"
+
+
+def bare(model: DeepSpeech, tasks: list[Task], iterations: int) -> None:
+    """The pass that no attack by gradient can do without."""
+    audio, lengths = pad([task.samples for task in tasks])
+    phrases = [PHRASE] * len(tasks)
+    for _ in range(iterations):
+        heard = audio.detach().requires_grad_()
+        log_probs, counts = model(heard, lengths)
+        torch.autograd.grad(confidence.ctc_loss(log_probs, counts, phrases).sum(), heard)
+
+
+def attacked(name: str, model: DeepSpeech, tasks: list[Task], iterations: int) -> None:
+    """The attack's own loop."""
+    goal = Goal(threshold=None, iterations=iterations)
+    outcomes = attack(model, tasks, goal, partial(attacks.method(name), shrinks=True), seed="s", batch=len(tasks))
+    assert not any(outcome.samples for outcome in outcomes), "an attack succeeded: its iterations are others"
+
+
+def seconds(work: Callable[[], None]) -> float:
+    """Processor time of one call."""
+    start = time.process_time()
+    work()
+    return time.process_time() - start
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--surrogate", default="seed-1")
+    parser.add_argument("--iterations", type=int, default=10)
+    parser.add_argument("--repeats", type=int, default=7)
+    given = parser.parse_args()
+    compute.prepare("cpu", 1)
+    model = load_weights(given.results / "models" / given.surrogate / "weights.safetensors")
+    speech = Speech.read(given.results / "corpus" / "test.parquet")
+    print(f"{'batch':>5} {'attack':8} {'ms':>7} {'bare ms':>8} {'ratio':>6}  spread of the ratio")
+    for batch in (8, 32):
+        # Of the longest, where every phrase fits.
+        indices = range(len(speech) - batch, len(speech))
+        tasks = [Task(speech.utterance_ids[index], speech.samples(index), PHRASE) for index in indices]
+        contestants = {name: partial(attacked, name, model, tasks, given.iterations) for name in ("cw", "pgd")}
+        contestants["bare"] = partial(bare, model, tasks, given.iterations)
+        taken: dict[str, list[float]] = {name: [] for name in contestants}
+        for work in contestants.values():
+            work()
+        for _ in range(given.repeats):
+            for name, work in contestants.items():
+                taken[name].append(seconds(work) / given.iterations * 1000)
+        for name in ("cw", "pgd"):
+            ratios = sorted(one / other for one, other in zip(taken[name], taken["bare"], strict=True))
+            middle, base = statistics.median(taken[name]), statistics.median(taken["bare"])
+            spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
+            print(f"{batch:5} {name:8} {middle:7.1f} {base:8.1f} {statistics.median(ratios):6.2f}  {spread}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,89 @@
+"""How long Snakemake takes to build a study's graph of jobs, before anything is made and when all is there.
+
+.venv/bin/python benchmarks/dag.py config/paper.yaml
+
+For the second, every output stands as an empty file in a copy of the repository, made in the order of the jobs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import io
+import os
+import resource
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+PARTS = ["Snakefile", "config", "workflow", "profiles", "envs"]
+
+
+def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in a copy."""
+    command = [sys.executable, "-m", "snakemake", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
+
+
+def build(folder: Path, config: str, repeats: int) -> tuple[float, float, str]:
+    """Median seconds and largest memory in MB of a dry run, and what it says last."""
+    seconds = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        output = snakemake(folder, "-n", "--quiet", "all", "--configfile", config)
+        seconds.append(time.perf_counter() - start)
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
+    return statistics.median(seconds), memory, (output.stderr + output.stdout).strip()
+
+
+def outputs(folder: Path, config: str) -> list[str]:
+    """Every file and folder that the study makes."""
+    table = snakemake(folder, "--summary", "--configfile", config).stdout
+    return [row["output_file"] for row in csv.DictReader(io.StringIO(table), delimiter="\t")]
+
+
+def make(folder: Path, names: list[str]) -> None:
+    """Let everything be there, nothing older than what it is made of."""
+    now = time.time() - 60
+    for name in names:
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.suffix:
+            path.touch()
+        else:
+            path.mkdir(exist_ok=True)
+    for name in names:
+        os.utime(folder / name, (now, now))
+
+
+def main() -> None:
+    """Print both."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("config")
+    parser.add_argument("--repeats", type=int, default=3)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as scratch:
+        folder = Path(scratch) / "copy"
+        folder.mkdir()
+        for part in PARTS:
+            source = ROOT / part
+            if source.is_dir():
+                shutil.copytree(source, folder / part, ignore=shutil.ignore_patterns("__pycache__"))
+            else:
+                shutil.copy2(source, folder / part)
+        seconds, memory, _ = build(folder, given.config, given.repeats)
+        print(f"nothing made yet: {seconds:.1f} s, {memory:.0f} MB")
+        names = outputs(folder, given.config)
+        make(folder, names)
+        seconds, memory, said = build(folder, given.config, given.repeats)
+        print(f"all {len(names)} outputs there: {seconds:.1f} s, {memory:.0f} MB")
+        print(said.splitlines()[-1] if said else "nothing to do")
+
+
+if __name__ == "__main__":
+    main()
