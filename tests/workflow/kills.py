@@ -30,9 +30,11 @@ OF_THE_RUN = {"logs", "benchmarks", "report.html"}
 def contents(results: Path) -> dict[str, str]:
     """Every file that a study made, with a digest of what two runs of it have in common."""
     found = {}
-    for path in sorted(results.rglob("*")):
+    # A cache between checkouts leaves links to folders.
+    paths = (Path(folder, name) for folder, _, names in os.walk(results, followlinks=True) for name in names)
+    for path in sorted(paths):
         name = path.relative_to(results)
-        if path.is_file() and name.parts[0] not in OF_THE_RUN:
+        if name.parts[0] not in OF_THE_RUN and name.name != ".snakemake_timestamp":
             found[str(name)] = hashlib.sha256(_timeless(path)).hexdigest()
     return found
 
