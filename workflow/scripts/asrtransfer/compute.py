@@ -11,6 +11,7 @@ from pathlib import Path
 
 import torch
 
+from asrtransfer import devices
 from asrtransfer.errors import InputError
 
 log = logging.getLogger(__name__)
@@ -20,11 +21,14 @@ def prepare(device: str, threads: int, *, deterministic: bool = True) -> None:
     """Set threads and determinism for the whole process; call it before anything is computed.
 
     One fixed thread count gives bit-equal results on a CPU, so it is part of the experiment and never taken from the
-    number of cores. On CUDA, deterministic matrix products need their workspace named before the first of them.
+    number of cores. On CUDA, the process takes a device for itself, and deterministic matrix products need their
+    workspace named before the first of them.
 
     Raises:
         InputError: if there is no such device.
     """
+    if device == "cuda":
+        devices.take()
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device: cuda is configured, and there is no CUDA device here; set device: cpu")
     torch.set_num_threads(threads)
