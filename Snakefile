@@ -21,6 +21,7 @@ include: "workflow/rules/attack.smk"
 include: "workflow/rules/transcribe.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/neighbours.smk"
+include: "workflow/rules/plan.smk"
 
 
 rule all:
@@ -30,5 +31,11 @@ rule all:
         "<results>/report.html",
 
 
+onstart:
+    end_orphans(log)
+    print_plan(workflow, log)
+
+
 onsuccess:
+    slurm_run().unlink(missing_ok=True)
     print_verdict(workflow)

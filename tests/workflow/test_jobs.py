@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from copies import ROOT, SMOKE, Repository
+from snakemake.utils import update_config
+
+from study import config, plan, rates
 
 ONCE = {"corpus": 1, "select": 1, "tables": 1, "verdict": 1, "report": 1}
 # (3 + 2 targets) x 2 regimes + 3 phrases, for each of three surrogates.
@@ -53,6 +58,14 @@ def test_jobs_of_the_smoke_study(repository: Repository) -> None:
         "attack pgd seed-1 go high",
         *(f"transcribe seed-1 {model}" for model in models),
     }
+
+
+@pytest.mark.parametrize("name", ["config", "smoke", "paper", "full-synthetic"])
+def test_the_plan_has_the_jobs_that_there_are(repository: Repository, name: str) -> None:
+    content: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
+    update_config(content, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    planned = plan.jobs(config.read(content), rates.read([ROOT / "config/rates.json"]))
+    assert set(planned) == repository.plan(configfiles=[f"config/{name}.yaml"]).jobs
 
 
 def test_configurations_stay_in_folders_of_their_own(repository: Repository) -> None:

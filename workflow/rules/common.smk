@@ -7,7 +7,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from study import config as configuration
-from study import grid, resources, tables, work
+from study import grid, orphans, plan, resources, tables, work
 from study import rates as speeds
 from study.fingerprint import contents, fingerprint
 
@@ -98,6 +98,32 @@ def job_names():
 def hearing_names():
     """Every surrogate and remote, as their files are named."""
     return ["/".join(pair) for pair in grid.hearings(study)]
+
+
+def slurm_run():
+    """Where a run that submits jobs to Slurm leaves their name."""
+    return Path(".snakemake/slurm-runs", f"{study.results}.run")
+
+
+def end_orphans(log):
+    """See to it that no job of a killed run writes into the results beside this one."""
+    try:
+        orphans.end_earlier(slurm_run(), orphans.run_id(map(Path, log)), say)
+    except orphans.Unending as error:
+        sys.exit(str(error))
+
+
+def say(line):
+    print(line, file=sys.stderr, flush=True)
+
+
+def print_plan(workflow, log):
+    """Show what is to come before anything is submitted to Slurm."""
+    if orphans.run_id(map(Path, log)):
+        wanted = {
+            " ".join([job.rule.name, *job.wildcards_dict.values()]) for job in workflow.dag.needrun_jobs()
+        }
+        say(plan.describe(study, rates, wanted, rates.queue))
 
 
 def print_verdict(workflow):

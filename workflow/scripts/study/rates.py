@@ -54,6 +54,7 @@ class Rates(Part):
         download: megabytes a second, for a corpus that is downloaded.
         tables: hearings counted a second, by the rules that make tables and report.
         start: seconds in which a job starts, ends and does nothing else.
+        queue: seconds that a job takes besides on a cluster, until its end has been noticed.
     """
 
     cpu: Device
@@ -63,6 +64,7 @@ class Rates(Part):
     download: Rate
     tables: Rate
     start: float = Field(ge=0, allow_inf_nan=False)
+    queue: float = Field(ge=0, allow_inf_nan=False)
 
 
 def read(paths: Iterable[Path]) -> Rates:

@@ -1,0 +1,73 @@
+"""A run that follows a killed one ends its jobs first; Slurm is played by two scripts and a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from study import orphans
+
+
+@pytest.fixture
+def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A queue of lines ``name id``; an ended job stays for one more look."""
+    listed = tmp_path / "queue"
+    listed.write_text("")
+    scripts = {
+        "squeue": f'while read name id gone; do [ "--name=$name" != "$3" ] || echo "$id"; done < {listed}\n'
+        f'sed -i "/ gone$/d" {listed}',
+        "scancel": f'for job; do sed -i "s/ $job$/ $job gone/" {listed}; done',
+    }
+    for name, text in scripts.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    return listed
+
+
+def test_the_id_is_read_from_the_log(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    log.write_text("Building DAG of jobs...\nSLURM run ID: 0c1-2\nmore\n")
+    assert orphans.run_id([log]) == "0c1-2"
+    log.write_text("Building DAG of jobs...\n")
+    assert orphans.run_id([log]) is None
+
+
+def test_a_first_run_remembers_itself_and_a_local_one_does_not(queue: Path, tmp_path: Path) -> None:
+    record = tmp_path / "runs/results"
+    orphans.end_earlier(record, "new", print)
+    assert record.read_text() == "new\n"
+    orphans.end_earlier(record, None, print)
+    assert not record.exists()
+
+
+def test_jobs_of_the_earlier_run_are_ended_and_others_left(queue: Path, tmp_path: Path) -> None:
+    record, said = tmp_path / "results", []
+    record.write_text("old\n")
+    queue.write_text("old 7\nother 8\nold 9\n")
+    orphans.end_earlier(record, "new", said.append)
+    assert "other 8" in queue.read_text()
+    assert "old" not in queue.read_text()
+    assert [line.partition(" are ")[0] for line in said] == ["2 jobs of an earlier run (old)"]
+    assert record.read_text() == "new\n"
+
+
+def test_a_queue_that_cannot_be_asked_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = tmp_path / "results"
+    record.write_text("old\n")
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(orphans.Unending, match="squeue does not work"):
+        orphans.end_earlier(record, "new", print)
+    assert record.read_text() == "old\n"
+
+
+def test_jobs_that_do_not_end_are_named(queue: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    record = tmp_path / "results"
+    record.write_text("old\n")
+    queue.write_text("old 7\n")
+    (tmp_path / "scancel").write_text("#!/bin/sh\n")
+    monkeypatch.setattr(orphans, "PATIENCE_SECONDS", 0.5)
+    with pytest.raises(orphans.Unending, match="jobs 7 "):
+        orphans.end_earlier(record, "new", print)
+    assert record.read_text() == "old\n"

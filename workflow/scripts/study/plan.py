@@ -1,0 +1,152 @@
+"""What a study will take before it is run: jobs, GPU hours, disk, and the wall time on so many GPUs.
+
+Times are those of :mod:`study.work`. Runs on a cluster are simulated: jobs start in the order in which Snakemake
+lists them, as soon as what they need is made and a GPU is free; jobs without a network wait for nothing.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+
+from study import grid, work
+from study.config import Study
+from study.rates import Rates
+
+GPUS = (1, 2, 4, 8, 16, 32, 64)
+# Twice as many GPUs are worth while if they save this share of the wall time.
+WORTH = 0.05
+
+
+@dataclass(frozen=True)
+class Job:
+    """One job: its rule, its work, and the names of the jobs that it waits for."""
+
+    rule: str
+    work: work.Work
+    after: tuple[str, ...]
+
+
+def jobs(study: Study, rates: Rates) -> dict[str, Job]:
+    """Every job that makes a study, by rule and wildcards, each after those that it waits for."""
+    found: dict[str, Job] = {}
+
+    def add(rule: str, wildcards: Mapping[str, str], after: list[str]) -> str:
+        name = " ".join([rule, *wildcards.values()])
+        found[name] = Job(rule, work.of(study, rates, rule, wildcards), tuple(after))
+        return name
+
+    corpus = add("corpus", {}, [])
+    trained = [add("train", {"model": model}, [corpus]) for model in study.models]
+    heard = [add("hear", {"model": model}, [train]) for model, train in zip(study.models, trained, strict=True)]
+    selected = add("select", {}, heard)
+    attacks: dict[str, list[str]] = {surrogate: [] for surrogate in study.attacked}
+    for job in grid.jobs(study):
+        attacks[job.surrogate].append(add("attack", vars(job), [selected]))
+    hearings = [
+        add("transcribe", {"surrogate": surrogate, "remote": remote}, attacks[surrogate])
+        for surrogate, remote in grid.hearings(study)
+    ]
+    tables = add("tables", {}, hearings)
+    add("verdict", {}, [tables])
+    add("report", {}, [tables])
+    return found
+
+
+def chain(planned: Mapping[str, Job], start: float = 0.0) -> tuple[float, list[str]]:
+    """Seconds of the jobs that can only run one after another, and which they are.
+
+    Args:
+        start: seconds that each job takes besides its work.
+    """
+    ends: dict[str, tuple[float, list[str]]] = {}
+    for name, job in planned.items():
+        before = max((ends[other] for other in job.after if other in ends), default=(0.0, []))
+        ends[name] = (before[0] + start + job.work.seconds, [*before[1], name])
+    return max(ends.values(), default=(0.0, []))
+
+
+def wall_time(planned: Mapping[str, Job], gpus: int, start: float = 0.0) -> float:
+    """Seconds from the first job's start to the last one's end, with so many GPUs (or jobs of a network at a time).
+
+    Args:
+        start: seconds that each job takes besides its work.
+    """
+    waits = {name: {other for other in job.after if other in planned} for name, job in planned.items()}
+    followers: dict[str, list[str]] = {name: [] for name in planned}
+    for name, others in waits.items():
+        for other in others:
+            followers[other].append(name)
+    order = {name: place for place, name in enumerate(planned)}
+    ready = [(order[name], name) for name, others in waits.items() if not others]
+    heapq.heapify(ready)
+    ends: list[tuple[float, str]] = []
+    now, free = 0.0, gpus
+    while ready or ends:
+        waiting = []
+        while ready:
+            place, name = heapq.heappop(ready)
+            network = planned[name].rule in work.NETWORKS
+            if network and not free:
+                waiting.append((place, name))
+                continue
+            free -= network
+            heapq.heappush(ends, (now + start + planned[name].work.seconds, name))
+        ready = waiting
+        heapq.heapify(ready)
+        now, name = heapq.heappop(ends)
+        free += planned[name].rule in work.NETWORKS
+        for follower in followers[name]:
+            waits[follower].discard(name)
+            if not waits[follower]:
+                heapq.heappush(ready, (order[follower], follower))
+    return now
+
+
+def describe(study: Study, rates: Rates, wanted: Collection[str] | None = None, queue: float = 0.0) -> str:
+    """The plan as text; empty if there is nothing to do.
+
+    Args:
+        wanted: names of the jobs that are still to run; None: all.
+        queue: seconds that each job takes besides its work.
+    """
+    planned = {name: job for name, job in jobs(study, rates).items() if wanted is None or name in wanted}
+    if not planned:
+        return ""
+    unit = "GPU" if study.device == "cuda" else "CPU"
+    lines = [f"PLAN: {len(planned)} jobs, into {study.results}", ""]
+    lines.append(f"{'rule':<12}{'jobs':>6}{'one takes':>12}{f'{unit}s for':>12}{'memory':>10}{'disk':>10}")
+    for rule in dict.fromkeys(job.rule for job in planned.values()):
+        lines.append(_row(rule, [job.work for job in planned.values() if job.rule == rule]))
+    busy = sum(job.work.seconds for job in planned.values() if job.rule in work.NETWORKS)
+    disk = sum(job.work.disk for job in planned.values()) / 1000
+    lines.append(f"{'all':<12}{len(planned):>6}{'':>12}{_time(busy):>12}{'':>10}{disk:>7,.1f} GB")
+    seconds, names = chain(planned, queue)
+    rules = " -> ".join(name.split()[0] for name in names)
+    lines += ["", f"longest chain: {_time(seconds)} ({rules})", "", f"{unit + 's':<12}{'wall time':>12}{'at work':>10}"]
+    times = {gpus: wall_time(planned, gpus, queue) for gpus in GPUS}
+    lines += [f"{gpus:<12}{_time(time):>12}{busy / gpus / time:>10.0%}" for gpus, time in times.items()]
+    enough = next((gpus for gpus in GPUS if wall_time(planned, 2 * gpus, queue) > (1 - WORTH) * times[gpus]), GPUS[-1])
+    lines += [
+        f"Twice as many as {enough} save less than {WORTH:.0%}.",
+        "",
+        f"rates: {study.device}: {getattr(rates, study.device).source}; others: {rates.source}",
+    ]
+    return "\n".join(lines) + "\n"
+
+
+def _row(rule: str, works: list[work.Work]) -> str:
+    seconds = [one.seconds for one in works]
+    busy = _time(sum(seconds)) if rule in work.NETWORKS else ""
+    memory, disk = max(one.memory for one in works) / 1000, sum(one.disk for one in works) / 1000
+    return f"{rule:<12}{len(works):>6}{_time(max(seconds)):>12}{busy:>12}{memory:>7.1f} GB{disk:>7,.1f} GB"
+
+
+def _time(seconds: float) -> str:
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{seconds:.0f} s"
+    if minutes < 100:
+        return f"{minutes} min"
+    return f"{seconds / 3600:,.1f} h"
