@@ -32,11 +32,13 @@ def job(snakemake: Any) -> Iterator[Progress]:
     What an earlier run of the job was writing when it was killed is taken away first.
     """
     name = " ".join([snakemake.rule, *snakemake.wildcards])
+    start = time.monotonic()
     try:
         _log_to(snakemake.log[0])
         for output in snakemake.output:
             remove_parts(Path(output))
         yield Progress(name)
+        log.info("done in %.1f s", time.monotonic() - start)
     except InputError as error:
         _stop(name, str(error))
     except OSError as error:

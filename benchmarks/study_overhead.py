@@ -1,0 +1,49 @@
+"""Wall time of a finished study beside the work of its jobs: what starts, imports and scheduling cost.
+
+.venv/bin/python benchmarks/study_overhead.py --results results --cores 2
+
+Reads what the last run left: each job's log says how long its work took once all was imported, its benchmark how long
+the process lived. The wall time is from the first job's start to the last one's end. Only of use after a run from nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import re
+from collections import defaultdict
+from pathlib import Path
+
+DONE = re.compile(r"done in ([0-9.]+) s$", re.MULTILINE)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--cores", type=int, required=True)
+    given = parser.parse_args()
+    rules: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
+    spans = []
+    for path in sorted((given.results / "benchmarks").rglob("*.tsv")):
+        name = path.relative_to(given.results / "benchmarks").with_suffix("")
+        with path.open() as file:
+            row = next(csv.DictReader(file, delimiter="\t"))
+        found = DONE.search((given.results / "logs" / name.with_suffix(".log")).read_text())
+        if found is None:
+            continue
+        life, cpu = float(row["s"]), float(row["cpu_time"])
+        rules[name.parts[0]].append((float(found[1]), life, cpu))
+        spans.append((path.stat().st_mtime - life, path.stat().st_mtime))
+    print(f"{'rule':12} {'jobs':>4} {'work s':>8} {'life s':>8} {'cpu s':>8}")
+    for rule, jobs in rules.items():
+        work, life, cpu = (sum(column) for column in zip(*jobs, strict=True))
+        print(f"{rule:12} {len(jobs):4} {work:8.0f} {life:8.0f} {cpu:8.0f}")
+    work = sum(job[0] for jobs in rules.values() for job in jobs)
+    wall = max(end for _, end in spans) - min(start for start, _ in spans)
+    share = work / given.cores
+    print(f"wall {wall:.0f} s; work {work:.0f} s over {given.cores} cores {share:.0f} s; ratio {wall / share:.2f}")
+
+
+if __name__ == "__main__":
+    main()
