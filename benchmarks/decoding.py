@@ -1,14 +1,18 @@
-"""What pruning saves the decoder and whether it changes a list of ten; ctcdecode beside it where installed.
+"""What pruning saves the decoder and whether it changes a list of ten; pyctcdecode beside it, and ctcdecode where it is
+installed.
 
 Run by hand: python benchmarks/decoding.py [utterances per level]
 
 The posteriors are made up in the shape of a trained model's: blanks, spikes of one or two frames, a rival in
 each spike; 65 to 125 frames, 1.3 to 2.5 seconds. Their sharpness runs from a model that knows nothing to a
-sample of high confidence. The reference is a beam of 100 over all classes without a threshold.
+sample of high confidence. The reference is a beam of 100 over all classes without a threshold. pyctcdecode, without a
+language model, has a beam of 100 and its own pruning, and then that of our default (25 nats, all classes); it strips
+spaces, so that its texts are compared without them.
 """
 
 from __future__ import annotations
 
+import logging
 import math
 import statistics
 import sys
@@ -43,6 +47,33 @@ def spoken_row(seed: int, sharpness: float) -> Tensor:
     return logits.log_softmax(dim=-1)
 
 
+class PyCtcDecode(Decoder):
+    """pyctcdecode behind the same interface."""
+
+    def __init__(self, **pruning: float) -> None:
+        from pyctcdecode import build_ctcdecoder
+
+        logging.getLogger("pyctcdecode").setLevel(logging.ERROR)
+        self._decoder = build_ctcdecoder([*CHARACTERS, ""])
+        self._pruning = pruning
+
+    def top(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
+        """See `Decoder.top`."""
+        rows = (row[:length].numpy() for row, length in zip(log_probs, lengths.tolist(), strict=True))
+        return [
+            [
+                Hypothesis(beam[0], float(beam[-1]))
+                for beam in self._decoder.decode_beams(row, beam_width=100, **self._pruning)[:10]
+            ]
+            for row in rows
+        ]
+
+
+def spoken(one: Hypothesis) -> str:
+    """A text as pyctcdecode gives it."""
+    return " ".join(one.text.split())
+
+
 def decoded(decoder: Decoder, rows: list[Tensor]) -> tuple[list[list[Hypothesis]], float]:
     """Each row's list, and milliseconds per row."""
     start = time.perf_counter()
@@ -58,6 +89,8 @@ def main(utterances: int) -> None:
         "13 classes": FlashlightDecoder(threshold=math.inf),
         "default": FlashlightDecoder(),
         "beam 200": FlashlightDecoder(beam=200),
+        "pyctcdecode": PyCtcDecode(),
+        "the same, pruned as ours": PyCtcDecode(beam_prune_logp=-25, token_min_logp=-25),
     }
     try:
         decoders["ctcdecode"] = build("ctcdecode")
@@ -70,11 +103,11 @@ def main(utterances: int) -> None:
             lists, milliseconds = decoded(decoder, rows)
             reference = reference or lists
             pairs = list(zip(lists, reference, strict=True))
-            tens = sum([one.text for one in left] == [one.text for one in right] for left, right in pairs)
-            tops = sum(left[0].text == right[0].text for left, right in pairs)
+            tens = sum([*map(spoken, left)] == [*map(spoken, right)] for left, right in pairs)
+            tops = sum(spoken(left[0]) == spoken(right[0]) for left, right in pairs)
             best = statistics.median(right[0].log_probability for _, right in pairs)
             print(
-                f"sharpness {sharpness:3}  median best {best:7.2f} nats  {name:12} {milliseconds:6.1f} ms  "
+                f"sharpness {sharpness:3}  median best {best:7.2f} nats  {name:24} {milliseconds:6.1f} ms  "
                 f"same ten {tens}/{utterances}  same best {tops}/{utterances}"
             )
 

@@ -3,7 +3,8 @@
 .venv/bin/python benchmarks/study_overhead.py --results results --cores 2
 
 Reads what the last run left: each job's log says how long its work took once all was imported, its benchmark how long
-the process lived. The wall time is from the first job's start to the last one's end. Only of use after a run from nothing.
+the process lived. The wall time is from the first job's start to the last one's end. Of use only after a run from
+nothing.
 """
 
 from __future__ import annotations

@@ -29,14 +29,14 @@ def direct(list_name: str) -> list[Requirement]:
     return [Requirement(line) for line in lines if line and not line.startswith(("#", "-r"))]
 
 
-@pytest.mark.parametrize("stem", ["requirements", "requirements-test", "uv"])
+@pytest.mark.parametrize("stem", ["requirements", "requirements-test", "requirements-benchmark", "uv"])
 def test_direct_requirements_are_pinned(stem: str) -> None:
     pinned = pins(f"{stem}.txt")
     for requirement in direct(f"{stem}.in"):
         assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)])
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt", "uv.txt"])
+@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt", "requirements-benchmark.txt", "uv.txt"])
 def test_every_line_is_a_pin_or_its_hash(name: str) -> None:
     entry = re.compile(r"[a-z0-9-]+==\S+( \\\n    --hash=sha256:[0-9a-f]{64})+")
     lines = [line for line in (ENVS / name).read_text().splitlines() if not line.startswith("#")]
