@@ -78,6 +78,11 @@ def test_follows_the_configuration(rule: str, changes: dict[str, Any], quantity:
     assert getattr(after, quantity) > getattr(before, quantity)
 
 
+def test_certified_samples_cost_less() -> None:
+    plain, certified = (work_of("transcribe", study_of("paper", decoder={"certify": which})) for which in (False, True))
+    assert certified.seconds < 0.7 * plain.seconds
+
+
 def test_wider_networks_take_longer_by_their_multiplications() -> None:
     narrow, wide = (
         work_of("train", study_of("smoke", network={"units": units})).seconds - RATES.start for units in (96, 192)

@@ -21,7 +21,7 @@ from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings
 import study.tables  # noqa: F401, before a copy's Snakefile finds its own
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "config", "envs", "profiles", "workflow")
+PARTS = ("Snakefile", "config", "envs", "profiles", "slurm", "workflow")
 SMOKE = "config/smoke.yaml"
 
 
@@ -143,3 +143,14 @@ class Finished(Repository):
     """A copy in which the smoke study has been run; ``output`` is what the terminal showed."""
 
     output: str
+
+    @classmethod
+    def smoke(cls, path: Path) -> Finished:
+        """Run the smoke study."""
+        # A finished copy of the same state of the repository, for those who work on the tests.
+        if ready := os.environ.get("FINISHED_SMOKE_STUDY"):
+            Repository.copy(path, Path(ready))
+            return cls(path, (path / "output.txt").read_text())
+        output = Repository.copy(path).snakemake("--cores", "2", "--configfile", SMOKE).stdout
+        (path / "output.txt").write_text(output)
+        return cls(path, output)

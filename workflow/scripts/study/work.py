@@ -31,6 +31,8 @@ SECOND_OF_AUDIO = 32000 / MB
 # Measured: adversarial audio as FLAC, and the ten texts of a hearing with their scores as Parquet.
 FLAC = 22300 / MB
 TEXTS = 90 / MB
+# Measured (benchmarks/README.md): time of the search, of samples that decoder.certify spares it where it can.
+CERTIFIED = 1 / 2.6
 
 
 class Speech(NamedTuple):
@@ -108,8 +110,11 @@ def samples(study: Study, attack: str) -> int:
 
 def hearings(study: Study, surrogate: str) -> int:
     """Samples of a surrogate, and the three controls of each utterance's primary one."""
-    jobs = [job for job in grid.jobs(study) if job.surrogate == surrogate]
-    return sum(samples(study, job.attack) + 3 * study.selection.utterances for job in jobs)
+    return sum(samples(study, job.attack) + 3 * study.selection.utterances for job in _jobs(study, surrogate))
+
+
+def _jobs(study: Study, surrogate: str) -> list[grid.Job]:
+    return [job for job in grid.jobs(study) if job.surrogate == surrogate]
 
 
 def of(study: Study, rates: Rates, rule: str, wildcards: Mapping[str, str]) -> Work:
@@ -219,7 +224,10 @@ def _attack(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
 def _transcribe(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
     heard, audio = hearings(study, wildcards["surrogate"]), speech(study, "test")
-    seconds = heard * audio.mean * (costs.listening + costs.decoding)
+    # Primary samples and their three controls are always searched.
+    spared = heard - 4 * study.selection.utterances * len(_jobs(study, wildcards["surrogate"]))
+    searched = heard - (1 - CERTIFIED) * max(0, spared) if study.decoder.certify else heard
+    seconds = audio.mean * (heard * costs.listening + searched * costs.decoding)
     memory = costs.base + 3 * costs.weights + costs.activations(AT_ONCE, audio.longest, 12)
     largest = max(samples(study, name) + 3 * study.selection.utterances for name in study.configured)
     # The audio of one attack job, and the rows of all: an upper bound.
@@ -230,7 +238,7 @@ def _transcribe(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
 def _neighbours(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
     audio, dev = speech(study, "test"), speech(study, "dev")
-    primary = study.selection.utterances * sum(job.surrogate == wildcards["surrogate"] for job in grid.jobs(study))
+    primary = study.selection.utterances * len(_jobs(study, wildcards["surrogate"]))
     listeners = study.neighbours.epochs + len(study.neighbours.shares)
     seconds = listeners * (primary * audio.mean * (costs.listening + costs.decoding) + dev.seconds * costs.listening)
     memory = costs.base + (3 + study.neighbours.epochs) * costs.weights
