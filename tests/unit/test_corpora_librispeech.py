@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import io
+import re
+import subprocess
+import sys
 import tarfile
 import threading
 from collections.abc import Callable, Iterator
@@ -286,6 +289,25 @@ def test_missing_archive(tmp_path: Path, online: Server) -> None:
         prepare(tmp_path, download=True, mirror=online.mirror)
 
 
+def test_a_mirror_helps_out_and_goes_on_with_what_is_there(
+    tmp_path: Path, online: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The publisher answers nothing, one mirror breaks off, the other has the rest."""
+    for url in list(published._CHECKSUMS):
+        moved = url.replace("http://www.openslr.org/resources/12/", "http://127.0.0.1:9/")
+        monkeypatch.setitem(published._CHECKSUMS, moved, published._CHECKSUMS[url])
+        monkeypatch.delitem(published._CHECKSUMS, url)
+    monkeypatch.setattr(librispeech, "MIRRORS", [online.mirror.rstrip("/"), f"{online.mirror}./"])
+    online.limit = 100
+    online.files |= {path.replace("/12/", "/12/.//"): content for path, content in online.files.items()}
+    with pytest.raises(InputError, match=r"^http://127\.0\.0\.1:9/train-clean-100.* \(nor from 2 mirrors\)$"):
+        prepare(tmp_path, download=True)
+    assert (tmp_path / "download" / "train-clean-100.tar.gz.part").stat().st_size == 600
+    online.limit = None
+    assert len(prepare(tmp_path, download=True)) == 6
+    assert online.log[6] == "bytes=600-"
+
+
 def test_nobody_listens(tmp_path: Path, server: Server) -> None:
     with pytest.raises(InputError, match=r"download stopped after 0 bytes .*refused"):
         prepare(tmp_path, download=True, mirror="http://127.0.0.1:9/")
@@ -333,3 +355,16 @@ def test_useless_archive(
     with pytest.raises(InputError, match=message):
         prepare(tmp_path, download=True, mirror=server.mirror)
     assert not (tmp_path / "download" / "LibriSpeech").exists()
+
+
+@pytest.mark.slow
+def test_a_corpus_of_full_size_is_listed_in_a_minute_and_a_gigabyte() -> None:
+    script = Path(__file__).parents[2] / "benchmarks" / "listing.py"
+    result = subprocess.run([sys.executable, script], capture_output=True, text=True, check=True)
+    print(result.stdout)
+    found = re.match(
+        r"281243 utterances listed, sorted and written in ([0-9.]+) s with at most ([0-9.]+) GB", result.stdout
+    )
+    assert found
+    assert float(found[1]) <= 60
+    assert float(found[2]) <= 1

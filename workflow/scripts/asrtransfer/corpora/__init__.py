@@ -14,6 +14,7 @@ from asrtransfer import alphabet, parquet
 from asrtransfer.errors import InputError
 
 SPLITS = ("train", "dev", "test")
+_CHARACTERS = frozenset(alphabet.CHARACTERS)
 
 _SCHEMA = pyarrow.schema(
     [
@@ -50,17 +51,19 @@ def normalise(text: str, where: str) -> str:
     InputError for an empty text and for characters outside the alphabet: digits and symbols have no single
     spelling, so the writer of the corpus has to choose one.
     """
-    decomposed = unicodedata.normalize("NFKD", text.replace("\u2019", "'").lower())
-    plain = "".join(character for character in decomposed if not unicodedata.combining(character))
+    plain = text.lower()
+    if not plain.isascii():
+        decomposed = unicodedata.normalize("NFKD", plain.replace("\u2019", "'"))
+        plain = "".join(character for character in decomposed if not unicodedata.combining(character))
     plain = " ".join(plain.split())
     if not plain:
         raise InputError(f"{where}: the text is empty; add the transcript or remove the row")
-    for character in plain:
-        if character not in alphabet.CHARACTERS:
-            raise InputError(
-                f"{where}: {character!r} in {plain!r} is not in the alphabet (a-z, space, apostrophe); "
-                "spell it out or remove it"
-            )
+    if not _CHARACTERS.issuperset(plain):
+        strange = next(character for character in plain if character not in _CHARACTERS)
+        raise InputError(
+            f"{where}: {strange!r} in {plain!r} is not in the alphabet (a-z, space, apostrophe); "
+            "spell it out or remove it"
+        )
     return plain
 
 

@@ -6,15 +6,11 @@
 
 from __future__ import annotations
 
-import hashlib
-import http.client
 import os
 import re
 import shutil
 import tarfile
 import tempfile
-import urllib.error
-import urllib.request
 import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
@@ -22,12 +18,16 @@ from pathlib import Path, PurePosixPath
 import soundfile
 
 from asrtransfer import audio
+from asrtransfer import download as downloading
 from asrtransfer.corpora import Utterance, normalise
 from asrtransfer.errors import InputError
 
-_ATTEMPTS = 3
-_TIMEOUT_SECONDS = 60
-_CHUNK_BYTES = 1 << 20
+MIRRORS = ("https://us.openslr.org/resources/12", "https://openslr.elda.org/resources/12")
+"""What openslr.org names beside its own server."""
+# Of a FLAC file: its mark, the head of its first block, which is STREAMINFO, and from there on the bit fields of the
+# format's definition (RFC 9639, section 8.2): rate 20 bits, channels less one 3, bits less one 5, samples 36.
+_FLAC_HEAD = 26
+_RATE = slice(18, 26)
 
 
 def prepare(
@@ -47,7 +47,7 @@ def prepare(
         download: fetch subsets that are not there into `source`, about 0.3 GB (test-clean) to 30 GB
             (train-other-500) each; an interrupted download goes on where it stopped.
         train, dev, test: subsets by name, such as train-clean-100; a subset serves one split.
-        mirror: http(s) folder with the archives instead of the publisher's; the SHA-256 stays.
+        mirror: http(s) folder with the archives; None: the publisher's, or else one of MIRRORS. The SHA-256 stays.
 
     InputError for a subset that is missing, cannot be fetched or is broken, naming the file.
     """
@@ -129,8 +129,20 @@ def _lines(transcript: Path) -> Iterator[tuple[str, str]]:
 
 
 def _seconds(path: Path) -> float:
-    if not path.is_file():
-        raise InputError(f"{path}: in the transcript, but there is no such file; replace the subset")
+    try:
+        with open(path, "rb", buffering=0) as file:
+            head = file.read(_FLAC_HEAD)
+    except OSError:
+        raise InputError(f"{path}: in the transcript, but there is no such file; replace the subset") from None
+    # A twentieth of what libsndfile takes, which then says what is wrong with other files.
+    fields = int.from_bytes(head[_RATE])
+    rate, channels, samples = fields >> 44, (fields >> 41 & 7) + 1, fields & (1 << 36) - 1
+    if head[:4] == b"fLaC" and rate == audio.SAMPLE_RATE and channels == 1 and samples:
+        return samples / audio.SAMPLE_RATE
+    return _seconds_of_other(path)
+
+
+def _seconds_of_other(path: Path) -> float:
     try:
         info = soundfile.info(path)
     except (soundfile.SoundFileError, RuntimeError) as error:
@@ -157,19 +169,9 @@ def _link(folder: Path, library: Path) -> None:
 def _fetch(subset: str, root: Path, mirror: str | None) -> None:
     """Download, verify and unpack a subset to `root`/LibriSpeech/`subset`, which appears when all is done."""
     url, digest = _published(subset)
-    if mirror is not None:
-        if not mirror.startswith(("http://", "https://")):
-            raise InputError(f"mirror: {mirror} does not begin with http:// or https://")
-        url = f"{mirror.rstrip('/')}/{subset}.tar.gz"
     root.mkdir(parents=True, exist_ok=True)
     archive = root / f"{subset}.tar.gz"
-    part = root / f"{subset}.tar.gz.part"
-    if not archive.is_file():
-        _download(url, part)
-        os.replace(part, archive)
-    if _sha256(archive) != digest:
-        archive.unlink()
-        raise InputError(f"{url}: the archive does not have the published SHA-256 and was removed; try again")
+    downloading.fetch(downloading.addresses(url, mirror, MIRRORS), archive, digest)
     _unpack(archive, root, subset)
     archive.unlink()
 
@@ -183,47 +185,6 @@ def _published(subset: str) -> tuple[str, str]:
     if subset not in known:
         raise InputError(f"{subset}: cannot be downloaded; there are {', '.join(sorted(known))}")
     return known[subset], librispeech._CHECKSUMS[known[subset]]
-
-
-def _download(url: str, part: Path) -> None:
-    """Fetch `url` into `part`, going on from what is there; it stays if the connection fails."""
-    fault: object = "the connection ends early"
-    for _ in range(_ATTEMPTS):
-        try:
-            if _continue(url, part):
-                return
-        except urllib.error.HTTPError as error:
-            if error.code == 416:
-                # Nothing is left to send: the part is whole, or it is of something longer.
-                if error.headers.get("Content-Range") == f"bytes */{part.stat().st_size}":
-                    return
-                part.unlink()
-            elif error.code < 500:
-                raise InputError(f"{url}: HTTP {error.code} {error.reason}; correct the mirror") from None
-            fault = f"HTTP {error.code} {error.reason}"
-        except (OSError, http.client.HTTPException) as error:
-            fault = getattr(error, "reason", error)
-    size = part.stat().st_size if part.exists() else 0
-    raise InputError(f"{url}: download stopped after {size} bytes ({fault}); run again to go on from there")
-
-
-def _continue(url: str, part: Path) -> bool:
-    """Append to `part` what is missing; whether it is whole now."""
-    start = part.stat().st_size if part.exists() else 0
-    headers = {"Range": f"bytes={start}-"} if start else {}
-    request = urllib.request.Request(url, headers=headers)
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS) as response:
-        resumed = response.status == 206
-        length = response.headers.get("Content-Length")
-        with open(part, "ab" if resumed else "wb") as file:
-            shutil.copyfileobj(response, file, _CHUNK_BYTES)
-            size = file.tell()
-    return length is None or size == int(length) + (start if resumed else 0)
-
-
-def _sha256(path: Path) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _unpack(archive: Path, root: Path, subset: str) -> None:

@@ -1,0 +1,93 @@
+"""Seconds and memory to list, sort by length and check a LibriSpeech of full size: 281,241 utterances.
+
+    .venv/bin/python benchmarks/listing.py
+
+The folders are the corpus's own layout; the audio files are links to a few short ones, of which nothing but the head is
+read. What follows in a study is measured too: reading the table and hashing it, as a training job does first.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import resource
+import sys
+import tempfile
+import time
+from itertools import cycle
+from pathlib import Path
+
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+
+from asrtransfer import audio, corpora
+from asrtransfer.corpora import librispeech
+
+UTTERANCES = 281_241
+"""In train-clean-100, train-clean-360 and train-other-500 (28,539 + 104,014 + 148,688)."""
+# Of a chapter, about as in the corpus; and links to one file, which file systems limit.
+CHAPTER = 50
+LINKS = 20_000
+LETTERS = 180
+
+
+def build(root: Path, utterances: int) -> None:
+    """A library of that many utterances in train-clean-360, and one in dev-clean and test-clean each."""
+    drawn = random.Random(1)
+    words = ["".join(drawn.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ", k=drawn.randint(1, 9))) for _ in range(2000)]
+    root.mkdir(parents=True)
+    pool = []
+    for number in range(-(-utterances // LINKS)):
+        pool.append(root / f"{number}.flac")
+        # Longer than the text needs, for any text.
+        pool[-1].write_bytes(audio.flac_bytes(np.zeros(16_000 * (4 + number) + number, np.int16)))
+    files = cycle(pool)
+    for place, (subset, count) in enumerate({"dev-clean": 1, "test-clean": 1, "train-clean-360": utterances}.items()):
+        for first in range(0, count, CHAPTER):
+            speaker, chapter = 10_000 * place + first // CHAPTER // 10, first // CHAPTER
+            folder = root / "LibriSpeech" / subset / str(speaker) / str(chapter)
+            folder.mkdir(parents=True)
+            lines = []
+            for number in range(min(CHAPTER, count - first)):
+                name = f"{speaker}-{chapter}-{number:04}"
+                (folder / f"{name}.flac").hardlink_to(next(files))
+                text = " ".join(drawn.choices(words, k=LETTERS // 6))[:LETTERS].strip()
+                lines.append(f"{name} {text}\n")
+            (folder / f"{speaker}-{chapter}.trans.txt").write_text("".join(lines))
+
+
+def main() -> None:
+    """Print what it takes."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--utterances", type=int, default=UTTERANCES)
+    given = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        root, folder = Path(name, "library"), Path(name, "corpus")
+        build(root, given.utterances)
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        start = time.monotonic()
+        splits = {"train": ["train-clean-360"], "dev": ["dev-clean"], "test": ["test-clean"]}
+        found = librispeech.prepare(folder, source=root, download=False, mirror=None, **splits)
+        corpora.write(found, folder)
+        listed = time.monotonic() - start
+        total = len(found)
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        del found
+        # With it comes PyTorch, half a gigabyte, which listing does without.
+        from asrtransfer.speech import Speech
+
+        start = time.monotonic()
+        speech = Speech.read(folder / "train.parquet")
+        speech.digest()
+        read = time.monotonic() - start
+        assert list(speech.table["seconds"]) == sorted(speech.table["seconds"])
+        last = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(
+        f"{total} utterances listed, sorted and written in {listed:.1f} s with at most {peak / 1e6:.2f} GB of memory "
+        f"({before / 1e6:.2f} GB before it began); read and hashed in {read:.1f} s, {last / 1e6:.2f} GB"
+    )
+
+
+if __name__ == "__main__":
+    main()
