@@ -43,6 +43,7 @@ from asrtransfer.attacks.cw import CarliniWagner
 from asrtransfer.attacks.loop import Goal, Task, attack, feasible
 from asrtransfer.attacks.method import FULL_SCALE
 from asrtransfer.errors import InputError
+from asrtransfer.memory import Plan
 from asrtransfer.model import DeepSpeech, load_weights
 from asrtransfer.samples import distortion
 from asrtransfer.speech import Speech, pad
@@ -109,7 +110,8 @@ def ours(
     """Our attack; None where it says that it failed."""
     build = partial(CarliniWagner, shrinks=True, bound=BOUND, learning_rate=LEARNING_RATE, shrink=SHRINK)
     goal = Goal(threshold=None, iterations=settings.iterations, test_every=test_every)
-    outcomes = attack(model, tasks, goal, build, seed="benchmark", batch=settings.batch)
+    plan = Plan(model.dense1.weight.device, model.units, most=settings.batch)
+    outcomes = attack(model, tasks, goal, build, seed="benchmark", plan=plan)
     return [outcome.samples[-1].audio if outcome.samples else None for outcome in outcomes]
 
 

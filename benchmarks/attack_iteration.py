@@ -22,6 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 
 from asrtransfer import attacks, compute, confidence
 from asrtransfer.attacks.loop import Goal, Task, attack
+from asrtransfer.memory import Plan
 from asrtransfer.model import DeepSpeech, load_weights
 from asrtransfer.speech import Speech, pad
 
@@ -42,7 +43,8 @@ def bare(model: DeepSpeech, tasks: list[Task], iterations: int) -> None:
 def attacked(name: str, model: DeepSpeech, tasks: list[Task], iterations: int) -> None:
     """The attack's own loop."""
     goal = Goal(threshold=None, iterations=iterations)
-    outcomes = attack(model, tasks, goal, partial(attacks.method(name), shrinks=True), seed="s", batch=len(tasks))
+    plan = Plan(model.dense1.weight.device, model.units, most=len(tasks))
+    outcomes = attack(model, tasks, goal, partial(attacks.method(name), shrinks=True), seed="s", plan=plan)
     assert not any(outcome.samples for outcome in outcomes), "an attack succeeded: its iterations are others"
 
 

@@ -21,6 +21,7 @@ import torch
 
 from asrtransfer import attacks, compute, confidence, decoding
 from asrtransfer.attacks.loop import Goal, Task, attack
+from asrtransfer.memory import Plan
 from asrtransfer.model import load_weights
 from asrtransfer.speech import Speech, pad
 
@@ -40,7 +41,8 @@ def run(part: str, results: Path, surrogate: str, batch: int) -> None:
     if part == "attack":
         tasks = [Task(str(index), audio, PHRASE) for index, audio in zip(indices, samples, strict=True)]
         build = partial(attacks.method("cw"), shrinks=True)
-        attack(model, tasks, Goal(threshold=None, iterations=60), build, seed="s", batch=batch)
+        plan = Plan(model.dense1.weight.device, model.units, most=batch)
+        attack(model, tasks, Goal(threshold=None, iterations=60), build, seed="s", plan=plan)
         return
     audio, lengths = pad(samples)
     states = [torch.ones_like(audio) for _ in range(STATES)]

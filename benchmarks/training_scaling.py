@@ -27,7 +27,7 @@ def work(results: Path) -> None:
     from asrtransfer import compute
     from asrtransfer.model import DeepSpeech
     from asrtransfer.speech import Speech
-    from asrtransfer.training import train_step
+    from asrtransfer.training import Recipe, batches_of, train_step
 
     compute.prepare("cpu", 1)
     speech = Speech.read(results / "corpus" / "train.parquet")
@@ -35,10 +35,10 @@ def work(results: Path) -> None:
     model.initialise(1)
     optimiser = torch.optim.Adam(model.parameters(), lr=0.003)
     batches = list(speech.batches(BATCH))[: STEPS + WARM_UP]
-    for place, indices in enumerate(batches):
+    for place, batch in enumerate(batches_of(speech, batches)):
         if place == WARM_UP:
             start = time.perf_counter()
-        train_step(model, optimiser, speech, indices, 20.0)
+        train_step(model, optimiser, [batch], Recipe(clip=20.0), seed=place)
     print(time.perf_counter() - start)
 
 

@@ -10,6 +10,7 @@ import torch
 
 from asrtransfer import attacks, decoding, model, samples
 from asrtransfer.attacks.loop import Goal, Outcome, Sample, Task, as_stored, attack
+from asrtransfer.memory import Plan
 from asrtransfer.model import DeepSpeech
 from asrtransfer.speech import Speech, pad
 from asrtransfer.transcription import hear
@@ -28,7 +29,8 @@ def run(
 ) -> list[Outcome]:
     build = partial(attacks.method(name), shrinks=threshold is None)
     settings = {"iterations": 120, "keep": 3, **goal}
-    return attack(toy, todo, Goal(threshold=threshold, **settings), build, seed="test", batch=batch)
+    plan = Plan(torch.device("cpu"), toy.units, most=batch)
+    return attack(toy, todo, Goal(threshold=threshold, **settings), build, seed="test", plan=plan)
 
 
 @pytest.mark.parametrize("threshold", [None, 0.9])

@@ -10,10 +10,12 @@ import pandas as pd
 import pytest
 import torch
 
-from asrtransfer import training
+from asrtransfer import compute, training
+from asrtransfer import speech as speech_module
+from asrtransfer.augmentation import SpecAugment
 from asrtransfer.errors import InputError
 from asrtransfer.model import DeepSpeech, weight_hash
-from asrtransfer.speech import Speech
+from asrtransfer.speech import Speech, pad
 
 RECIPE = training.Recipe(epochs=3, batch=8, learning_rate=1e-3, order="shuffled", schedule="cosine")
 
@@ -122,6 +124,128 @@ def test_too_large_a_batch_says_what_to_try(
 def test_divergence_says_what_to_try(few: Speech, dev_split: Speech, tmp_path: Path) -> None:
     with pytest.raises(training.Diverged, match=r"training\.learning_rate"):
         run(few, dev_split, tmp_path / "a", learning_rate=1e30)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"precision": "bf16"},
+        {"accumulate": 3},
+        {"spec_augment": SpecAugment(frequency_width=6, time_width=4)},
+        {"clip": 1.0},
+        {"order": "length"},
+        {"schedule": "constant"},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_alternatives_train_reproducibly_and_otherwise(
+    few: Speech, dev_split: Speech, tmp_path: Path, change: dict[str, object]
+) -> None:
+    plain = weight_hash(run(few, dev_split, tmp_path / "plain"))
+    first = run(few, dev_split, tmp_path / "a", **change)
+    assert weight_hash(first) == weight_hash(run(few, dev_split, tmp_path / "b", **change))
+    assert weight_hash(first) != plain
+    assert all(parameter.dtype == torch.float32 for parameter in first.parameters())
+    with pytest.raises(Stopped):
+        run(few, dev_split, tmp_path / "c", stop=2, **change)
+    assert weight_hash(run(few, dev_split, tmp_path / "c", **change)) == weight_hash(first)
+
+
+def test_tf32_is_plain_where_there_is_no_such_hardware(few: Speech, dev_split: Speech, tmp_path: Path) -> None:
+    plain, tf32 = (run(few, dev_split, tmp_path / name, precision=name) for name in ("fp32", "tf32"))
+    assert weight_hash(plain) == weight_hash(tf32)
+    assert torch.backends.cudnn.rnn.fp32_precision == "tf32"
+    compute.allow_tf32(False)
+    assert torch.backends.cudnn.rnn.fp32_precision == torch.backends.cuda.matmul.fp32_precision == "ieee"
+
+
+def test_accumulated_batches_step_as_one_large_batch(train_split: Speech) -> None:
+    """Of unequal sizes, without dropout; Adam's first step hardly depends on a gradient's size, so it is compared."""
+    speech = Speech(train_split.table.head(10), train_split.folder)
+    gradients = []
+    for sizes in ([[*range(10)]], [[*range(6)], [*range(6, 10)]]):
+        model = DeepSpeech(24)
+        model.initialise(1)
+        optimiser = torch.optim.SGD(model.parameters(), lr=0.0)
+        loss = training.train_step(model, optimiser, list(training.batches_of(speech, sizes)), RECIPE, seed=1)
+        gradients.append((loss, [parameter.grad.clone() for parameter in model.parameters()]))
+    assert gradients[0][0] == pytest.approx(gradients[1][0], rel=1e-5)
+    for one, other in zip(gradients[0][1], gradients[1][1], strict=True):
+        assert torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(one.abs().max()) + 1e-7)
+
+
+def test_a_model_that_learns_nothing_stops_with_what_to_try(few: Speech, dev_split: Speech, tmp_path: Path) -> None:
+    changes: dict[str, object] = {"epochs": 12, "learning_rate": 1e-9}
+    with pytest.raises(training.Diverged, match=r"dev WER was 100 % in the last 6 epochs .* training\.learning_rate"):
+        run(few, dev_split, tmp_path / "a", **changes)
+    with pytest.raises(training.Diverged):
+        run(few, dev_split, tmp_path / "a", **changes)
+    run(few, dev_split, tmp_path / "b", **changes, give_up=None)
+
+
+def test_giving_up_takes_five_epochs_and_half_of_all() -> None:
+    def stuck(epochs: int, rates: list[float], cer: float = 1.0, falling: float = 1.0) -> bool:
+        curve = [
+            training.Epoch(epoch=n, train_loss=1.0, dev_loss=falling**n, dev_wer=rate, dev_cer=cer, seconds=1.0)
+            for n, rate in enumerate(rates, start=1)
+        ]
+        try:
+            training.check_progress(curve, training.Recipe(epochs=epochs))
+        except training.Diverged:
+            return True
+        return False
+
+    assert not stuck(3, [1.0] * 3)
+    assert stuck(6, [1.0] * 5)
+    assert not stuck(13, [1.0] * 6)
+    assert stuck(13, [1.2] * 7)
+    assert not stuck(13, [1.0] * 6 + [0.98])
+    assert stuck(13, [0.5] + [1.0] * 7)
+    assert not stuck(13, [1.0] * 13, cer=0.6)
+    assert not stuck(13, [1.0] * 13, falling=0.98)
+    assert stuck(13, [1.0] * 13, falling=0.999)
+
+
+def test_a_recipe_of_plain_values() -> None:
+    masks = {"frequency_masks": 1, "frequency_width": 2, "time_masks": 3, "time_width": 4}
+    recipe = training.Recipe.from_dict({"epochs": 2, "spec_augment": masks})
+    assert recipe.spec_augment == SpecAugment(**masks)
+    assert training.Recipe.from_dict({"spec_augment": None}) == training.Recipe()
+
+
+@pytest.mark.parametrize("readers", [0, 1, 2, 5])
+def test_what_is_read_ahead_is_the_same_for_any_number_of_readers(
+    train_split: Speech, readers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speech_module, "KEPT_SECONDS", 0.0)
+    speech = Speech(train_split.table, train_split.folder)
+    batches = list(speech.batches(5))[::-1]
+    loaded = list(speech.loaded(batches, readers))
+    assert len(loaded) == len(batches)
+    for indices, (audio, lengths) in zip(batches, loaded, strict=True):
+        expected, expected_lengths = pad([train_split.samples(index) for index in indices])
+        assert torch.equal(audio, expected)
+        assert torch.equal(lengths, expected_lengths)
+    assert not speech._kept
+
+
+def test_weights_do_not_depend_on_reading_ahead(
+    few: Speech, dev_split: Speech, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = weight_hash(run(few, dev_split, tmp_path / "a"))
+    monkeypatch.setattr(speech_module, "KEPT_SECONDS", 0.0)
+    assert weight_hash(run(Speech(few.table, few.folder), dev_split, tmp_path / "b")) == kept
+
+
+def test_a_file_that_is_missing_ends_reading_ahead_by_name(
+    train_split: Speech, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(speech_module, "KEPT_SECONDS", 0.0)
+    table = train_split.table.head(20).copy()
+    table.loc[13, "path"] = "gone.flac"
+    speech = Speech(table, train_split.folder)
+    with pytest.raises(InputError, match=r"gone\.flac"):
+        list(speech.loaded(list(speech.batches(2))))
 
 
 def test_order_and_schedule() -> None:

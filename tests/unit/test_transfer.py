@@ -89,8 +89,8 @@ def test_a_certified_hearing_says_of_the_target_what_a_search_says(
 def test_hearing_does_not_depend_on_the_order(toy: DeepSpeech, dev_split: Speech) -> None:
     audio = [dev_split.samples(index) for index in range(6)]
     decoder = decoding.build("flashlight")
-    forward = hear(toy, decoder, audio, ["ab"] * 6, batch=6)
-    backward = hear(toy, decoder, audio[::-1], ["ab"] * 6, batch=6)[::-1]
+    forward = hear(toy, decoder, audio, ["ab"] * 6)
+    backward = hear(toy, decoder, audio[::-1], ["ab"] * 6)[::-1]
     assert [one.texts for one in forward] == [one.texts for one in backward]
     assert [one.ctc_loss for one in forward] == pytest.approx([one.ctc_loss for one in backward], rel=1e-5)
 

@@ -28,7 +28,7 @@ with job(snakemake) as progress:
         model.nudge(initial["which"])
     start = weight_hash(model)
     model.to(params.device)
-    recipe = training.Recipe(**params.recipe)
+    recipe = training.Recipe.from_dict(params.recipe)
     speech, dev = Speech.read(Path(snakemake.input.train)), Speech.read(Path(snakemake.input.dev))
     order = speech.digest()
     settings = [params.recipe, params.network, params.device, params.threads, params.kept_epochs, params.code]

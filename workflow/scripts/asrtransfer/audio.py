@@ -116,7 +116,7 @@ def read_flac(path: Path, sha256: object) -> Samples:
     for a file without a checksum.
     """
     if not isinstance(sha256, str):
-        return read(path)
+        return _read_plain(path)
     remedy = f"delete {path.parent} and run again"
     try:
         content = path.read_bytes()
@@ -127,8 +127,21 @@ def read_flac(path: Path, sha256: object) -> Samples:
     return from_flac_bytes(content)
 
 
-def replace_file(path: Path, content: bytes) -> None:
-    """Put `content` at `path` in one step; what was there stays until then, also if the machine dies.
+def _read_plain(path: Path) -> Samples:
+    """`read(path)`, three times as fast where the file is as we would have written it."""
+    try:
+        with soundfile.SoundFile(path) as file:
+            if (file.format, file.subtype, file.channels, file.samplerate) == ("FLAC", "PCM_16", 1, SAMPLE_RATE):
+                samples: Samples = file.read(dtype="int16")
+                if len(samples) == file.frames and len(samples):
+                    return samples
+    except (soundfile.SoundFileError, RuntimeError):
+        pass
+    return read(path)
+
+
+def replace_file(path: Path, *content: bytes | memoryview) -> None:
+    """Put the parts of `content` at `path` in one step; what was there stays until then, also if the machine dies.
 
     OSError, with `path` in it, if there is no room or no right to write.
     """
@@ -136,7 +149,8 @@ def replace_file(path: Path, content: bytes) -> None:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
         try:
             with os.fdopen(handle, "wb") as file:
-                file.write(content)
+                for part in content:
+                    file.write(part)
                 file.flush()
                 os.fsync(file.fileno())
             # mkstemp gives 0600, which would keep a shared results folder from its other readers.

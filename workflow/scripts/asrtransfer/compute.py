@@ -17,32 +17,45 @@ from asrtransfer.errors import InputError
 log = logging.getLogger(__name__)
 
 
-def prepare(device: str, threads: int, *, deterministic: bool = True) -> None:
+def prepare(device: str, threads: int, *, deterministic: bool = True, own: bool = True) -> None:
     """Set threads and determinism for the whole process; call it before anything is computed.
 
     One fixed thread count gives bit-equal results on a CPU, so it is part of the experiment and never taken from the
-    number of cores. On CUDA, the process takes a device for itself, and deterministic matrix products need their
-    workspace named before the first of them.
+    number of cores. On CUDA, the process takes a device for itself (unless it is not to ``own`` one, as part of a job
+    that has one), and deterministic matrix products need their workspace named before the first of them. Products
+    of float32 numbers are float32's own, also where PyTorch would let an accelerator shorten them.
 
     Raises:
         InputError: if there is no such device.
     """
-    if device == "cuda":
+    if device == "cuda" and own:
         devices.take()
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device: cuda is configured, and there is no CUDA device here; set device: cpu")
     torch.set_num_threads(threads)
     # Numbers below 1e-38 add nothing to a result and cost a hundred times the time of others on a CPU.
     torch.set_flush_denormal(True)
+    allow_tf32(False)
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
 
 
-def in_batches(count: int, batch: int, work: Callable[[range], None]) -> None:
+def allow_tf32(allowed: bool) -> None:
+    """Whether an accelerator may round the factors of float32 products to TF32's 10 bits; PyTorch lets LSTMs do so."""
+    precision = "tf32" if allowed else "ieee"
+    torch.backends.cuda.matmul.fp32_precision = precision
+    torch.backends.cudnn.conv.fp32_precision = precision  # type: ignore[attr-defined]
+    torch.backends.cudnn.rnn.fp32_precision = precision  # type: ignore[attr-defined]
+
+
+def in_batches(
+    count: int, batch: int, work: Callable[[range], None], planned: Callable[[range], bool] = lambda part: True
+) -> None:
     """Do ``work`` on items 0 to ``count``, so many at a time; half as many where the device's memory is too small.
 
     Args:
+        planned: whether some items are expected to fit into memory; one is tried in any case.
         work: does some items. It is called again with fewer, the same first, after running out of memory, and what it
             does for an item depends on no other.
 
@@ -52,6 +65,8 @@ def in_batches(count: int, batch: int, work: Callable[[range], None]) -> None:
     start = 0
     while start < count:
         part = range(start, min(start + batch, count))
+        while len(part) > 1 and not planned(part):
+            part = part[:-1]
         if _fits(work, part):
             start = part.stop
             continue

@@ -8,6 +8,7 @@ Source: ``python_speech_features`` 0.6 (``base.py``, ``sigproc.py``) as DeepSpee
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 import torchaudio.functional
@@ -22,6 +23,8 @@ CEPSTRA = 26
 LIFTER = 22
 CONTEXT = 9
 INPUTS = (2 * CONTEXT + 1) * CEPSTRA
+Change = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
+"""What is done in training to log mel bands (batch, frames, 26) and log energy (batch, frames), given frame counts."""
 # The smallest double above zero at 1.0, which python_speech_features puts where a logarithm would see zero.
 FLOOR = 2.220446049250313e-16
 
@@ -78,7 +81,7 @@ class FrontEnd(nn.Module):
         for name, value in constants.items():
             self.register_buffer(name, value, persistent=False)
 
-    def forward(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, audio: Tensor, lengths: Tensor, change: Change | None = None) -> tuple[Tensor, Tensor]:
         """Stack the cepstra of every frame with their context.
 
         What stands in ``audio`` after an utterance's length changes nothing.
@@ -86,19 +89,20 @@ class FrontEnd(nn.Module):
         Args:
             audio: float32 (batch, samples), 16-bit units.
             lengths: int64 (batch,), in samples, each at most ``samples``.
+            change: made between mel bands and cepstra; none if None.
 
         Returns:
             float32 (batch, frames, 494), of which each utterance's first frames count, and int64 (batch,) how many.
         """
         counts = frame_counts(lengths)
-        cepstra = self.cepstra(audio, lengths)
+        cepstra = self.cepstra(audio, lengths, change)
         frames = torch.arange(cepstra.shape[1], device=audio.device)
         cepstra = cepstra * (frames < counts[:, None])[:, :, None]
         padded = nn.functional.pad(cepstra, (0, 0, CONTEXT, CONTEXT))
         stacked = padded.unfold(1, 2 * CONTEXT + 1, 1).transpose(2, 3)
         return stacked.reshape(*cepstra.shape[:2], INPUTS), counts
 
-    def cepstra(self, audio: Tensor, lengths: Tensor) -> Tensor:
+    def cepstra(self, audio: Tensor, lengths: Tensor, change: Change | None = None) -> Tensor:
         """Liftered cepstra with the log energy in coefficient 0: float32 (batch, frames, 26).
 
         Frames after an utterance's end hold those of silence.
@@ -115,5 +119,7 @@ class FrontEnd(nn.Module):
         power = (spectrum.real.square() + spectrum.imag.square()) / WINDOW
         energy = power.sum(dim=2).clamp(min=FLOOR).log()
         bands = (power @ self.filters).clamp(min=FLOOR).log()
+        if change is not None:
+            bands, energy = change(bands, energy, frame_counts(lengths))
         cepstra = bands @ self.cosines * self.weights
         return torch.cat((energy[:, :, None], cepstra[:, :, 1:]), dim=2)

@@ -92,7 +92,8 @@ class DeepSpeech(nn.Module):
             hidden = self.dropout(dense(hidden).clamp(0, ACTIVATION_CEILING))
         hidden, _ = self.lstm(hidden)
         hidden = self.dropout(self.dense5(hidden).clamp(0, ACTIVATION_CEILING))
-        return self.dense6(hidden).log_softmax(dim=2)
+        # Whatever the layers are computed in, and nothing to do where that is float32.
+        return self.dense6(hidden).float().log_softmax(dim=2)
 
 
 def weight_hash(model: nn.Module) -> str:

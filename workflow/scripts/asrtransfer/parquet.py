@@ -31,9 +31,10 @@ def write(rows: pyarrow.Table | pd.DataFrame, path: Path) -> None:
         rows = pyarrow.Table.from_pandas(rows, preserve_index=False).replace_schema_metadata(None)
     buffer = pyarrow.BufferOutputStream()
     pyarrow.parquet.write_table(rows, buffer, compression="zstd")
-    content = buffer.getvalue().to_pybytes()
-    footer = _footer(len(content), content)
-    replace_file(path, content[:footer] + hashlib.sha256(content).digest() + content[footer:])
+    # Not copied once more: a job's table holds hundreds of megabytes of audio.
+    content = memoryview(buffer.getvalue())
+    footer = _footer(len(content), bytes(content[-_END:]))
+    replace_file(path, content[:footer], hashlib.sha256(content).digest(), content[footer:])
 
 
 def read(path: Path, columns: Sequence[str] | None = None, *, without: Sequence[str] = ()) -> pd.DataFrame:

@@ -1,22 +1,27 @@
 """Training by the DeepSpeech 0.4.1 recipe, resumable to bit-identical weights.
 
 Source of the recipe: ``bin/run-cluster.sh`` / ``.compute`` of mozilla/DeepSpeech v0.4.1: Adam 1e-4 (0.9, 0.999,
-1e-8), dropout 0.2, batch 24, no schedule, no clipping, no weight decay, utterances ascending by length.
+1e-8), dropout 0.2, batch 24, no schedule, no clipping, no weight decay, utterances ascending by length. Whatever else a
+recipe names is off by default.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
+from torch import Tensor
 
-from asrtransfer import confidence, error_rates, tensors
+from asrtransfer import compute, confidence, error_rates, tensors
 from asrtransfer.audio import remove_parts
+from asrtransfer.augmentation import SpecAugment
 from asrtransfer.best_path import greedy
 from asrtransfer.errors import InputError
 from asrtransfer.model import DeepSpeech
@@ -36,6 +41,12 @@ class Recipe:
         order_seed: seed of the shuffled order.
         schedule: ``constant``, or ``cosine``: warm-up over the first tenth of the steps, then half a cosine to zero.
         clip: largest norm of the gradient, or None.
+        accumulate: batches whose gradients make one step, as those of one batch of all their utterances would.
+        precision: ``fp32``; ``tf32``: an accelerator may shorten the factors of products; ``bf16``: layers are computed
+            in bfloat16 in training, the front end, the loss and the weights stay float32.
+        spec_augment: what is hidden of the spectrogram in training, or None.
+        give_up: share of the epochs, five at least, after which training ends if in all of them the dev WER was 100 %,
+            hardly a letter was right, and the dev loss stood still; None goes on.
     """
 
     epochs: int = 13
@@ -45,6 +56,16 @@ class Recipe:
     order_seed: int = 0
     schedule: Literal["constant", "cosine"] = "constant"
     clip: float | None = None
+    accumulate: int = 1
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    spec_augment: SpecAugment | None = None
+    give_up: float | None = 0.5
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> Recipe:
+        """A recipe of plain values, as a configuration has them."""
+        masks = settings.get("spec_augment")
+        return cls(**{**settings, "spec_augment": SpecAugment(**masks) if masks is not None else None})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,13 +81,20 @@ class Epoch:
 
 
 class Diverged(InputError):
-    """The loss is no number any more."""
+    """The loss is no number any more, or the model has learnt nothing."""
 
 
 class Interrupted(Exception):
     """Training was asked to stop; its checkpoint is written."""
 
 
+LEAST_EPOCHS = 5
+"""With a dev WER of 100 % before training is given up: a model that will learn may emit nothing for as many."""
+HOPELESS_CER = 0.9
+"""With utterances of one word, a model that is well on its way still has every word wrong, but not every letter."""
+STANDSTILL = 0.98
+"""Share of the dev loss that is left in the second half of those epochs where it stands still: CTC models emit nothing
+for a while, but their loss falls."""
 # Seconds between two checkpoints within an epoch; when they are written changes no result.
 CHECKPOINT_SECONDS = 300.0
 
@@ -106,10 +134,11 @@ def train(
         stop: asked after each step; once it is true, the checkpoint is written and training ends.
 
     Raises:
-        Diverged: if a loss is not finite.
+        Diverged: if a loss is not finite, or the recipe gives up.
         Interrupted: if ``stop`` said so.
         InputError: if the checkpoint is damaged, or a batch too large for the device's memory.
     """
+    compute.allow_tf32(recipe.precision == "tf32")
     optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
     progress = Progress([])
     remove_parts(checkpoint)
@@ -120,29 +149,32 @@ def train(
         save_checkpoint(checkpoint, model, optimiser, progress, identity)
 
     batches = list(speech.batches(recipe.batch))
+    steps = math.ceil(len(batches) / recipe.accumulate)
     for epoch in range(len(progress.curve) + 1, recipe.epochs + 1):
+        check_progress(progress.curve, recipe)
         start = saved = time.monotonic()
-        done = progress.steps - (epoch - 1) * len(batches)
-        for indices in list(ordered(batches, recipe, epoch))[done:]:
-            rate = recipe.learning_rate * scale(recipe, progress.steps, recipe.epochs * len(batches))
-            for group in optimiser.param_groups:
-                group["lr"] = rate
-            torch.manual_seed(step_seed(seed, progress.steps))
-            try:
-                loss = train_step(model, optimiser, speech, indices, recipe.clip)
-            except torch.OutOfMemoryError:
-                raise InputError(
-                    f"training.batch: the device's memory does not hold {recipe.batch} utterances at once; "
-                    "lower it, or free the device of other programs"
-                ) from None
-            progress.loss += loss * len(indices)
-            progress.steps += 1
-            if stop():
-                save()
-                raise Interrupted
-            if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                save()
-                saved = time.monotonic()
+        done = progress.steps - (epoch - 1) * steps
+        todo = list(ordered(batches, recipe, epoch))[done * recipe.accumulate :]
+        with closing(batches_of(speech, todo)) as reading:
+            while group := list(islice(reading, recipe.accumulate)):
+                rate = recipe.learning_rate * scale(recipe, progress.steps, recipe.epochs * steps)
+                for settings in optimiser.param_groups:
+                    settings["lr"] = rate
+                try:
+                    loss = train_step(model, optimiser, group, recipe, step_seed(seed, progress.steps))
+                except torch.OutOfMemoryError:
+                    raise InputError(
+                        f"training.batch: the device's memory does not hold {recipe.batch} utterances at once; "
+                        "lower it (training.accumulate makes up for that), or free the device of other programs"
+                    ) from None
+                progress.loss += loss * sum(len(batch.texts) for batch in group)
+                progress.steps += 1
+                if stop():
+                    save()
+                    raise Interrupted
+                if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    save()
+                    saved = time.monotonic()
         dev_loss, dev_wer, dev_cer = evaluate(model, dev, recipe.batch)
         progress.curve.append(
             Epoch(
@@ -157,7 +189,45 @@ def train(
         progress.loss = 0.0
         report(progress.curve[-1])
         save()
+    check_progress(progress.curve, recipe)
     return progress.curve
+
+
+def check_progress(curve: Sequence[Epoch], recipe: Recipe) -> None:
+    """Give up on a model that has stopped learning before it got any word of the dev split right.
+
+    Raises:
+        Diverged: after as many of them as the recipe says.
+    """
+    if recipe.give_up is None:
+        return
+    patience = max(LEAST_EPOCHS, math.ceil(recipe.give_up * recipe.epochs))
+    last = curve[-patience:]
+    if len(last) < patience or any(epoch.dev_wer < 1 or epoch.dev_cer < HOPELESS_CER for epoch in last):
+        return
+    before, since = (min(epoch.dev_loss for epoch in half) for half in (last[: patience // 2], last[patience // 2 :]))
+    if since > STANDSTILL * before:
+        raise Diverged(
+            f"training: the dev WER was 100 % in the last {patience} epochs (loss {last[-1].train_loss:.1f}): try "
+            "another training.learning_rate, training.order: shuffled, training.clip, or more speech; "
+            "training.give_up: null goes on"
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Utterances that run at once: padded audio, float32 (batch, samples), lengths in samples, and what is said."""
+
+    audio: Tensor
+    lengths: Tensor
+    texts: list[str]
+
+
+def batches_of(speech: Speech, batches: Sequence[list[int]]) -> Generator[Batch, None, None]:
+    """The batches of some indices, read ahead."""
+    with closing(speech.loaded(batches)) as loaded:
+        for indices, (audio, lengths) in zip(batches, loaded, strict=True):
+            yield Batch(audio, lengths, [speech.texts[index] for index in indices])
 
 
 def ordered(batches: list[list[int]], recipe: Recipe, epoch: int) -> Iterator[list[int]]:
@@ -186,26 +256,49 @@ def step_seed(seed: int, step: int) -> int:
 
 
 def train_step(
-    model: DeepSpeech, optimiser: torch.optim.Optimizer, speech: Speech, indices: list[int], clip: float | None
+    model: DeepSpeech, optimiser: torch.optim.Optimizer, batches: Sequence[Batch], recipe: Recipe, seed: int
 ) -> float:
-    """One step of Adam on one batch; returns the mean CTC loss an utterance before it."""
-    device = model.dense1.weight.device
-    audio, lengths = speech.batch(indices)
+    """One step of Adam on some batches; returns the mean CTC loss an utterance before it.
+
+    Args:
+        seed: draws dropout and masks.
+    """
+    utterances = sum(len(batch.texts) for batch in batches)
+    masks = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
     model.train()
-    log_probs, counts = model(audio.to(device), lengths.to(device))
-    loss = confidence.ctc_loss(log_probs, counts, [speech.texts[index] for index in indices]).mean()
-    value = float(loss.detach())
-    if not math.isfinite(value):
-        raise Diverged(
-            f"training loss is {value}: lower training.learning_rate or set training.clip; an utterance whose text "
-            "is too long for its audio has the same effect"
-        )
     optimiser.zero_grad(set_to_none=True)
-    loss.backward()
-    if clip is not None:
-        torch.nn.utils.clip_grad_norm_(model.parameters(), clip)
+    total = 0.0
+    for batch in batches:
+        share = len(batch.texts) / utterances
+        log_probs, counts = _recognised(model, batch, recipe, masks)
+        loss = confidence.ctc_loss(log_probs, counts, batch.texts).mean()
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            raise Diverged(
+                f"training loss is {value}: lower training.learning_rate, set training.clip, or training.precision: "
+                "fp32 where it is another; an utterance whose text is too long for its audio has the same effect"
+            )
+        (loss * share).backward()
+        total += value * share
+    if recipe.clip is not None:
+        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
     optimiser.step()
-    return value
+    return total
+
+
+def _recognised(model: DeepSpeech, batch: Batch, recipe: Recipe, masks: torch.Generator) -> tuple[Tensor, Tensor]:
+    device = model.dense1.weight.device
+
+    def hide(bands: Tensor, energy: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        assert recipe.spec_augment is not None
+        return recipe.spec_augment.hide(bands, energy, counts, masks)
+
+    inputs, counts = model.front_end(
+        batch.audio.to(device), batch.lengths.to(device), hide if recipe.spec_augment is not None else None
+    )
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+        return model.recognise(inputs), counts
 
 
 @torch.no_grad()
@@ -215,10 +308,9 @@ def evaluate(model: DeepSpeech, speech: Speech, batch: int) -> tuple[float, floa
     model.eval()
     loss = 0.0
     texts: list[str] = []
-    for indices in speech.batches(batch):
-        audio, lengths = speech.batch(indices)
-        log_probs, counts = model(audio.to(device), lengths.to(device))
-        loss += float(confidence.ctc_loss(log_probs, counts, [speech.texts[i] for i in indices]).sum())
+    for part in batches_of(speech, list(speech.batches(batch))):
+        log_probs, counts = model(part.audio.to(device), part.lengths.to(device))
+        loss += float(confidence.ctc_loss(log_probs, counts, part.texts).sum())
         texts += greedy(log_probs, counts)
     return loss / len(speech), error_rates.wer(speech.texts, texts), error_rates.cer(speech.texts, texts)
 

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from asrtransfer import compute, confidence, decoding
 from asrtransfer.best_path import greedy
+from asrtransfer.memory import Plan
 from asrtransfer.model import DeepSpeech
 from asrtransfer.speech import pad
 
@@ -48,13 +49,14 @@ def hear(
     phrases: Sequence[str | None] | None = None,
     needs: Sequence[Need] | None = None,
     *,
-    batch: int = 32,
+    plan: Plan | None = None,
 ) -> list[Hearing]:
     """Transcribe utterances, in the order given; those of similar length run as one batch.
 
     Args:
         phrases: for each utterance a text whose CTC loss is wanted, or None.
         needs: what must be known of each utterance, by default the list; less may spare it the search.
+        plan: how many utterances run at once; by default what the model's device has room for.
     """
     device = model.dense1.weight.device
     wanted = list(phrases) if phrases is not None else [None] * len(utterances)
@@ -89,14 +91,15 @@ def hear(
                 row not in tops,
             )
 
-    compute.in_batches(len(utterances), batch, work)
+    plan = plan or Plan(device, model.units)
+    compute.in_batches(
+        len(utterances), plan.most, work, lambda part: plan.hears(len(part), len(utterances[by_length[part[-1]]]))
+    )
     return [heard[index] for index in range(len(utterances))]
 
 
 @torch.no_grad()
-def losses(
-    model: DeepSpeech, utterances: Sequence[NDArray[np.int16]], phrases: Sequence[str], *, batch: int = 32
-) -> list[float]:
+def losses(model: DeepSpeech, utterances: Sequence[NDArray[np.int16]], phrases: Sequence[str]) -> list[float]:
     """The CTC loss of a phrase in each utterance, in nats."""
     device = model.dense1.weight.device
     found: list[float] = []
@@ -106,7 +109,9 @@ def losses(
         log_probs, counts = model(audio.to(device), lengths.to(device))
         found.extend(confidence.ctc_loss(log_probs, counts, phrases[part.start : part.stop]).tolist())
 
-    compute.in_batches(len(utterances), batch, work)
+    plan = Plan(device, model.units)
+    longest = max(map(len, utterances), default=0)
+    compute.in_batches(len(utterances), plan.most, work, lambda part: plan.hears(len(part), longest))
     return found
 
 

@@ -17,6 +17,8 @@ from asrtransfer.transcription import Hearing, Need, contains, hear, losses, ran
 
 Samples = NDArray[np.int16]
 JOB = ["surrogate", "attack", "target", "confidence"]
+# Samples whose audio is decoded at a time: a job may hold thousands, of some 300 kB each.
+DECODED = 512
 SCHEMA = pyarrow.schema(
     [
         ("surrogate", pyarrow.string()),
@@ -86,17 +88,19 @@ class Listener:
         Returns:
             One row a hearing, without what :func:`as_table` adds; see :data:`SCHEMA`.
         """
-        rows = []
-        audio: list[Samples] = []
+        result: list[dict[str, object]] = []
         baseline = self._clean_losses(samples)
-        for row in samples.to_dict("records"):
-            common = {key: row[key] for key in (*JOB, "utterance_id", "phrase", "primary", "iteration")}
-            common["ctc_loss_clean"] = baseline[row["utterance_id"], row["phrase"]]
-            for kind, text, heard in self._audible(row):
-                rows.append({**common, "kind": kind, "text": text})
-                audio.append(heard)
-        hearings = hear(self.remote, self.decoder, audio, [row["phrase"] for row in rows], self._needs(rows))
-        result = [{**row, **measured(row, hearing)} for row, hearing in zip(rows, hearings, strict=True)]
+        for start in range(0, len(samples), DECODED):
+            rows = []
+            audio: list[Samples] = []
+            for row in samples.iloc[start : start + DECODED].to_dict("records"):
+                common = {key: row[key] for key in (*JOB, "utterance_id", "phrase", "primary", "iteration")}
+                common["ctc_loss_clean"] = baseline[row["utterance_id"], row["phrase"]]
+                for kind, text, heard in self._audible(row):
+                    rows.append({**common, "kind": kind, "text": text})
+                    audio.append(heard)
+            hearings = hear(self.remote, self.decoder, audio, [row["phrase"] for row in rows], self._needs(rows))
+            result += [{**row, **measured(row, hearing)} for row, hearing in zip(rows, hearings, strict=True)]
         for row in samples[samples["primary"]].to_dict("records"):
             name = row["utterance_id"]
             loss = baseline[name, row["phrase"]]

@@ -64,6 +64,7 @@ Confidence = Literal["low", "high"]
 # A unit that is not in the meaning of its key.
 SAMPLES: JsonDict = {"unit": "16-bit units"}
 MINUTES: JsonDict = {"unit": "minutes"}
+FRAMES: JsonDict = {"unit": "20 ms"}
 
 
 class Section(BaseModel):
@@ -103,7 +104,9 @@ class LibriSpeech(Section):
     folder: PathOrNull = Field(
         default=None, description="folder that contains LibriSpeech/; null downloads the subsets"
     )
-    mirror: PathOrNull = Field(default=None, description="http(s) folder to download from instead of the corpus's own")
+    mirror: PathOrNull = Field(
+        default=None, description="http(s) folder to download from; null: the publisher's, or else its mirrors"
+    )
     train: list[Path] = Field(
         default=["train-clean-100", "train-clean-360", "train-other-500"],
         min_length=1,
@@ -132,6 +135,17 @@ class Network(Section):
     dropout: Float = Field(default=0.2, ge=0, lt=1, description="share of dense activations dropped in training")
 
 
+class SpecAugment(Section):
+    """Parts of the mel spectrogram (26 bands) that training hides; the defaults are policy LD of Park et al. (2019)."""
+
+    frequency_masks: Int = Field(default=2, ge=0, le=26, description="masks over bands, an utterance")
+    frequency_width: Int = Field(default=9, ge=0, le=26, description="bands that a mask covers at the most")
+    time_masks: Int = Field(default=2, ge=0, le=100, description="masks over time, an utterance")
+    time_width: Int = Field(
+        default=50, ge=0, le=10000, description="frames that a mask covers at the most", json_schema_extra=FRAMES
+    )
+
+
 class Training(Section):
     """The training recipe; the defaults are DeepSpeech 0.4.1's."""
 
@@ -149,6 +163,23 @@ class Training(Section):
     )
     clip: Annotated[Annotated[float, Field(gt=0, le=1e6)] | None, BeforeValidator(_plain)] = Field(
         default=None, description="largest gradient norm; null does not clip"
+    )
+    accumulate: Int = Field(
+        default=1,
+        ge=1,
+        le=10000,
+        description="batches a step: their gradients are averaged, as those of a larger batch",
+    )
+    precision: Literal["fp32", "tf32", "bf16"] = Field(
+        default="fp32",
+        description="of the products in training: float32; TensorFloat-32 where the accelerator has it; bfloat16 "
+        "layers with float32 weights, front end and loss",
+    )
+    spec_augment: Annotated[SpecAugment | None, BeforeValidator(_null)] = None
+    give_up: Annotated[Annotated[float, Field(gt=0, le=1)] | None, BeforeValidator(_plain)] = Field(
+        default=0.5,
+        description="share of the epochs (five at least) after which training stops with what to try, if the dev WER "
+        "is 100 % and the dev loss stands still; null goes on",
     )
 
 

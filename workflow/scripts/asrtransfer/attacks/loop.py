@@ -19,6 +19,7 @@ from asrtransfer import alphabet, compute, confidence, decoding
 from asrtransfer.attacks.method import FULL_SCALE, Method
 from asrtransfer.best_path import greedy
 from asrtransfer.features import frame_counts
+from asrtransfer.memory import Plan
 from asrtransfer.model import DeepSpeech
 from asrtransfer.speech import pad
 
@@ -82,7 +83,7 @@ def attack(
     build: Callable[[Tensor, Tensor, list[torch.Generator]], Method],
     *,
     seed: str,
-    batch: int = 32,
+    plan: Plan | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> list[Outcome]:
     """Attack every task.
@@ -93,7 +94,7 @@ def attack(
         model: the surrogate, in eval mode with frozen parameters.
         build: makes the attack of (audio, mask, generators); see :class:`Method`.
         seed: what names this job among all.
-        batch: utterances at once, at the most; fewer where the device's memory is too small.
+        plan: how many utterances run at once; by default what the model's device has room for.
         progress: told how many of how many utterance-iterations are done.
 
     Returns:
@@ -110,7 +111,10 @@ def attack(
         report = partial(_report, progress, part.start * goal.iterations, total)
         _attack_batch(model, todo[part.start : part.stop], goal, build, seed, report)
 
-    compute.in_batches(len(todo), batch, work)
+    plan = plan or Plan(model.dense1.weight.device, model.units)
+    compute.in_batches(
+        len(todo), plan.most, work, lambda part: plan.attacks(len(part), len(todo[part[-1]].task.samples))
+    )
     for outcome in todo:
         if outcome.samples:
             outcome.status = "sample"

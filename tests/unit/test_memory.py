@@ -1,0 +1,75 @@
+"""Batches are planned to fit, and the plan's idea of what an utterance takes is what it takes."""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import pytest
+import torch
+
+from asrtransfer import attacks, compute, confidence, decoding, memory
+from asrtransfer.attacks.loop import Goal, Outcome, Task, attack
+from asrtransfer.memory import Plan
+from asrtransfer.model import DeepSpeech
+from asrtransfer.speech import Speech
+from asrtransfer.transcription import hear
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize(("units", "utterances", "seconds"), [(64, 2, 4), (256, 2, 3), (512, 1, 2)])
+def test_what_a_pass_keeps_is_what_is_planned(units: int, utterances: int, seconds: int) -> None:
+    model = DeepSpeech(units).requires_grad_(False).eval()
+    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        storage = tensor.untyped_storage()
+        kept[storage.data_ptr()] = storage.nbytes()
+        return tensor
+
+    audio = 1000 * torch.randn(utterances, 16_000 * seconds, generator=torch.Generator().manual_seed(1))
+    delta = torch.zeros_like(audio, requires_grad=True)
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        log_probs, counts = model(audio + delta, torch.full((utterances,), 16_000 * seconds))
+        confidence.ctc_loss(log_probs, counts, ["go"] * utterances).sum()
+    found = sum(size for place, size in kept.items() if place not in weights) / utterances
+    planned = memory.attack_bytes(units, 16_000 * seconds)
+    assert found < planned < 3.5 * found
+
+
+def test_the_published_study_is_one_batch_on_a_large_device_and_some_on_a_small_one() -> None:
+    ten_seconds = 160_000
+    assert memory.attack_bytes(2048, ten_seconds) == pytest.approx(146e6, rel=0.02)
+    assert Plan(CPU, 2048, 0.7 * 139e9).attacks(98, 2 * ten_seconds)
+    assert Plan(CPU, 2048, 0.7 * 11e9).attacks(49, ten_seconds)
+    assert not Plan(CPU, 2048, 0.7 * 11e9).attacks(98, ten_seconds)
+    assert Plan(CPU, 2048, 0.7 * 11e9).hears(98, ten_seconds)
+
+
+def test_batches_follow_the_plan_and_hold_everything_once() -> None:
+    sizes = [1, 1, 2, 3, 9, 9, 50]
+    parts: list[range] = []
+    compute.in_batches(len(sizes), 4, parts.append, lambda part: len(part) * sizes[part[-1]] <= 10)
+    assert [list(part) for part in parts] == [[0, 1, 2], [3], [4], [5], [6]]
+
+
+def sampled(outcomes: list[Outcome]) -> list[list[tuple[int, bytes]]]:
+    return [[(sample.iteration, sample.audio.tobytes()) for sample in outcome.samples] for outcome in outcomes]
+
+
+def test_planned_batches_change_no_result(toy: DeepSpeech, dev_split: Speech) -> None:
+    todo = [Task(dev_split.utterance_ids[index], dev_split.samples(index), "dab") for index in range(6)]
+    build = partial(attacks.method("pgd"), shrinks=False)
+    goal = Goal(threshold=None, iterations=60, keep=2)
+    small = Plan(CPU, toy.units, 2.2 * memory.attack_bytes(toy.units, len(todo[-1].samples)))
+    assert not small.attacks(len(todo), len(todo[-1].samples))
+    whole, parts = (attack(toy, todo, goal, build, seed="s", plan=plan) for plan in (None, small))
+    assert sampled(whole) == sampled(parts)
+    assert any(sampled(whole))
+    audio = [task.samples for task in todo]
+    tight = Plan(CPU, toy.units, memory.hearing_bytes(toy.units, max(map(len, audio))))
+    one, other = (hear(toy, decoding.build("flashlight"), audio, plan=plan) for plan in (None, tight))
+    assert [hearing.texts for hearing in one] == [hearing.texts for hearing in other]
+    assert np.allclose([h.log_probabilities for h in one], [h.log_probabilities for h in other], atol=1e-4)
