@@ -16,6 +16,7 @@ resource_scopes:
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/train.smk"
+include: "workflow/rules/score.smk"
 include: "workflow/rules/select.smk"
 include: "workflow/rules/attack.smk"
 include: "workflow/rules/transcribe.smk"

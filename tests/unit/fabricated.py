@@ -197,6 +197,8 @@ class Study:
                 for n in range(5)
             ]
             self._save(pd.DataFrame(rows), self.folder / "clean" / f"{model}.parquet")
+            scored = pd.DataFrame(rows).assign(transcription=lambda frame: frame["text"])
+            self._save(scored[["split", "text", "transcription"]], self.folder / "scored" / f"{model}.parquet")
             card = {
                 "model": model,
                 "seed": int(seed),
@@ -224,6 +226,7 @@ class Study:
             [self.transcript_path(surrogate, remote) for surrogate, remote, _ in design.hearings],
             [self.folder / "clean" / f"{model}.parquet" for model in MODELS],
             [self.folder / "cards" / f"{model}.json" for model in MODELS],
+            [self.folder / "scored" / f"{model}.parquet" for model in MODELS],
         )
 
     @staticmethod

@@ -83,6 +83,13 @@ def selected(wildcards):
     return checkpoints.select.get().output.selected
 
 
+def scoring_model(wildcards):
+    """The language model that models are scored with: downloaded, or the user's."""
+    if grid.downloaded(study):
+        return f"{study.results}/language-model/words.arpa"
+    return study.scoring.language_model
+
+
 def near_targets(wildcards):
     """What an attack on near targets reads besides; nothing for a phrase."""
     if not wildcards.target.startswith("rank-"):

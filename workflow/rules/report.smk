@@ -4,6 +4,10 @@ rule tables:
         transcripts=expand("<results>/transcripts/{hearing}.parquet", hearing=hearing_names()),
         clean=expand("<results>/transcripts/clean/{model}.parquet", model=study.models),
         cards=expand("<results>/models/{model}/card.json", model=study.models),
+        scored=expand(
+            "<results>/transcripts/language-model/{model}.parquet",
+            model=study.models if study.scoring else [],
+        ),
     output:
         expand("<results>/tables/{table}.parquet", table=tables.names(study)),
         [

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 with job(snakemake) as progress:
     inputs = {
-        name: [Path(path) for path in snakemake.input[name]] for name in ("attacks", "transcripts", "clean", "cards")
+        name: [Path(path) for path in snakemake.input[name]]
+        for name in ("attacks", "transcripts", "clean", "cards", "scored")
     }
     design = tables.Design.from_dict(snakemake.params.design)
     results = tables.read(design, **inputs)

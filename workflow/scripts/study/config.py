@@ -200,6 +200,41 @@ class Decoder(Section):
     beta: Float = Field(default=1.85, ge=-100, le=100, description="bonus for each word, with a language model")
 
 
+LANGUAGE_MODELS = ("3-gram.pruned.3e-7", "3-gram.pruned.1e-7", "3-gram", "4-gram")
+"""LibriSpeech's own, of openslr.org, resource 11."""
+
+
+class Scoring(Section):
+    """A second word error rate of every model, with a language model, as published ones are. Decides nothing else."""
+
+    language_model: Path = Field(
+        default="3-gram.pruned.1e-7",
+        description=f"LibriSpeech's {', '.join(LANGUAGE_MODELS)}, which is downloaded, or a KenLM file (ARPA or "
+        "binary, lower case)",
+    )
+    lexicon: PathOrNull = Field(
+        default=None, description="the words of a binary, one a line; null: those that an ARPA file lists"
+    )
+    mirror: PathOrNull = Field(
+        default=None, description="http(s) folder to download from; null: the publisher's, or else its mirrors"
+    )
+    alphas: list[Annotated[float, Field(ge=0, le=100), BeforeValidator(_plain)]] = Field(
+        default=[0.5, 0.75, 1.0, 1.5, 2.0],
+        min_length=1,
+        max_length=100,
+        description="weights of the language model to try on dev with the first of the models",
+    )
+    betas: list[Annotated[float, Field(ge=-100, le=100), BeforeValidator(_plain)]] = Field(
+        default=[0.0, 1.0, 1.85, 3.0],
+        min_length=1,
+        max_length=100,
+        description="bonuses for each word to try with them",
+    )
+    utterances: Int = Field(
+        default=300, ge=1, le=100000, description="of dev to try them on, at the most; evenly over its lengths"
+    )
+
+
 class Selection(Section):
     """Which test utterances are attacked: those that every model transcribes exactly right."""
 
@@ -324,6 +359,7 @@ class Study(Section):
     network: Network = Network()
     training: Training = Training()
     decoder: Decoder = Decoder()
+    scoring: Annotated[Scoring | None, BeforeValidator(_null)] = None
     selection: Selection = Selection()
     attacks: Attacks
     statistics: Statistics = Statistics()

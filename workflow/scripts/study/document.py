@@ -38,6 +38,8 @@ RERUNS = {
     "decoder.alpha": Rerun((), "with a language model, as the other decoder keys"),
     "decoder.beta": Rerun((), "with a language model, as the other decoder keys"),
     "decoder.certify": Rerun(("transcribe",), "hearing of samples; tables, which stay the same"),
+    "scoring": Rerun(("tune",), "the tuning and scoring with the language model; tables"),
+    "scoring.mirror": Rerun(("language",), "the download; tuning; scoring; tables"),
     "selection": Rerun(("select",), "selection"),
     "attacks.*": Rerun(("attack",), "this attack and after"),
     "attacks.*.phrases": Rerun(("attack",), "the new phrase's attacks, hearing, tables"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from study.config import Attack, ConfigError, Study, slug
+from study.config import LANGUAGE_MODELS, Attack, ConfigError, Scoring, Study, slug
 
 RANKS = list(range(2, 11))
 """Of the near targets that an attack may ask for: the first ten texts but the first."""
@@ -108,6 +108,39 @@ def manifest(study: Study) -> list[str]:
 def language_model(study: Study) -> list[str]:
     """The language model's file, if there is one."""
     return [study.decoder.language_model] if study.decoder.language_model else []
+
+
+def downloaded(study: Study) -> bool:
+    """Whether the language model that models are scored with is LibriSpeech's, which is downloaded."""
+    return study.scoring is not None and study.scoring.language_model in LANGUAGE_MODELS
+
+
+def language_model_source(study: Study) -> dict[str, Any]:
+    """Which of LibriSpeech's language models to download, and from where."""
+    scoring = study.scoring or Scoring()
+    return {"name": scoring.language_model, "mirror": scoring.mirror}
+
+
+def scorer(study: Study, language_model: str) -> dict[str, Any]:
+    """Keyword arguments of the decoder that models are scored with, but for the weights."""
+    assert study.scoring is not None
+    return {
+        "language_model": str(language_model),
+        "lexicon": study.scoring.lexicon,
+        "beam": study.decoder.beam,
+    }
+
+
+def tuning(study: Study) -> dict[str, Any]:
+    """What is tried on dev, and the phrases whose words the language model should know."""
+    scoring = study.scoring or Scoring()
+    phrases = [text for attack in study.configured.values() for text in attack.phrases]
+    return {
+        "alphas": scoring.alphas,
+        "betas": scoring.betas,
+        "utterances": scoring.utterances,
+        "phrases": list(dict.fromkeys(phrases)),
+    }
 
 
 def gpus(study: Study) -> int:

@@ -40,6 +40,12 @@ def jobs(study: Study, rates: Rates) -> dict[str, Job]:
     corpus = add("corpus", {}, [])
     trained = [add("train", {"model": model}, [corpus]) for model in study.models]
     heard = [add("hear", {"model": model}, [train]) for model, train in zip(study.models, trained, strict=True)]
+    scored = []
+    if study.scoring is not None:
+        fetched = [add("language", {}, [])] if grid.downloaded(study) else []
+        tuned = add("tune", {}, [trained[0], *fetched])
+        pairs = zip(study.models, trained, strict=True)
+        scored = [add("score", {"model": model}, [train, tuned]) for model, train in pairs]
     selected = add("select", {}, heard)
     attacks: dict[str, list[str]] = {surrogate: [] for surrogate in study.attacked}
     for job in grid.jobs(study):
@@ -48,7 +54,7 @@ def jobs(study: Study, rates: Rates) -> dict[str, Job]:
         add("transcribe", {"surrogate": surrogate, "remote": remote}, attacks[surrogate])
         for surrogate, remote in grid.hearings(study)
     ]
-    tables = add("tables", {}, hearings)
+    tables = add("tables", {}, [*hearings, *scored])
     add("verdict", {}, [tables])
     add("report", {}, [tables])
     return found

@@ -7,11 +7,11 @@ default study, or are upper bounds, and say so.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from study import grid
-from study.config import Study
+from study.config import Scoring, Study
 from study.rates import Rates
 
 HOP_SECONDS = 0.02
@@ -58,6 +58,8 @@ LIBRISPEECH = {
     "test-clean": (5.4, 2620, 346),
     "test-other": (5.1, 2939, 328),
 }
+# LibriSpeech's 3-gram.pruned.1e-7 as text; assumed. Read, a model takes about as much; its words' tree comes on top.
+MODEL = 500.0
 LONGEST = 35.0
 # Measured on the synthetic corpus: 1.75 and 2.6.
 COMMAND, LONGEST_COMMAND = 1.75, 3.0
@@ -74,7 +76,7 @@ class Work:
     disk: float = 0.0
 
 
-NETWORKS = ("train", "hear", "attack", "transcribe", "neighbours")
+NETWORKS = ("train", "hear", "tune", "score", "attack", "transcribe", "neighbours", "calibrate")
 """Rules that run a network: on a GPU, where the study has them."""
 
 
@@ -127,11 +129,15 @@ def of(study: Study, rates: Rates, rule: str, wildcards: Mapping[str, str]) -> W
         "corpus": _corpus,
         "train": _train,
         "hear": _hear,
+        "language": _language,
+        "tune": _tune,
+        "score": _score,
         "select": _small,
         "attack": _attack,
         "transcribe": _transcribe,
         "neighbours": _neighbours,
         "transfer_curve": _small,
+        "calibrate": _calibrate,
         "tables": _tables,
         "verdict": _small,
         "report": _tables,
@@ -210,6 +216,23 @@ def _hear(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     return Work(costs.rates.start + seconds, memory, audio * TEXTS)
 
 
+def _language(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    # The archive, and the model that is in it, which compresses to a third.
+    return Work(costs.rates.start + MODEL / 3 / costs.rates.download + MODEL / 30, BESIDE + PLAIN, MODEL)
+
+
+def _score(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    heard = _hear(costs, wildcards)
+    return replace(heard, memory=heard.memory + 2 * MODEL)
+
+
+def _tune(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    scoring, dev = costs.study.scoring or Scoring(), speech(costs.study, "dev")
+    tries = len(scoring.alphas) * len(scoring.betas) * min(scoring.utterances, dev.utterances) * dev.mean
+    score = _score(costs, wildcards)
+    return replace(score, seconds=score.seconds + tries * costs.decoding, disk=0.0)
+
+
 def _attack(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
     name = wildcards["attack"]
@@ -244,6 +267,10 @@ def _neighbours(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     memory = costs.base + (3 + study.neighbours.epochs) * costs.weights
     memory += costs.activations(AT_ONCE, audio.longest, 12) + 2 * primary * audio.mean * SECOND_OF_AUDIO
     return Work(costs.rates.start + seconds, memory)
+
+
+def _calibrate(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    return Work(300, costs.base + 10 * costs.weights + costs.activations(AT_ONCE, 10.0, 30))
 
 
 def _tables(costs: _Costs, wildcards: Mapping[str, str]) -> Work:

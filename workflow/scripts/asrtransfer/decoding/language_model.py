@@ -37,6 +37,8 @@ class LanguageModelDecoder(Decoder):
     are left out. Unlike DeepSpeech, the language model also scores the end of the sentence.
     `Hypothesis.log_probability` stays the acoustic one, so that it need not fall along the list.
 
+    `words` are those that can come out.
+
     :param language_model: a KenLM word model, ARPA text (also .gz) or KenLM's binary format.
     :param lexicon: the words, one per line; needed for a binary, whose words cannot be listed. An ARPA file
         has its own.
@@ -58,15 +60,23 @@ class LanguageModelDecoder(Decoder):
         beam: int = 100,
         tokens_per_frame: int = 13,
     ) -> None:
-        self._weight = alpha * math.log(10)  # KenLM's scores are decadic
-        self._bonus = beta
         words = _words(Path(language_model), None if lexicon is None else Path(lexicon))
+        self.words = frozenset(words)
         self._words = Dictionary([*words, _UNKNOWN])
         # flashlight keeps no reference to the model: it must live as long as the decoder.
         self._model = _kenlm(Path(language_model), self._words)
+        self._trie = self._spelt(words)
+        self._beam = beam
+        self._tokens = tokens_per_frame
+        self.weigh(alpha, beta)
+
+    def weigh(self, alpha: float, beta: float) -> None:
+        """Go on with other weights; reading the model takes longer than decoding with it."""
+        self._weight = alpha * math.log(10)  # KenLM's scores are decadic
+        self._bonus = beta
         options = LexiconDecoderOptions(
-            beam_size=beam,
-            beam_size_token=tokens_per_frame,
+            beam_size=self._beam,
+            beam_size_token=self._tokens,
             beam_threshold=math.inf,
             lm_weight=self._weight,
             word_score=beta,
@@ -76,9 +86,9 @@ class LanguageModelDecoder(Decoder):
             criterion_type=CriterionType.CTC,
         )
         unknown = self._words.get_index(_UNKNOWN)
-        self._search = LexiconDecoder(options, self._trie(words), self._model, _SPACE, BLANK, unknown, [], False)
+        self._search = LexiconDecoder(options, self._trie, self._model, _SPACE, BLANK, unknown, [], False)
 
-    def _trie(self, words: list[str]) -> Trie:
+    def _spelt(self, words: list[str]) -> Trie:
         trie = Trie(SIZE, _SPACE)
         start = self._model.start(False)
         for word in words:

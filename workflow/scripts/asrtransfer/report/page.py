@@ -138,6 +138,7 @@ def _card(material: Material, model: str) -> Card:
     facts = {
         "test WER": words.percent(float(rates["test_wer"])),
         "test CER": words.percent(float(rates["test_cer"])),
+        "test WER, greedy": words.percent(float(rates["test_wer_greedy"])),
         "right": f"{rates['test_right']} of {rates['test_utterances']}",
         "seed": str(card["seed"]),
         "weights": str(card["weights_sha256"])[:10],
@@ -145,6 +146,8 @@ def _card(material: Material, model: str) -> Card:
         "trained on": f"{card['train_minutes']:g} min, {card['device']}",
         "took": f"{card['seconds']:g} s",
     }
+    if "test_wer_language_model" in rates:
+        facts["test WER, language model"] = words.percent(float(rates["test_wer_language_model"]))
     if pd.notna(rates["same_weights_as_base"]):
         facts["weights as base"] = "equal" if rates["same_weights_as_base"] else "different"
     if rates["unintended"]:

@@ -13,7 +13,10 @@ from asrtransfer.report import words
 from asrtransfer.statistics.published import TABLES
 from asrtransfer.tables.phrases import TOTAL
 
-SHARES = re.compile(r"(?<!odds_)(share|lower|upper|bound|estimate|difference|margin)$|^(dev|test)_(wer|cer)(_greedy)?$")
+SHARES = re.compile(
+    r"(?<!odds_)(share|lower|upper|bound|estimate|difference|margin)$"
+    r"|^(dev|test)_(wer|cer)(_greedy|_language_model)?$"
+)
 """Columns whose values are read as percentages."""
 ABBREVIATIONS = re.compile(r"\b(wer|cer|ctc|snr|k1|l2)\b")
 BADGES = {

@@ -159,6 +159,10 @@ MEANINGS = {
         for rate in ("wer", "cer")
         for suffix, how in (("", "top text of the decoder"), ("_greedy", "greedy decoding"))
     },
+    **{
+        f"{split}_wer_language_model": f"WER of the {split} split, decoded with the language model as tuned on dev"
+        for split in ("dev", "test")
+    },
     **{f"{split}_right": f"{split} utterances transcribed exactly right" for split in ("dev", "test")},
     **{f"{split}_utterances": f"utterances of the {split} split" for split in ("dev", "test")},
     # paired tests

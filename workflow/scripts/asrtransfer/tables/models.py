@@ -33,6 +33,7 @@ def models(results: Results, design: Design) -> pd.DataFrame:
                 "seed": card["seed"],
                 "arm": card["arm"],
                 **_rates(results.clean[model]),
+                **_with_language_model(results.scored.get(model)),
                 "same_weights_as_base": _same(model, card, base, "weights_sha256"),
                 "same_start_as_base": _same(model, card, base, "initial_weights_sha256"),
                 "unintended": _unintended(card, reference),
@@ -62,6 +63,17 @@ def _rates(clean: pd.DataFrame) -> dict[str, object]:
         found[f"{split}_right"] = sum(truth == top for truth, top in zip(truths, tops, strict=True))
         found[f"{split}_utterances"] = len(rows)
     return found
+
+
+def _with_language_model(scored: pd.DataFrame | None) -> dict[str, object]:
+    """Columns that only a study has whose models are scored with a language model."""
+    if scored is None:
+        return {}
+    splits = {split: scored[scored["split"] == split] for split in ("dev", "test")}
+    return {
+        f"{split}_wer_language_model": error_rates.wer(list(rows["text"]), list(rows["transcription"]))
+        for split, rows in splits.items()
+    }
 
 
 def _same(model: str, card: Mapping[str, Any], base: Mapping[str, Any] | None, key: str) -> bool | None:

@@ -54,6 +54,7 @@ class Results:
             twice.
         clean: by model, its transcripts of the clean dev and test splits.
         cards: by model.
+        scored: by model, its transcripts of dev and test with a language model; none if the study has none.
     """
 
     samples: pd.DataFrame
@@ -61,6 +62,7 @@ class Results:
     repeated: pd.DataFrame
     clean: Mapping[str, pd.DataFrame]
     cards: Mapping[str, Mapping[str, Any]]
+    scored: Mapping[str, pd.DataFrame]
 
 
 def read(
@@ -69,6 +71,7 @@ def read(
     transcripts: Iterable[Path],
     clean: Iterable[Path],
     cards: Iterable[Path],
+    scored: Iterable[Path] = (),
 ) -> Results:
     """Read the files of a study.
 
@@ -78,6 +81,7 @@ def read(
         transcripts: a file a hearing, in the design's order.
         clean: a file a model, in the design's order.
         cards: as ``clean``.
+        scored: as ``clean``, or none.
 
     Raises:
         InputError: if a file is damaged, or transcripts belong to other samples than there are.
@@ -102,6 +106,8 @@ def read(
         together(True),
         {model: parquet.read(path) for model, path in zip(design.models, clean, strict=True)},
         described,
+        # Of all models or of none.
+        {model: parquet.read(path) for model, path in zip(design.models, scored, strict=False)},
     )
 
 

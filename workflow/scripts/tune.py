@@ -1,0 +1,31 @@
+"""Rule tune: the language model's weights that give one model the lowest word error rate on dev, and what it knows."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from asrtransfer import compute, model, scoring
+from asrtransfer.audio import replace_file
+from asrtransfer.decoding import LanguageModelDecoder
+from asrtransfer.speech import Speech
+from job import job
+
+if TYPE_CHECKING:
+    from snakemake.iocontainers import snakemake
+
+with job(snakemake) as progress:
+    params = snakemake.params
+    compute.prepare(params.device, params.threads)
+    listener = model.load_weights(Path(snakemake.input.weights), params.device)
+    decoder = LanguageModelDecoder(**params.decoder)
+    speech = Speech.read(Path(snakemake.input.dev))
+    chosen = scoring.spread(len(speech), params.utterances)
+    outputs = list(scoring.log_probabilities(listener, speech, chosen))
+    truths = [speech.texts[index] for index in chosen]
+    points = scoring.tune(decoder, outputs, truths, params.alphas, params.betas)
+    lacking = scoring.unknown(params.phrases, decoder.words)
+    found = scoring.report(points, lacking, len(chosen))
+    replace_file(Path(snakemake.output.weights), (json.dumps(found, indent=2) + "\n").encode())
+    for phrase, words in lacking.items():
+        progress(f"the language model has no {', '.join(words)}, so that it never hears {phrase!r}", last=True)
+    progress(f"alpha {points[0].alpha:g}, beta {points[0].beta:g}: dev WER {points[0].wer:.1%}", last=True)
