@@ -39,8 +39,8 @@ def prepare(device: str, threads: int, *, deterministic: bool = True, own: bool 
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
         torch.use_deterministic_algorithms(True)
-        # Filling what is overwritten next is a search aid for programs that read it before, and a twentieth of the time.
-        torch.utils.deterministic.fill_uninitialized_memory = False
+        # Memory is overwritten before it is read; filling it first, by default, takes a twentieth of the time.
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def allow_tf32(allowed: bool) -> None:
