@@ -102,16 +102,15 @@ def test_too_small_a_memory_changes_no_sample(
 
 def test_the_bound_shrinks_on_success_only(toy: DeepSpeech, dev_split: Speech) -> None:
     audio, lengths = pad([dev_split.samples(index) for index in range(2)])
-    mask = torch.arange(audio.shape[1]) < lengths[:, None]
     generators = [torch.Generator().manual_seed(index) for index in range(2)]
-    method = attacks.method("cw")(audio, mask, generators, shrinks=True)
+    method = attacks.method("cw")(audio, lengths.tolist(), generators, shrinks=True)
     for _ in range(5):
         method.step(torch.ones_like(audio))
     before = method.perturbation().abs().amax(dim=1)
     method.succeeded([1])
     assert method.bounds()[0] == 2000
     assert method.bounds()[1] == pytest.approx(0.8 * float(before[1]))
-    steady = attacks.method("cw")(audio, mask, generators, shrinks=False)
+    steady = attacks.method("cw")(audio, lengths.tolist(), generators, shrinks=False)
     steady.step(torch.ones_like(audio))
     steady.succeeded([0, 1])
     assert steady.bounds().tolist() == [2000, 2000]
@@ -137,9 +136,10 @@ def test_the_same_seed_gives_the_same_samples(toy: DeepSpeech, dev_split: Speech
 
 def test_a_random_start_needs_no_gradient_to_differ(toy: DeepSpeech, dev_split: Speech) -> None:
     audio, lengths = pad([dev_split.samples(0)])
-    mask = torch.arange(audio.shape[1]) < lengths[:, None]
     starts = [
-        attacks.method("pgd")(audio, mask, [torch.Generator().manual_seed(seed)], shrinks=False, start="random")
+        attacks.method("pgd")(
+            audio, lengths.tolist(), [torch.Generator().manual_seed(seed)], shrinks=False, start="random"
+        )
         for seed in (1, 1, 2)
     ]
     first, same, other = (start.perturbation() for start in starts)

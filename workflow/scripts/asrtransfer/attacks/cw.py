@@ -30,7 +30,7 @@ class CarliniWagner(Method):
     def __init__(
         self,
         audio: Tensor,
-        mask: Tensor,
+        lengths: list[int],
         generators: list[torch.Generator],
         *,
         shrinks: bool,
@@ -39,7 +39,7 @@ class CarliniWagner(Method):
         shrink: float = 0.8,
         noise: float = 2.0,
     ) -> None:
-        super().__init__(audio, mask, generators, shrinks=shrinks)
+        super().__init__(audio, lengths, generators, shrinks=shrinks)
         self.learning_rate = learning_rate
         self.bound = bound
         self.shrink = shrink

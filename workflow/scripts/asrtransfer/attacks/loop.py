@@ -80,7 +80,7 @@ def attack(
     model: DeepSpeech,
     tasks: Sequence[Task],
     goal: Goal,
-    build: Callable[[Tensor, Tensor, list[torch.Generator]], Method],
+    build: Callable[[Tensor, list[int], list[torch.Generator]], Method],
     *,
     seed: str,
     plan: Plan | None = None,
@@ -92,7 +92,7 @@ def attack(
 
     Args:
         model: the surrogate, in eval mode with frozen parameters.
-        build: makes the attack of (audio, mask, generators); see :class:`Method`.
+        build: makes the attack of (audio, lengths, generators); see :class:`Method`.
         seed: what names this job among all.
         plan: how many utterances run at once; by default what the model's device has room for.
         progress: told how many of how many utterance-iterations are done.
@@ -143,14 +143,13 @@ def _attack_batch(
     model: DeepSpeech,
     outcomes: list[Outcome],
     goal: Goal,
-    build: Callable[[Tensor, Tensor, list[torch.Generator]], Method],
+    build: Callable[[Tensor, list[int], list[torch.Generator]], Method],
     seed: str,
     progress: Callable[[int], None],
 ) -> None:
     device = model.dense1.weight.device
     audio, lengths = (tensor.to(device) for tensor in pad([outcome.task.samples for outcome in outcomes]))
-    mask = torch.arange(audio.shape[1], device=device) < lengths[:, None]
-    method = build(audio, mask, [generator(seed, outcome.task.utterance_id) for outcome in outcomes])
+    method = build(audio, lengths.tolist(), [generator(seed, outcome.task.utterance_id) for outcome in outcomes])
     active = list(outcomes)
     kept: dict[int, deque[Sample]] = {id(outcome): deque(maxlen=goal.keep) for outcome in outcomes}
     for iteration in range(1, goal.iterations + 1):

@@ -20,14 +20,14 @@ class Method(ABC):
 
     Args:
         audio: float32 (batch, samples), the clean audio in 16-bit units, zero after each utterance's end.
-        mask: bool (batch, samples), true up to each utterance's end.
+        lengths: samples of each utterance.
         generators: one for each utterance, for everything the attack draws for it.
         shrinks: whether a success calls for less distortion (the low-confidence regime).
     """
 
-    def __init__(self, audio: Tensor, mask: Tensor, generators: list[torch.Generator], *, shrinks: bool) -> None:
+    def __init__(self, audio: Tensor, lengths: list[int], generators: list[torch.Generator], *, shrinks: bool) -> None:
         self.audio = audio
-        self.mask = mask
+        self.lengths = lengths
         self.generators = generators
         self.shrinks = shrinks
 
@@ -47,7 +47,7 @@ class Method(ABC):
     def keep(self, rows: Tensor) -> None:
         """Go on with these rows (int64) alone; subclasses select their own state besides."""
         self.audio = self.audio[rows]
-        self.mask = self.mask[rows]
+        self.lengths = [self.lengths[row] for row in rows.tolist()]
         self.generators = [self.generators[row] for row in rows.tolist()]
 
     @property
@@ -65,8 +65,7 @@ class Method(ABC):
     def normal(self, deviation: float) -> Tensor:
         """Gaussian noise, float32 (batch, samples): each utterance from its own generator, so that it does not
         depend on the others in the batch."""
-        noise = torch.zeros_like(self.audio)
-        for row, generator in enumerate(self.generators):
-            length = int(self.mask[row].sum())
-            noise[row, :length] = torch.randn(length, generator=generator).to(noise.device)
-        return noise.mul_(deviation)
+        noise = torch.zeros(self.audio.shape)
+        for row, length, generator in zip(noise, self.lengths, self.generators, strict=True):
+            row[:length].normal_(std=deviation, generator=generator)
+        return noise.to(self.audio.device)

@@ -21,7 +21,7 @@ class ProjectedGradient(Method):
     def __init__(
         self,
         audio: Tensor,
-        mask: Tensor,
+        lengths: list[int],
         generators: list[torch.Generator],
         *,
         shrinks: bool,
@@ -30,14 +30,13 @@ class ProjectedGradient(Method):
         step: float = 0.05,
         start: str = "zero",
     ) -> None:
-        super().__init__(audio, mask, generators, shrinks=shrinks)
+        super().__init__(audio, lengths, generators, shrinks=shrinks)
         scale = audio.abs().amax(dim=1) if bound_of == "peak" else torch.full_like(audio[:, 0], FULL_SCALE)
         self.radius = bound * scale
         self.stride = step * self.radius
         self.delta = torch.zeros_like(audio)
         if start == "random":
-            for row, generator in enumerate(generators):
-                length = int(mask[row].sum())
+            for row, (length, generator) in enumerate(zip(lengths, generators, strict=True)):
                 uniform = 2 * torch.rand(length, generator=generator).to(audio.device) - 1
                 self.delta[row, :length] = uniform * self.radius[row]
             self._project()
