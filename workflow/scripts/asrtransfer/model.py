@@ -90,7 +90,9 @@ class DeepSpeech(nn.Module):
         hidden = inputs
         for dense in (self.dense1, self.dense2, self.dense3):
             hidden = self.dropout(dense(hidden).clamp(0, ACTIVATION_CEILING))
-        hidden, _ = self.lstm(hidden)
+        # Within an autocast, PyTorch runs cuDNN's LSTM in float16 (pytorch/pytorch#42385), whose range ends at 65504.
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden, _ = self.lstm(hidden.float())
         hidden = self.dropout(self.dense5(hidden).clamp(0, ACTIVATION_CEILING))
         # Whatever the layers are computed in, and nothing to do where that is float32.
         return self.dense6(hidden).float().log_softmax(dim=2)

@@ -42,8 +42,8 @@ class Recipe:
         schedule: ``constant``, or ``cosine``: warm-up over the first tenth of the steps, then half a cosine to zero.
         clip: largest norm of the gradient, or None.
         accumulate: batches whose gradients make one step, as those of one batch of all their utterances would.
-        precision: ``fp32``; ``tf32``: an accelerator may shorten the factors of products; ``bf16``: layers are computed
-            in bfloat16 in training, the front end, the loss and the weights stay float32.
+        precision: ``fp32``; ``tf32``: an accelerator may shorten the factors of products; ``bf16``: dense layers are
+            computed in bfloat16 in training and the LSTM as with ``tf32``; front end, loss and weights stay float32.
         spec_augment: what is hidden of the spectrogram in training, or None.
         give_up: share of the epochs, five at least, after which training ends if in all of them the dev WER was 100 %,
             hardly a letter was right, and the dev loss stood still; None goes on.
@@ -138,7 +138,7 @@ def train(
         Interrupted: if ``stop`` said so.
         InputError: if the checkpoint is damaged, or a batch too large for the device's memory.
     """
-    compute.allow_tf32(recipe.precision == "tf32")
+    compute.allow_tf32(recipe.precision != "fp32")
     optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
     progress = Progress([])
     remove_parts(checkpoint)

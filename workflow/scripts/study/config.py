@@ -172,8 +172,8 @@ class Training(Section):
     )
     precision: Literal["fp32", "tf32", "bf16"] = Field(
         default="fp32",
-        description="of the products in training: float32; TensorFloat-32 where the accelerator has it; bfloat16 "
-        "layers with float32 weights, front end and loss",
+        description="of the products in training: float32; TensorFloat-32 where the accelerator has it; besides that "
+        "bfloat16 in the dense layers. Weights, front end and loss stay float32",
     )
     spec_augment: Annotated[SpecAugment | None, BeforeValidator(_null)] = None
     give_up: Annotated[Annotated[float, Field(gt=0, le=1)] | None, BeforeValidator(_plain)] = Field(
