@@ -23,6 +23,7 @@ include: "workflow/rules/transcribe.smk"
 include: "workflow/rules/report.smk"
 include: "workflow/rules/neighbours.smk"
 include: "workflow/rules/plan.smk"
+include: "workflow/rules/calibrate.smk"
 
 
 rule all:

@@ -155,7 +155,8 @@ class _Costs:
         self.training = wider / device.training
         self.attack = wider / device.attack
         self.listening = wider / device.listening
-        self.decoding = 0.0 if study.decoder.backend == "greedy" else 1 / rates.decoding / study.threads
+        # By one thread, whatever a job has: the search holds Python's lock.
+        self.decoding = 0.0 if study.decoder.backend == "greedy" else 1 / rates.decoding
         self.weights = 4 * multiplications(study.network.units) / MB
         self.base = BESIDE + (NETWORK if study.device == "cpu" else CUDA)
 
