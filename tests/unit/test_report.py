@@ -298,7 +298,7 @@ def test_the_verdict_without_transfer(study: AudibleStudy) -> None:
     # Phrases: 3 jobs of 3 utterances and 2 samples on 2 surrogates; seed: 1 remote of one, 3 of the other.
     assert first == (
         "None of 36 adversarial samples made for a fixed phrase is heard as that phrase by another model: "
-        "0 of 72 hearings by another seed, 0 of 18 hearings by the same seed one ulp apart."
+        "0 of 54 hearings by another seed, 0 of 18 hearings by the same seed one ulp apart."
     )
     assert second.startswith("The pipeline works, since their own surrogates hear 84 of 84 stored samples")
     assert "a twin with equal weights 42 of 42" in second
@@ -313,7 +313,7 @@ def test_the_verdict_with_transfer(tmp_path: Path) -> None:
 
     first, second = findings.verdict(told(tmp_path, hears=hears), 0.95)
     assert first.startswith("Some of 36 adversarial samples")
-    assert "24 of 72 hearings by another seed, 0 of 18" in first
+    assert "18 of 54 hearings by another seed, 0 of 18" in first
     assert "1 of 3 utterances transferred to another seed" in second
 
 

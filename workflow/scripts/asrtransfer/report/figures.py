@@ -19,7 +19,7 @@ from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
 from asrtransfer.report import words
-from asrtransfer.report.material import Material
+from asrtransfer.report.material import Material, once
 
 # Okabe and Ito, "Color Universal Design" (2008), without the yellow that vanishes on white.
 COLOURS = {
@@ -221,7 +221,8 @@ def _legend_entry(arm: str) -> Any:
 
 def distance_to_target(material: Material, conclusion: str) -> Figure:
     """Distribution of the character error rate to the target, by arm, beside that of the clean audio."""
-    distances = material.distances
+    weights = {model: str(card["weights_sha256"]) for model, card in material.cards.items()}
+    distances = once(material.distances, weights)
     views = []
     for kind, label in words.TARGET_KINDS.items():
         part = distances[distances["target_kind"] == kind]

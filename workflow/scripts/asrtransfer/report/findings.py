@@ -9,7 +9,7 @@ import pandas as pd
 
 from asrtransfer.report import words
 from asrtransfer.report.figures import quantile
-from asrtransfer.report.material import Material
+from asrtransfer.report.material import Material, once
 from asrtransfer.statistics.published import TABLES
 from asrtransfer.tables.design import POOLED
 
@@ -59,6 +59,7 @@ def transferred(tables: Tables, kind: str, arms: tuple[str, ...]) -> Count:
     table = tables["transfers"]
     rows = table[(table["counted"] == "all") & (table["target_kind"] == kind) & table["arm"].isin(arms)]
     weights = tables["models"].set_index("model")["weights_sha256"]
+    rows = once(rows, {str(model): str(weight) for model, weight in weights.items()})
     other = rows["surrogate"].map(weights).to_numpy() != rows["remote"].map(weights).to_numpy()
     return Count(int(rows.loc[other, "transfers"].sum()), int(rows.loc[other, "hearings"].sum()))
 

@@ -88,6 +88,17 @@ def read(
     )
 
 
+def once(rows: pd.DataFrame, weights: Mapping[str, str]) -> pd.DataFrame:
+    """Rows of surrogate, remote and arm without those of remotes that have the weights of an earlier one.
+
+    As the tables count: a twin of another seed hears everything a second time (see ``tables.results``).
+    """
+    own = rows["remote"].astype(str).map(weights)
+    keys = [rows["surrogate"].astype(str), rows["arm"].astype(str), own]
+    first = rows["remote"].astype(str).groupby(keys, sort=False).transform("first")
+    return rows[(rows["remote"].astype(str) == first).to_numpy()]
+
+
 def target_kind(target: pd.Series) -> pd.Series:
     """``near`` for rank-k, else ``phrase``."""
     return target.str.startswith("rank-").map({True: "near", False: "phrase"})
