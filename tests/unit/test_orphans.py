@@ -49,7 +49,7 @@ def test_jobs_of_the_earlier_run_are_ended_and_others_left(queue: Path, tmp_path
     orphans.end_earlier(record, "new", said.append)
     assert "other 8" in queue.read_text()
     assert "old" not in queue.read_text()
-    assert [line.partition(" are ")[0] for line in said] == ["2 jobs of an earlier run (old)"]
+    assert said == ["Slurm has jobs of an earlier run (old): 7 9; this run begins when they are ended"]
     assert record.read_text() == "new\n"
 
 

@@ -39,7 +39,7 @@ def end_earlier(record: Path, run: str | None, say: Callable[[str], object]) -> 
     """
     names = ",".join(record.read_text().split()) if record.exists() else ""
     if names and (jobs := _queued(names, record)):
-        say(f"{len(jobs)} jobs of an earlier run ({names}) are in Slurm's queue; this run begins when they are ended")
+        say(f"Slurm has jobs of an earlier run ({names}): {' '.join(jobs)}; this run begins when they are ended")
         _ask(record, "scancel", *jobs)
         end = time.monotonic() + PATIENCE_SECONDS
         while jobs := _queued(names, record):
