@@ -25,7 +25,6 @@ SYSTEM = "/usr/sbin:/usr/bin:/sbin:/bin"
 NODES = ("n1", "n2")
 GPUS = 2
 KIND = "pretended"
-PORT = 16930
 # As Debian's own daemons shall not start when their packages are installed.
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -118,6 +117,7 @@ class LocalSlurm:
 
     def _configure(self) -> None:
         host = socket.gethostname().split(".")[0]
+        port, *node_ports = free_ports(1 + len(NODES))
         for name in ("bin", "state", *(f"spool-{node}" for node in NODES)):
             (self.folder / name).mkdir(parents=True)
         for client in CLIENTS:
@@ -134,9 +134,9 @@ class LocalSlurm:
             f"AutoDetect=off\nName=gpu Type={KIND} File={self.folder}/gpu[0-{GPUS - 1}]\n"
         )
         nodes = "\n".join(
-            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={PORT + number} CPUs=4 RealMemory=8000 "
+            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={number} CPUs=4 RealMemory=8000 "
             f"Gres=gpu:{KIND}:{GPUS}"
-            for number, node in enumerate(NODES, start=1)
+            for number, node in zip(node_ports, NODES, strict=True)
         )
         # Listening where the host's name points, and nowhere else, works only if that is where connections come from.
         local = socket.gethostbyname(host) == "127.0.0.1"
@@ -144,7 +144,7 @@ class LocalSlurm:
             CONFIGURATION.format(
                 host=host,
                 user=psutil.Process().username(),
-                port=PORT,
+                port=port,
                 folder=self.folder,
                 loopback="CommunicationParameters=NoInAddrAny,NoCtldInAddrAny" if local else "",
                 nodes=nodes,
@@ -237,6 +237,15 @@ class LocalSlurm:
         """Every job there was, as the controller remembers it."""
         listed = self.run("scontrol", "-d", "-o", "show", "job", check=False)
         return [Job(line) for line in listed.splitlines() if line.startswith("JobId=")]
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on, so that several of these clusters can be there at a time."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in sockets]
+    for one in sockets:
+        one.close()
+    return ports
 
 
 class Job:
