@@ -1,0 +1,109 @@
+"""The smoke study on a real Slurm, after everything that goes wrong: the same results as without."""
+
+from __future__ import annotations
+
+import re
+import signal
+from pathlib import Path
+
+import pytest
+from copies import SMOKE, Finished, Repository
+from kills import contents, differences
+from local_slurm import Job, LocalSlurm
+from runs import Held, Run, has_checkpoint, pause
+
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+RESULTS = "results-smoke"
+MODELS = ("seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1")
+STOPPED = "told to stop; the next run goes on from the checkpoint"
+
+
+def begun(log: Path, job: Job) -> bool:
+    """Whether a job has logged anything since it began."""
+    # Between two attempts there is no log.
+    lines = log.read_text().splitlines() if log.exists() else []
+    return bool(lines) and lines[0][:19].replace(" ", "T") > job["StartTime"]
+
+
+def test_everything_that_goes_wrong(slurm: LocalSlurm, smoke: Finished, repository: Repository) -> None:
+    path = repository.path
+
+    def begin(after: signal.Signals | None = None, held: Held | None = None) -> Run:
+        """Start Snakemake, after an earlier one that was killed as README.md says."""
+        left = [job for job in slurm.jobs() if job["JobState"] in ("RUNNING", "PENDING")]
+        if after is not None:
+            assert left
+            assert "LockException" in repository.snakemake("--cores", "1", "--configfile", SMOKE, check=False).stdout
+            repository.snakemake("--unlock")
+        run = Run(repository, slurm)
+        if after is not None:
+            run.until(lambda: "Slurm has jobs of an earlier run" in run.shown, "a word on the earlier jobs")
+            if held is not None:
+                held.release()
+            ended = {job["JobId"] for job in left}
+            run.until(lambda: not ended & set(slurm.run("squeue", "-h", "-o", "%A").split()), "their end")
+        return run
+
+    def all_running(run: Run, rule: str, count: int = 4) -> list[Job]:
+        """That many jobs of a rule, once they run."""
+
+        def found() -> list[Job]:
+            return [job for job in slurm.jobs() if job.name.split()[0] == rule and job["JobState"] == "RUNNING"]
+
+        run.until(lambda: len(found()) >= count, f"{count} running jobs of {rule}")
+        return found()
+
+    # Snakemake is killed while all models are trained.
+    run = begin()
+    run.until(lambda: all(has_checkpoint(path, model) for model in MODELS), "checkpoints")
+    held = Held(run, "train", MODELS)
+    run.signal(signal.SIGKILL)
+    run = begin(after=signal.SIGKILL, held=held)
+
+    # One training is cancelled, one preempted, and one runs into its time limit.
+    jobs = {job.name.split()[1]: job for job in all_running(run, "train")}
+    run.until(lambda: begun(path / RESULTS / "logs/train/seed-1.twin.log", jobs["seed-1.twin"]), "more of the training")
+    held = Held(run, "train", MODELS)
+    slurm.run("scontrol", "update", f"jobid={jobs['seed-1.twin']['JobId']}", "timelimit=1")
+    slurm.run("scancel", jobs["seed-1"]["JobId"])
+    slurm.run("scontrol", "requeue", jobs["seed-2"]["JobId"])
+    held.release("seed-1", "seed-2", "seed-1.ulp-1")
+    run.until(lambda: slurm.job(jobs["seed-1.twin"])["JobState"] != "RUNNING", "the time limit")
+    held.release()
+
+    # The terminal is closed while a model hears clean speech.
+    run.until(lambda: all((path / RESULTS / f"models/{model}/card.json").exists() for model in MODELS), "models")
+    held = Held(run, "hear", [all_running(run, "hear", count=1)[0].name.split()[1]])
+    for model in MODELS:
+        told = (path / RESULTS / f"logs/train/{model}.log").read_text()
+        first = re.search(r"epoch (\d+)/16", told)
+        assert first and int(first[1]) > 1, f"{model} began anew:\n{told}"
+    assert slurm.job(jobs["seed-1"])["JobState"] == "CANCELLED"
+    assert slurm.job(jobs["seed-2"])["Restarts"] == "1"
+    assert slurm.job(jobs["seed-1.twin"])["JobState"] == "TIMEOUT"
+    assert STOPPED in run.shown
+    run.signal(signal.SIGHUP)
+    run = begin(after=signal.SIGHUP, held=held)
+
+    # A node's daemon dies and comes back, and the other node is drained, while attacks run.
+    all_running(run, "attack", count=2)
+    slurm.kill_node_daemon("n1")
+    slurm.run("scontrol", "update", "nodename=n2", "state=drain", "reason=test")
+    pause()
+    slurm.start_node("n1")
+
+    # The controller is gone for some seconds, and at last Ctrl-C is pressed.
+    all_running(run, "transcribe", count=2)
+    slurm.run("scontrol", "update", "nodename=n2", "state=resume")
+    slurm.stop_controller()
+    pause()
+    slurm.start_controller()
+    all_running(run, "transcribe", count=1)
+    assert run.signal(signal.SIGINT) != 0
+    assert slurm.run("squeue", "-h", "-t", "RUNNING,PENDING") == ""
+    begin().finish()
+
+    assert differences(path / RESULTS, contents(smoke.path / RESULTS)) == []
+    assert slurm.run("squeue", "-h") == ""
+    assert not any(path.glob(".snakemake/incomplete/*"))
+    assert not any(path.glob(".snakemake/slurm-runs/**/*.run"))
