@@ -9,7 +9,6 @@ imports is taken off both.
 from __future__ import annotations
 
 import argparse
-import resource
 import subprocess
 import sys
 from functools import partial
@@ -17,6 +16,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
+import peak
 import torch
 
 from asrtransfer import attacks, compute, confidence, decoding
@@ -70,7 +70,7 @@ def main() -> None:
     given = parser.parse_args()
     if given.part:
         run(given.part, given.results, given.surrogate, given.batch)
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(peak.megabytes())
         return
     for batch in (8, 32):
         floor, parts, job = (

@@ -9,7 +9,6 @@ the jobs. Processor time, median of several, the sizes alternating; memory is th
 from __future__ import annotations
 
 import argparse
-import resource
 import statistics
 import subprocess
 import sys
@@ -22,6 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+
+from peak import megabytes
 
 from asrtransfer import attacks, compute, decoding
 from asrtransfer.attacks.loop import Goal, Task, attack
@@ -78,9 +79,8 @@ def main() -> None:
     audio = sizes(Speech.read(given.results / "corpus" / "test.parquet"))
     if given.one:
         WORK[given.one[0]](model, audio[given.one[1]])
-        print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+        print(megabytes())
         return
-    # First, since a process begins with the memory of the one that starts it as its largest.
     memory = {(name, size): peak(given.results, name, size) for name in WORK for size in audio}
     for name, work in WORK.items():
         seconds: dict[str, list[float]] = {size: [] for size in audio}

@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import random
-import resource
 import sys
 import tempfile
 import time
@@ -20,6 +19,8 @@ from pathlib import Path
 import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+
+from peak import megabytes
 
 from asrtransfer import audio, corpora
 from asrtransfer.corpora import librispeech
@@ -65,14 +66,14 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         root, folder = Path(name, "library"), Path(name, "corpus")
         build(root, given.utterances)
-        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        before = megabytes()
         start = time.monotonic()
         splits = {"train": ["train-clean-360"], "dev": ["dev-clean"], "test": ["test-clean"]}
         found = librispeech.prepare(folder, source=root, download=False, mirror=None, **splits)
         corpora.write(found, folder)
         listed = time.monotonic() - start
         total = len(found)
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        peak = megabytes()
         del found
         # With it comes PyTorch, half a gigabyte, which listing does without.
         from asrtransfer.speech import Speech
@@ -82,10 +83,10 @@ def main() -> None:
         speech.digest()
         read = time.monotonic() - start
         assert list(speech.table["seconds"]) == sorted(speech.table["seconds"])
-        last = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        last = megabytes()
     print(
-        f"{total} utterances listed, sorted and written in {listed:.1f} s with at most {peak / 1e6:.2f} GB of memory "
-        f"({before / 1e6:.2f} GB before it began); read and hashed in {read:.1f} s, {last / 1e6:.2f} GB"
+        f"{total} utterances listed, sorted and written in {listed:.1f} s with at most {peak / 1024:.2f} GB of memory "
+        f"({before / 1024:.2f} GB before it began); read and hashed in {read:.1f} s, {last / 1024:.2f} GB"
     )
 
 
