@@ -1,0 +1,75 @@
+"""Iterations that C&W takes to its first success, and to one of high confidence, with other settings than the recipe's.
+
+.venv/bin/python benchmarks/cw_settings.py --results results
+
+For each setting: the iteration at which half and nine tenths of the pairs of utterance and phrase had their sample, how
+many had none after 300, and the processor's seconds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import math
+import sys
+import time
+from functools import partial
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+
+from asrtransfer import attacks, compute
+from asrtransfer.attacks.loop import Goal, Task, attack
+from asrtransfer.model import DeepSpeech, load_weights
+from asrtransfer.speech import Speech
+
+PHRASES = ["open the door", "delete my messages"]
+ITERATIONS = 300
+SETTINGS: dict[str, dict[str, float]] = {
+    "the recipe": {},
+    "learning rate 30": {"learning_rate": 30.0},
+    "learning rate 50": {"learning_rate": 50.0},
+    "learning rate 200": {"learning_rate": 200.0},
+    "learning rate 400": {"learning_rate": 400.0},
+    "bound 4000": {"bound": 4000.0},
+    "no noise": {"noise": 0.0},
+    "noise 10": {"noise": 10.0},
+    "noise 50": {"noise": 50.0},
+    "noise 50, learning rate 200": {"noise": 50.0, "learning_rate": 200.0},
+}
+
+
+def firsts(model: DeepSpeech, speech: Speech, threshold: float | None, settings: dict[str, float]) -> list[float]:
+    """The iteration of each pair's first sample, ascending; infinite for those without."""
+    found = []
+    for phrase in PHRASES:
+        tasks = [Task(name, speech.samples(index), phrase) for index, name in enumerate(speech.utterance_ids)]
+        build = partial(attacks.method("cw"), shrinks=False, **settings)
+        outcomes = attack(model, tasks, Goal(threshold=threshold, iterations=ITERATIONS), build, seed="s")
+        found += [float(one.samples[0].iteration) if one.samples else math.inf for one in outcomes]
+    return sorted(found)
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--results", type=Path, default=Path("results"))
+    parser.add_argument("--surrogate", default="seed-1")
+    given = parser.parse_args()
+    compute.prepare("cpu", 1)
+    model = load_weights(given.results / "models" / given.surrogate / "weights.safetensors")
+    speech = Speech.read(given.results / "selected.parquet", given.results / "corpus")
+    for threshold in (None, 0.9):
+        print("until a sample" if threshold is None else f"until a sample with K1 > {threshold}")
+        for name, settings in SETTINGS.items():
+            start = time.process_time()
+            found = firsts(model, speech, threshold, settings)
+            seconds = time.process_time() - start
+            half, most = (found[math.ceil(share * len(found)) - 1] for share in (0.5, 0.9))
+            none = sum(math.isinf(one) for one in found)
+            print(
+                f"  {name:28} half {half:4.0f}  nine tenths {most:4.0f}  none {none:2}/{len(found)}  {seconds:5.1f} s"
+            )
+
+
+if __name__ == "__main__":
+    main()
