@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import subprocess
 import sys
@@ -17,6 +16,7 @@ from typing import Any
 import numpy as np
 import pytest
 import soundfile
+from archives import archive
 from torchaudio.datasets import librispeech as published
 
 from asrtransfer import audio, corpora
@@ -188,18 +188,6 @@ def server() -> Iterator[Server]:
     server.shutdown()
     thread.join()
     server.server_close()
-
-
-def archive(files: dict[str, bytes], *special: tarfile.TarInfo) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-        for member in special:
-            tar.addfile(member)
-    return buffer.getvalue()
 
 
 @pytest.fixture

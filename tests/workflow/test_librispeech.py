@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-import io
 import json
-import tarfile
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -22,6 +20,7 @@ import pytest
 import soundfile
 import torch
 import yaml
+from archives import archive
 from copies import ROOT, Repository
 
 from asrtransfer import training
@@ -66,20 +65,14 @@ def shortest(count: int) -> list[tuple[bytes, str]]:
     return [(audio, text) for _, audio, text in sorted(found)[:count]]
 
 
-def archive(subset: str, speaker: int, utterances: list[tuple[bytes, str]]) -> bytes:
+def published(subset: str, speaker: int, utterances: list[tuple[bytes, str]]) -> bytes:
     """Utterances as LibriSpeech's own archives hold them."""
     chapter = f"{speaker}-100"
     folder = f"LibriSpeech/{subset}/{speaker}/100"
     lines = [f"{chapter}-{number:04} {text}\n" for number, (_, text) in enumerate(utterances)]
     files = {f"{folder}/{chapter}.trans.txt": "".join(lines).encode()}
     files |= {f"{folder}/{chapter}-{number:04}.flac": audio for number, (audio, _) in enumerate(utterances)}
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            tar.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    return archive(files)
 
 
 def language_model(texts: list[str]) -> bytes:
@@ -102,7 +95,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, dict
     folder = tmp_path_factory.mktemp("server")
     digests = {}
     for speaker, (subset, count) in enumerate(SUBSETS.items(), start=9001):
-        content = archive(subset, speaker, shortest(count))
+        content = published(subset, speaker, shortest(count))
         (folder / f"{subset}.tar.gz").write_bytes(content)
         digests[subset] = hashlib.sha256(content).hexdigest()
     arpa = language_model([text for _, text in shortest(UTTERANCES)])
