@@ -13,6 +13,7 @@ from torch import Tensor
 
 from asrtransfer.best_path import greedy
 from asrtransfer.confidence import ctc_loss
+from asrtransfer.decoding.prefix_search import is_most_probable
 
 TOP = 10
 """The published study keeps the ten most likely transcriptions."""
@@ -44,8 +45,8 @@ class Decoder(ABC):
     def is_top(self, log_probs: Tensor, length: int, text: str) -> bool:
         """Whether `text` is the best text of one row, (frames, 29): what `top` would list first.
 
-        Most cases need no search: the probabilities of all texts sum to one, so that a text above one half is
-        the best, and a text less probable than the greedy one is not.
+        Most cases need no beam search: the probabilities of all texts sum to one, so that a text above one half is
+        the best, a text less probable than the greedy one is not, and others are known after a few more.
         """
         (row,) = frames(log_probs[None], torch.tensor([length]))
         if self.by_probability:
@@ -55,6 +56,9 @@ class Decoder(ABC):
                 return True
             if probability < best:
                 return False
+            known = is_most_probable(row, text)
+            if known is not None:
+                return known
         return self.top(row[None], torch.tensor([length]))[0][0].text == text
 
 

@@ -3,7 +3,7 @@
 Most samples are nowhere near their target on another model. Ten texts that are each more probable than the target
 prove that it is not among the ten most probable, and cheap ones do: those that the best alignment and its cheapest
 changes of one frame spell. An alignment is one of those that add up to its text's probability (Graves et al., ICML
-2006, equation 3), so that it bounds it from below.
+2006, equation 3), so that it bounds it from below. The best text itself is found by prefix search.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from torch import Tensor
 
 from asrtransfer.best_path import spelt
 from asrtransfer.decoding.base import TOP, Hypothesis, log_probabilities
+from asrtransfer.decoding.prefix_search import is_most_probable, most_probable
 
 MARGIN = 0.5
 """Nats by which a proof must hold: a hundred times what float32 loses over a loss of some hundred frames."""
@@ -34,21 +35,21 @@ def proven(row: Tensor, phrase: str, loss: float, *, with_best: bool) -> list[Hy
         with_best: whether the most probable text must be known as well.
 
     Returns:
-        The best text, if it has more than half of the probability, which makes it the best; no text, if all that is
-        known, and asked for, is that the phrase is not among the ten; None, if it takes a search.
+        The best text, where the phrase is that or not among the ten; no text, if all that is known, and asked for, is
+        that the phrase is not among the ten; None, if it takes a beam search.
     """
     if len(row) == 0:
         return None
     if -loss > math.log(0.5) + MARGIN / 100:
         return [Hypothesis(phrase, *log_probabilities(row, [phrase]))]
     scores = row.numpy().astype(np.float64)
-    if not is_out_of_reach(scores, loss):
-        return None
-    if not with_best:
-        return []
-    best = spelt(scores.argmax(axis=1))
-    (probability,) = log_probabilities(row, [best])
-    return [Hypothesis(best, probability)] if probability > math.log(0.5) else None
+    if is_out_of_reach(scores, loss):
+        if not with_best:
+            return []
+        best = most_probable(row, spelt(scores.argmax(axis=1)))
+    else:
+        best = phrase if is_most_probable(row, phrase) else None
+    return None if best is None else [Hypothesis(best, *log_probabilities(row, [best]))]
 
 
 def is_out_of_reach(scores: NDArray[np.float64], loss: float) -> bool:
