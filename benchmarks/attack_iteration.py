@@ -26,8 +26,8 @@ from asrtransfer.memory import Plan
 from asrtransfer.model import DeepSpeech, load_weights
 from asrtransfer.speech import Speech, pad
 
-# No utterance of the default study is said to be this within a handful of iterations.
-PHRASE = "turn off all the cameras"
+# No utterance of the default study is heard as this within some dozens of iterations: a success costs a second pass.
+PHRASE = "the quick brown fox jumps over the lazy dog"
 
 
 def bare(model: DeepSpeech, tasks: list[Task], iterations: int) -> None:
@@ -60,7 +60,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--results", type=Path, default=Path("results"))
     parser.add_argument("--surrogate", default="seed-1")
-    parser.add_argument("--iterations", type=int, default=10)
+    parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=7)
     given = parser.parse_args()
     compute.prepare("cpu", 1)
