@@ -2,28 +2,22 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from copies import Repository
-from local_slurm import LocalSlurm, Unavailable, install
+from local_slurm import LocalSlurm, Unavailable, local_slurm
 
 
 @pytest.fixture(scope="session")
 def slurm() -> Iterator[LocalSlurm]:
     """The cluster; without it, its tests say why they do not run."""
     try:
-        install()
+        with local_slurm() as cluster:
+            yield cluster
     except Unavailable as error:
         pytest.skip(str(error))
-    # Not pytest's folder, whose name is too long for a socket's.
-    folder = Path(tempfile.mkdtemp(prefix="slurm-"))
-    with LocalSlurm(folder / "c") as cluster:
-        yield cluster
-    shutil.rmtree(folder)
 
 
 @pytest.fixture

@@ -2,6 +2,10 @@
 
 Debian's packages are installed where they are missing, which takes root. Everything else lies in one folder, and the
 daemons listen on the loopback. There is no accounting: the controller itself remembers every job.
+
+Run as a script, it lasts as long as a command in which Slurm's own find it, say a shell:
+
+    .venv/bin/python tests/cluster/local_slurm.py bash
 """
 
 from __future__ import annotations
@@ -13,8 +17,11 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
+import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import psutil
@@ -282,3 +289,31 @@ def wait(seconds: float, ready: Callable[[], object], what: str, *, strict: bool
             assert not strict, f"waited {seconds:.0f} s for {what}"
             return
         time.sleep(0.2)
+
+
+@contextmanager
+def local_slurm() -> Iterator[LocalSlurm]:
+    """A cluster in a folder of its own.
+
+    Raises:
+        Unavailable: if it cannot be installed.
+    """
+    install()
+    # A short name, as sockets lie in it.
+    folder = Path(tempfile.mkdtemp(prefix="slurm-"))
+    try:
+        with LocalSlurm(folder / "c") as cluster:
+            yield cluster
+    finally:
+        shutil.rmtree(folder)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    try:
+        with local_slurm() as slurm:
+            code = subprocess.run(sys.argv[1:], env=os.environ | slurm.environment, check=False).returncode
+    except Unavailable as error:
+        sys.exit(f"error: {error}")
+    sys.exit(code)
