@@ -34,6 +34,7 @@ rule all:
 
 
 onstart:
+    check_gpus(workflow)
     end_orphans(log)
     print_plan(workflow, log)
 

@@ -70,7 +70,7 @@ def main() -> None:
     def steps(batches: object) -> float:
         start = time.perf_counter()
         for number, batch in enumerate(batches):  # type: ignore[arg-type]
-            training.train_step(model, optimiser, [batch], recipe, seed=number)
+            training.train_step([model], optimiser, [batch], recipe, [number])
         if given.device == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter() - start

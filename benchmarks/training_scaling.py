@@ -38,7 +38,7 @@ def work(results: Path) -> None:
     for place, batch in enumerate(batches_of(speech, batches)):
         if place == WARM_UP:
             start = time.perf_counter()
-        train_step(model, optimiser, [batch], Recipe(clip=20.0), seed=place)
+        train_step([model], optimiser, [batch], Recipe(clip=20.0), [place])
     print(time.perf_counter() - start)
 
 

@@ -52,11 +52,11 @@ def test_a_difference_is_found_at_its_step(monkeypatch: pytest.MonkeyPatch) -> N
     step = calibration.training.train_step
     calls = []
 
-    def disturbed(model: DeepSpeech, *given: object, **named: object) -> float:
+    def disturbed(models: list[DeepSpeech], *given: object, **named: object) -> float:
         calls.append(1)
-        result = step(model, *given, **named)  # type: ignore[arg-type]
+        result = step(models, *given, **named)  # type: ignore[arg-type]
         if len(calls) == 4:
-            model.nudge(1)
+            models[0].nudge(1)
         return result
 
     assert calibration.parting("cpu", 8, steps=3) is None

@@ -11,19 +11,23 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import torch
+
+from asrtransfer import compute
+from asrtransfer.errors import InputError
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow/scripts"
 JOB = """
 import os, sys
 from asrtransfer import devices
-devices.take()
+devices.take(int(sys.argv[1]))
 print(os.environ.get("CUDA_VISIBLE_DEVICES", "all"), flush=True)
 sys.stdin.read()
 """
 
 
 class Jobs:
-    """Processes that take a device each, on a machine with four."""
+    """Processes that take devices, on a machine with four."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -32,10 +36,10 @@ class Jobs:
         tool.write_text("#!/bin/sh\nprintf '0\\n1\\n2\\n3\\n'\n")
         tool.chmod(0o755)
 
-    def start(self, **environment: str) -> subprocess.Popen[str]:
+    def start(self, count: int = 1, **environment: str) -> subprocess.Popen[str]:
         clean = {key: value for key, value in os.environ.items() if not key.startswith(("SLURM", "CUDA"))}
         process = subprocess.Popen(
-            [sys.executable, "-c", JOB],
+            [sys.executable, "-c", JOB, str(count)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -52,13 +56,23 @@ def device(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
+def waits(process: subprocess.Popen[str]) -> bool:
+    """Whether it has taken nothing after a while."""
+    assert process.stdout is not None
+    time.sleep(1.5)
+    os.set_blocking(process.stdout.fileno(), False)
+    taken = device(process)
+    os.set_blocking(process.stdout.fileno(), True)
+    return not taken
+
+
 @pytest.fixture
 def jobs(tmp_path: Path) -> Iterator[Jobs]:
     started = Jobs(tmp_path)
     yield started
     for process in started.processes:
-        process.kill()
-        process.communicate()
+        with process:
+            process.kill()
 
 
 def test_jobs_at_the_same_time_have_devices_of_their_own_and_kill_9_frees_one(jobs: Jobs) -> None:
@@ -66,12 +80,36 @@ def test_jobs_at_the_same_time_have_devices_of_their_own_and_kill_9_frees_one(jo
     taken = [device(process) for process in running]
     assert sorted(taken) == ["0", "1", "2", "3"]
     waiting = jobs.start()
-    time.sleep(1.5)
-    os.set_blocking(waiting.stdout.fileno(), False)  # type: ignore[union-attr]
-    assert device(waiting) == "", "it waits: four have them all"
-    os.set_blocking(waiting.stdout.fileno(), True)  # type: ignore[union-attr]
+    assert waits(waiting), "four have them all"
     running[2].send_signal(signal.SIGKILL)
     assert device(waiting) == taken[2]
+
+
+def test_a_job_of_several_takes_all_at_once_or_none(jobs: Jobs) -> None:
+    first = jobs.start(3)
+    assert device(first) == "0,1,2"
+    waiting = jobs.start(2)
+    assert waits(waiting), "one is free, and it wants two"
+    assert device(jobs.start()) == "3", "which it does not hold meanwhile"
+    first.kill()
+    assert device(waiting) == "0,1"
+
+
+def test_jobs_of_several_that_start_together_do_not_wait_for_each_other(jobs: Jobs) -> None:
+    for process in [jobs.start(count) for count in (3, 2, 3, 4, 2)]:
+        # Each ends as soon as it has some, and the others go on.
+        process.stdin.close()  # type: ignore[union-attr]
+    ended = [process.wait(timeout=30) for process in jobs.processes]
+    assert ended == [0] * 5
+    assert [len(device(process).split(",")) for process in jobs.processes] == [3, 2, 3, 4, 2]
+
+
+def test_where_there_are_fewer_than_asked_for_the_job_says_so(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert device(jobs.start(5)) == "all"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
+    with pytest.raises(InputError, match=r"^training\.gpus: 5 are asked for, and this job sees 4; lower it"):
+        compute.prepare("cuda", 1, own=False, gpus=5)
 
 
 def test_only_what_is_visible_is_taken(jobs: Jobs) -> None:

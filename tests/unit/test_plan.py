@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import pytest
-from test_resources import RATES, study_of
+from test_resources import FOUR, RATES, study_of
 
 from study import plan, work
 
 
-def job(rule: str, seconds: float, *after: str) -> plan.Job:
-    return plan.Job(rule, work.Work(seconds, 0), after)
+def job(rule: str, seconds: float, *after: str, devices: int = 1) -> plan.Job:
+    return plan.Job(rule, work.Work(seconds, 0, devices=devices), after)
 
 
 TOY = {
@@ -26,6 +26,20 @@ def test_a_study_that_can_be_reckoned_by_hand(gpus: int, seconds: float) -> None
     assert plan.wall_time(TOY, gpus) == seconds
     assert plan.chain(TOY) == (115, ["corpus", "train a", "tables"])
     assert plan.chain(TOY, start=1)[0] == 118
+
+
+def test_a_job_of_several_gpus_holds_them_all() -> None:
+    toy = TOY | {"train a": job("train", 100, "corpus", devices=2)}
+    assert [plan.wall_time(toy, gpus) for gpus in (2, 3, 4)] == [10 + 150 + 5, 10 + 100 + 5, 10 + 100 + 5]
+
+
+def test_gpu_hours_and_wall_time_of_trainings_of_several_gpus() -> None:
+    one, four = (plan.describe(study_of("paper", **changes), RATES) for changes in ({}, FOUR))
+    rows = [{line.split()[0]: line.split() for line in text.splitlines() if line} for text in (one, four)]
+    hours = [float(row["train"][4].replace(",", "")) for row in rows]
+    assert hours[1] == pytest.approx(hours[0], rel=0.01), "as many GPU hours, but for evaluation"
+    assert [set(map(str, plan.GPUS)) - set(row) for row in rows] == [set(), {"1", "2"}]
+    assert float(rows[1]["64"][1]) < 0.7 * float(rows[0]["64"][1])
 
 
 def test_what_is_made_is_not_waited_for() -> None:

@@ -46,6 +46,25 @@ def test_only_networks_get_a_gpu_and_its_partition(rule: str) -> None:
     assert resources.place(study_of("smoke"), rule, {}) == {"gpu": 0}
 
 
+FOUR = {"training": {"batch": 6, "accumulate": 4, "gpus": 4}}
+
+
+def test_a_training_of_several_gpus_has_them_on_one_node() -> None:
+    study = study_of("paper", **FOUR)
+    assert resources.place(study, "train", SITE) == resources.place(study, "hear", SITE) | {"gpu": 4, "nodes": 1}
+    assert resources.place(study, "train", {}) == {"gpu": 4, "nodes": 1}
+    assert resources.place(study, "hear", {}) == {"gpu": 1}
+
+
+def test_as_many_batches_at_a_time_as_gpus() -> None:
+    one, three, four = (work_of("train", study_of("paper", training=FOUR["training"] | {"gpus": n})) for n in (1, 3, 4))
+    dev = 13 * work.speech(study_of("paper"), "dev").seconds / RATES.cuda.listening + RATES.start
+    assert (four.seconds - dev) / (one.seconds - dev) == pytest.approx(1 / 4)
+    assert (three.seconds - dev) / (one.seconds - dev) == pytest.approx(2 / 4)
+    assert one.memory < three.memory < four.memory
+    assert [job.devices for job in (one, three, four)] == [1, 3, 4]
+
+
 @pytest.mark.parametrize("rule", RULES)
 @pytest.mark.parametrize("name", ["config", "smoke", "full-synthetic", "paper"])
 def test_more_at_each_attempt_and_room_for_two_snakemakes(rule: str, name: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -25,7 +26,15 @@ class Stopped(Exception):
 
 
 def run(
-    train: Speech, dev: Speech, checkpoint: Path, *, seed: int = 1, nudge: int = 0, stop: int = 0, **changes: object
+    train: Speech,
+    dev: Speech,
+    checkpoint: Path,
+    *,
+    seed: int = 1,
+    nudge: int = 0,
+    stop: int = 0,
+    devices: Sequence[str] = (),
+    **changes: object,
 ) -> DeepSpeech:
     model = DeepSpeech(24, dropout=0.2)
     model.initialise(seed)
@@ -37,7 +46,9 @@ def run(
             raise Stopped
 
     recipe = replace(RECIPE, **changes)  # type: ignore[arg-type]
-    training.train(model, train, dev, recipe, seed=seed, checkpoint=checkpoint, identity="x", report=report)
+    training.train(
+        model, train, dev, recipe, seed=seed, checkpoint=checkpoint, identity="x", report=report, devices=devices
+    )
     return model
 
 
@@ -167,11 +178,49 @@ def test_accumulated_batches_step_as_one_large_batch(train_split: Speech) -> Non
         model = DeepSpeech(24)
         model.initialise(1)
         optimiser = torch.optim.SGD(model.parameters(), lr=0.0)
-        loss = training.train_step(model, optimiser, list(training.batches_of(speech, sizes)), RECIPE, seed=1)
+        batches = list(training.batches_of(speech, sizes))
+        loss = training.train_step([model], optimiser, batches, RECIPE, seeds=[1, 2])
         gradients.append((loss, [parameter.grad.clone() for parameter in model.parameters()]))
     assert gradients[0][0] == pytest.approx(gradients[1][0], rel=1e-5)
     for one, other in zip(gradients[0][1], gradients[1][1], strict=True):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(one.abs().max()) + 1e-7)
+
+
+@pytest.mark.parametrize("accumulate", [3, 4])
+def test_devices_that_share_a_step_leave_the_weights_as_they_are(
+    few: Speech, dev_split: Speech, tmp_path: Path, accumulate: int
+) -> None:
+    """Eight batches an epoch: the last step has fewer, or the devices a turn that not all of them have."""
+    changes: dict[str, object] = {
+        "batch": 3,
+        "accumulate": accumulate,
+        "clip": 1.0,
+        "spec_augment": SpecAugment(frequency_width=6, time_width=4),
+    }
+    alone = weight_hash(run(few, dev_split, tmp_path / "alone", **changes))
+    for count in (2, 3):
+        together = run(few, dev_split, tmp_path / str(count), devices=["cpu"] * count, **changes)
+        assert weight_hash(together) == alone
+    with pytest.raises(Stopped):
+        run(few, dev_split, tmp_path / "resumed", stop=2, devices=["cpu"] * 3, **changes)
+    assert weight_hash(run(few, dev_split, tmp_path / "resumed", devices=["cpu"] * 2, **changes)) == alone
+
+
+def test_the_batches_of_a_step_go_round_and_draw_for_themselves(train_split: Speech) -> None:
+    speech = Speech(train_split.table.head(4), train_split.folder)
+    batches = list(training.batches_of(speech, [[0], [1], [2], [2]]))
+    models, heard = [DeepSpeech(24, dropout=0.5) for _ in range(3)], []
+    for number, model in enumerate(models):
+        model.initialise(1)
+        model.dense5.register_forward_hook(lambda _, __, output, number=number: heard.append((number, output.detach())))
+    optimiser = torch.optim.Adam(models[0].parameters())
+    training.train_step(models, optimiser, batches, RECIPE, seeds=[1, 2, 3, 3])
+    assert [number for number, _ in heard] == [0, 1, 2, 0]
+    assert torch.equal(heard[2][1], heard[3][1])
+    assert len({weight_hash(model) for model in models}) == 1
+    assert all(parameter.grad is None for model in models[1:] for parameter in model.parameters())
+    training.train_step(models, optimiser, [batches[2]] * 2, RECIPE, seeds=[4, 5])
+    assert not torch.equal(heard[4][1], heard[5][1])
 
 
 def test_a_model_that_learns_nothing_stops_with_what_to_try(few: Speech, dev_split: Speech, tmp_path: Path) -> None:

@@ -39,6 +39,18 @@ def test_a_wrong_configuration_ends_the_run_with_one_line(repository: Repository
     assert {path for path in after - before if "__pycache__" not in path.parts} == set()
 
 
+def test_a_training_that_cannot_have_its_gpus_does_not_start(repository: Repository) -> None:
+    """Snakemake would let it have fewer, and say nothing; the default profile counts one."""
+    keys = ["device=cuda", "training={batch: 6, accumulate: 4, gpus: 4}", "results=results-four"]
+    result = repository.snakemake("--cores", "1", "--config", *keys, check=False)
+    assert result.returncode == 1
+    assert result.stdout.splitlines()[-1] == "training.gpus: 4, and Snakemake grants 1; add --resources gpu=4"
+    assert not (repository.path / "results-four/corpus").exists()
+    planned = repository.snakemake("-n", "--cores", "1", "--resources", "gpu=4", "--config", *keys).stdout
+    assert "gpu=4, nodes=1" in planned
+    assert "PLAN" in repository.snakemake("--cores", "1", "--config", *keys, "--", "plan").stdout
+
+
 def test_keys_of_sections_can_be_set_in_the_command(repository: Repository) -> None:
     """As in config/README.md: Snakemake hands over as text what stands in braces."""
     given = ["device=cpu", "selection={utterances: 5}", "attacks={pgd: null, cw: {ranks: [3]}}", "surrogates=[seed-2]"]

@@ -144,6 +144,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"decoder": {"backend": "ctcdecode", "language_model": "lm.arpa"}},
         "decoder.language_model: ctcdecode takes none",
     ),
+    "several GPUs of a CPU": (
+        {"training": {"accumulate": 4, "gpus": 4}},
+        "training.gpus: 4 GPUs, and device is cpu; set device: cuda, or training.gpus: 1",
+    ),
+    "more GPUs than batches": (
+        {"device": "cuda", "training": {"accumulate": 2, "gpus": 4}},
+        "training.gpus: 4 GPUs cannot share 2 batches a step; lower it, or raise training.accumulate",
+    ),
     "more utterances than there are": (
         {"selection": {"utterances": 81}},
         "selection.utterances: 81 are asked for, and corpus.synthetic.test_utterances is 80",

@@ -189,5 +189,5 @@ def test_the_published_width_trains_on_real_speech(tmp_path: Path) -> None:
     assert sum(parameter.numel() for parameter in model.parameters()) == PUBLISHED_PARAMETERS
     optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
     [batch] = training.batches_of(speech, [[0, 1]])
-    losses = [training.train_step(model, optimiser, [batch], recipe, seed=step) for step in range(6)]
+    losses = [training.train_step([model], optimiser, [batch], recipe, [step]) for step in range(6)]
     assert losses[-1] < 0.9 * losses[0]

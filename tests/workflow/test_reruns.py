@@ -281,7 +281,7 @@ VALUES: dict[str, Any] = {
 }
 # Keys of what the smoke study does not use.
 KEYS = document.keys()
-UNUSED = ("corpus.manifest", "corpus.librispeech", "neighbours", "scoring")
+UNUSED = ("corpus.manifest", "corpus.librispeech", "neighbours", "scoring", "training.gpus")
 # These values take something away, whatever is first to run when something is added.
 TAKEN_AWAY = {"remotes": {"tables"}, "attacks.cw.confidences": {"transcribe"}}
 

@@ -124,6 +124,16 @@ def say(line):
     print(line, file=sys.stderr, flush=True)
 
 
+def check_gpus(workflow):
+    """See to it that a training has its GPUs: where --resources allows fewer, Snakemake lowers what a job asks for."""
+    wanted = grid.gpus(study, "train")
+    for job in workflow.dag.needrun_jobs():
+        if job.rule.name == "train" and job.resources.gpu < wanted:
+            sys.exit(
+                f"training.gpus: {wanted}, and Snakemake grants {job.resources.gpu}; add --resources gpu={wanted}"
+            )
+
+
 def print_plan(workflow, log):
     """Show what is to come before anything is submitted to Slurm."""
     if orphans.run_id(map(Path, log)):

@@ -21,17 +21,19 @@ if TYPE_CHECKING:
 with job(snakemake) as progress:
     params = snakemake.params
     initial = params.initial
-    compute.prepare(params.device, params.threads, deterministic=initial["arm"] != "native")
+    settings = dict(params.recipe)
+    gpus = settings.pop("gpus")
+    compute.prepare(params.device, params.threads, deterministic=initial["arm"] != "native", gpus=gpus)
     model = DeepSpeech(**params.network)
     model.initialise(initial["seed"])
     if initial["arm"] == "ulp":
         model.nudge(initial["which"])
     start = weight_hash(model)
     model.to(params.device)
-    recipe = training.Recipe.from_dict(params.recipe)
+    recipe = training.Recipe.from_dict(settings)
     speech, dev = Speech.read(Path(snakemake.input.train)), Speech.read(Path(snakemake.input.dev))
     order = speech.digest()
-    settings = [params.recipe, params.network, params.device, params.threads, params.kept_epochs, params.code]
+    others = [params.network, params.device, params.threads, params.kept_epochs, params.code]
     checkpoint = Path(snakemake.output.weights).with_name("checkpoint.safetensors")
 
     def kept(epoch: int) -> Path:
@@ -60,9 +62,10 @@ with job(snakemake) as progress:
             recipe,
             seed=initial["seed"],
             checkpoint=checkpoint,
-            identity=json.dumps([start, order, initial["seed"], *settings]),
+            identity=json.dumps([start, order, initial["seed"], settings, *others]),
             report=report,
             stop=asked.is_set,
+            devices=[f"{params.device}:{number}" for number in range(gpus)],
         )
     except training.Interrupted:
         progress("told to stop; the next run goes on from the checkpoint", last=True)

@@ -66,7 +66,7 @@ def trains(model: DeepSpeech, utterances: int, seconds: float) -> float:
     model.requires_grad_(True)
     for number in range(2):
         start = _now(model)
-        training.train_step(model, optimiser, [batch], training.Recipe(), seed=number)
+        training.train_step([model], optimiser, [batch], training.Recipe(), seeds=[number])
     took = _now(model) - start
     model.requires_grad_(False).eval()
     optimiser.zero_grad(set_to_none=True)
@@ -155,7 +155,7 @@ def parting(device: str, units: int, steps: int = STEPS) -> int | None:
         optimisers.append(torch.optim.Adam(model.parameters(), lr=1e-4))
     for step in range(1, steps + 1):
         for model, optimiser in zip(models, optimisers, strict=True):
-            training.train_step(model, optimiser, [batch], training.Recipe(), seed=step)
+            training.train_step([model], optimiser, [batch], training.Recipe(), seeds=[step])
         pairs = zip(models[0].parameters(), models[1].parameters(), strict=True)
         if not all(torch.equal(one, other) for one, other in pairs):
             return step

@@ -17,21 +17,26 @@ from asrtransfer.errors import InputError
 log = logging.getLogger(__name__)
 
 
-def prepare(device: str, threads: int, *, deterministic: bool = True, own: bool = True) -> None:
+def prepare(device: str, threads: int, *, deterministic: bool = True, own: bool = True, gpus: int = 1) -> None:
     """Set threads and determinism for the whole process; call it before anything is computed.
 
     One fixed thread count gives bit-equal results on a CPU, so it is part of the experiment and never taken from the
-    number of cores. On CUDA, the process takes a device for itself (unless it is not to ``own`` one, as part of a job
-    that has one), and deterministic matrix products need their workspace named before the first of them. Products
-    of float32 numbers are float32's own, also where PyTorch would let an accelerator shorten them.
+    number of cores. On CUDA, the process takes ``gpus`` devices for itself (unless it is not to ``own`` any, as part of
+    a job that has), and deterministic matrix products need their workspace named before the first of them. Products of
+    float32 numbers are float32's own, also where PyTorch would let an accelerator shorten them.
 
     Raises:
-        InputError: if there is no such device.
+        InputError: if there is no such device, or fewer than it takes.
     """
     if device == "cuda" and own:
-        devices.take()
+        devices.take(gpus)
     if device == "cuda" and not torch.cuda.is_available():
         raise InputError("device: cuda is configured, and there is no CUDA device here; set device: cpu")
+    if device == "cuda" and torch.cuda.device_count() < gpus:
+        raise InputError(
+            f"training.gpus: {gpus} are asked for, and this job sees {torch.cuda.device_count()}; lower it, or run "
+            "where one machine has as many"
+        )
     torch.set_num_threads(threads)
     # Numbers below 1e-38 add nothing to a result and cost a hundred times the time of others on a CPU.
     torch.set_flush_denormal(True)

@@ -7,6 +7,7 @@ recipe names is off by default.
 
 from __future__ import annotations
 
+import copy
 import math
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
@@ -119,11 +120,12 @@ def train(
     identity: str,
     report: Callable[[Epoch], None],
     stop: Callable[[], bool] = lambda: False,
+    devices: Sequence[str] = (),
 ) -> list[Epoch]:
     """Train in place, from the checkpoint if there is one.
 
-    The order of the utterances does not depend on ``seed``; dropout does, drawn anew at each step from (seed, step),
-    so that a resumed run repeats the undisturbed one bit by bit.
+    The order of the utterances does not depend on ``seed``; dropout does, drawn anew for each batch from its number
+    among all, so that a resumed run repeats the undisturbed one bit by bit, on whatever number of equal devices.
 
     Args:
         model: initialised, on the device to train on.
@@ -132,6 +134,7 @@ def train(
         identity: what the run is made of; a checkpoint of another identity is left aside.
         report: called after each epoch, before its checkpoint, so that what it keeps is there where a run goes on.
         stop: asked after each step; once it is true, the checkpoint is written and training ends.
+        devices: share the batches of a step, the model's own first; none: its own does all.
 
     Raises:
         Diverged: if a loss is not finite, or the recipe gives up.
@@ -144,6 +147,7 @@ def train(
     remove_parts(checkpoint)
     if checkpoint.exists():
         progress = load_checkpoint(checkpoint, model, optimiser, identity)
+    models = [model, *(copy.deepcopy(model).to(device) for device in devices[1:])]
 
     def save() -> None:
         save_checkpoint(checkpoint, model, optimiser, progress, identity)
@@ -160,8 +164,10 @@ def train(
                 rate = recipe.learning_rate * scale(recipe, progress.steps, recipe.epochs * steps)
                 for settings in optimiser.param_groups:
                     settings["lr"] = rate
+                first = progress.steps * recipe.accumulate
+                seeds = [step_seed(seed, first + number) for number in range(len(group))]
                 try:
-                    loss = train_step(model, optimiser, group, recipe, step_seed(seed, progress.steps))
+                    loss = train_step(models, optimiser, group, recipe, seeds)
                 except torch.OutOfMemoryError:
                     raise InputError(
                         f"training.batch: the device's memory does not hold {recipe.batch} utterances at once; "
@@ -256,39 +262,73 @@ def step_seed(seed: int, step: int) -> int:
 
 
 def train_step(
-    model: DeepSpeech, optimiser: torch.optim.Optimizer, batches: Sequence[Batch], recipe: Recipe, seed: int
+    models: Sequence[DeepSpeech],
+    optimiser: torch.optim.Optimizer,
+    batches: Sequence[Batch],
+    recipe: Recipe,
+    seeds: Sequence[int],
 ) -> float:
     """One step of Adam on some batches; returns the mean CTC loss an utterance before it.
 
+    The models take the batches in turn, and the gradients are added up in the order of the batches, so that the sum is
+    the same, bit by bit, for any number of models on equal devices.
+
     Args:
-        seed: draws dropout and masks.
+        models: of the same weights, each on a device; the optimiser's is the first, and the others follow it.
+        seeds: one a batch; draws dropout and masks.
     """
     utterances = sum(len(batch.texts) for batch in batches)
-    masks = torch.Generator().manual_seed(seed)
-    torch.manual_seed(seed)
-    model.train()
+    for model in models:
+        model.train()
     optimiser.zero_grad(set_to_none=True)
     total = 0.0
-    for batch in batches:
-        share = len(batch.texts) / utterances
-        log_probs, counts = _recognised(model, batch, recipe, masks)
-        loss = confidence.ctc_loss(log_probs, counts, batch.texts).mean()
-        value = float(loss.detach())
-        if not math.isfinite(value):
-            raise Diverged(
-                f"training loss is {value}: lower training.learning_rate, set training.clip, or training.precision: "
-                "fp32 where it is another; an utterance whose text is too long for its audio has the same effect"
-            )
-        (loss * share).backward()
-        total += value * share
+    for start in range(0, len(batches), len(models)):
+        turn = batches[start : start + len(models)]
+        # An accelerator is not waited for before something is read from it: so all of them work at once.
+        outputs = [
+            _recognised(model, batch, recipe, seed)
+            for model, batch, seed in zip(models, turn, seeds[start:], strict=False)
+        ]
+        for batch, (log_probs, counts) in zip(turn, outputs, strict=True):
+            share = len(batch.texts) / utterances
+            loss = confidence.ctc_loss(log_probs, counts, batch.texts).mean()
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise Diverged(
+                    f"training loss is {value}: lower training.learning_rate, set training.clip, or training.precision:"
+                    " fp32 where it is another; an utterance whose text is too long for its audio has the same effect"
+                )
+            (loss * share).backward()
+            total += value * share
+        _gather(models)
     if recipe.clip is not None:
-        torch.nn.utils.clip_grad_norm_(model.parameters(), recipe.clip)
+        torch.nn.utils.clip_grad_norm_(models[0].parameters(), recipe.clip)
     optimiser.step()
+    _spread(models)
     return total
 
 
-def _recognised(model: DeepSpeech, batch: Batch, recipe: Recipe, masks: torch.Generator) -> tuple[Tensor, Tensor]:
+def _gather(models: Sequence[DeepSpeech]) -> None:
+    """Move the gradients of the others to the first model, which adds them up one after the other."""
+    for model in models[1:]:
+        for sum_, part in zip(models[0].parameters(), model.parameters(), strict=True):
+            if sum_.grad is not None and part.grad is not None:
+                sum_.grad += part.grad.to(sum_.device)
+                part.grad = None
+
+
+@torch.no_grad()
+def _spread(models: Sequence[DeepSpeech]) -> None:
+    """Give the others the first model's weights."""
+    for model in models[1:]:
+        for weights, moved in zip(model.parameters(), models[0].parameters(), strict=True):
+            weights.copy_(moved)
+
+
+def _recognised(model: DeepSpeech, batch: Batch, recipe: Recipe, seed: int) -> tuple[Tensor, Tensor]:
     device = model.dense1.weight.device
+    masks = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
 
     def hide(bands: Tensor, energy: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         assert recipe.spec_augment is not None

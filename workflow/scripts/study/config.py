@@ -170,6 +170,13 @@ class Training(Section):
         le=10000,
         description="batches a step: their gradients are averaged, as those of a larger batch",
     )
+    gpus: Int = Field(
+        default=1,
+        ge=1,
+        le=64,
+        description="GPUs of one machine that share the `accumulate` batches of a step; the weights stay the same, "
+        "bit by bit, for any number of equal ones",
+    )
     precision: Literal["fp32", "tf32", "bf16"] = Field(
         default="fp32",
         description="of the products in training: float32; TensorFloat-32 where the accelerator has it; besides that "
@@ -373,6 +380,7 @@ class Study(Section):
     def _cross_check(self) -> Study:
         _check_models(self)
         _check_corpus(self)
+        _check_gpus(self)
         if not self.configured:
             raise ValueError("attacks: none is configured; give attacks.cw or attacks.pgd")
         for name, attack in self.configured.items():
@@ -426,6 +434,17 @@ def _check_corpus(study: Study) -> None:
         raise ValueError(
             f"selection.utterances: {study.selection.utterances} are asked for, and corpus.synthetic."
             f"test_utterances is {corpus.synthetic.test_utterances}; lower one or raise the other"
+        )
+
+
+def _check_gpus(study: Study) -> None:
+    gpus, accumulate = study.training.gpus, study.training.accumulate
+    if gpus > 1 and study.device == "cpu":
+        raise ValueError(f"training.gpus: {gpus} GPUs, and device is cpu; set device: cuda, or training.gpus: 1")
+    if gpus > accumulate:
+        raise ValueError(
+            f"training.gpus: {gpus} GPUs cannot share {accumulate} batches a step; lower it, or raise "
+            "training.accumulate and lower training.batch"
         )
 
 

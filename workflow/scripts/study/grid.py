@@ -143,9 +143,11 @@ def tuning(study: Study) -> dict[str, Any]:
     }
 
 
-def gpus(study: Study) -> int:
-    """GPUs a job that runs a model asks for."""
-    return 1 if study.device == "cuda" else 0
+def gpus(study: Study, rule: str) -> int:
+    """GPUs that a job of a rule that runs a model asks for."""
+    if study.device == "cpu":
+        return 0
+    return study.training.gpus if rule == "train" else 1
 
 
 def decoder(study: Study) -> dict[str, Any]:

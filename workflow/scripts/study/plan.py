@@ -27,6 +27,11 @@ class Job:
     work: work.Work
     after: tuple[str, ...]
 
+    @property
+    def devices(self) -> int:
+        """GPUs (or CPUs, where there are none) that a job of a network holds; 0 for any other."""
+        return self.work.devices if self.rule in work.NETWORKS else 0
+
 
 def jobs(study: Study, rates: Rates) -> dict[str, Job]:
     """Every job that makes a study, by rule and wildcards, each after those that it waits for."""
@@ -77,6 +82,7 @@ def wall_time(planned: Mapping[str, Job], gpus: int, start: float = 0.0) -> floa
     """Seconds from the first job's start to the last one's end, with so many GPUs (or jobs of a network at a time).
 
     Args:
+        gpus: as many as any job holds, at the least.
         start: seconds that each job takes besides its work.
     """
     waits = {name: {other for other in job.after if other in planned} for name, job in planned.items()}
@@ -93,16 +99,15 @@ def wall_time(planned: Mapping[str, Job], gpus: int, start: float = 0.0) -> floa
         waiting = []
         while ready:
             place, name = heapq.heappop(ready)
-            network = planned[name].rule in work.NETWORKS
-            if network and not free:
+            if planned[name].devices > free:
                 waiting.append((place, name))
                 continue
-            free -= network
+            free -= planned[name].devices
             heapq.heappush(ends, (now + start + planned[name].work.seconds, name))
         ready = waiting
         heapq.heapify(ready)
         now, name = heapq.heappop(ends)
-        free += planned[name].rule in work.NETWORKS
+        free += planned[name].devices
         for follower in followers[name]:
             waits[follower].discard(name)
             if not waits[follower]:
@@ -124,27 +129,29 @@ def describe(study: Study, rates: Rates, wanted: Collection[str] | None = None, 
     lines = [f"PLAN: {len(planned)} jobs, into {study.results}", ""]
     lines.append(f"{'rule':<12}{'jobs':>6}{'one takes':>12}{f'{unit}s for':>12}{'memory':>10}{'disk':>10}")
     for rule in dict.fromkeys(job.rule for job in planned.values()):
-        lines.append(_row(rule, [job.work for job in planned.values() if job.rule == rule]))
-    busy = sum(job.work.seconds for job in planned.values() if job.rule in work.NETWORKS)
+        lines.append(_row(rule, [job for job in planned.values() if job.rule == rule]))
+    busy = sum(job.work.seconds * job.devices for job in planned.values())
     disk = sum(job.work.disk for job in planned.values()) / 1000
     lines.append(f"{'all':<12}{len(planned):>6}{'':>12}{_time(busy):>12}{'':>10}{disk:>7,.1f} GB")
     seconds, names = chain(planned, queue)
     rules = " -> ".join(name.split()[0] for name in names)
     lines += ["", f"longest chain: {_time(seconds)} ({rules})", "", f"{unit + 's':<12}{'wall time':>12}{'at work':>10}"]
-    times = {gpus: wall_time(planned, gpus, queue) for gpus in GPUS}
+    least = max(job.devices for job in planned.values())
+    times = {gpus: wall_time(planned, gpus, queue) for gpus in GPUS if gpus >= least}
     lines += [f"{gpus:<12}{_time(time):>12}{busy / gpus / time:>10.0%}" for gpus, time in times.items()]
-    enough = next((gpus for gpus in GPUS if wall_time(planned, 2 * gpus, queue) > (1 - WORTH) * times[gpus]), GPUS[-1])
+    enough = next((gpus for gpus in times if wall_time(planned, 2 * gpus, queue) > (1 - WORTH) * times[gpus]), None)
+    lines += [] if enough is None else [f"Twice as many as {enough} save less than {WORTH:.0%}."]
     lines += [
-        f"Twice as many as {enough} save less than {WORTH:.0%}.",
         "",
         f"rates: {study.device}: {getattr(rates, study.device).source}; others: {rates.source}",
     ]
     return "\n".join(lines) + "\n"
 
 
-def _row(rule: str, works: list[work.Work]) -> str:
+def _row(rule: str, planned: list[Job]) -> str:
+    works = [job.work for job in planned]
     seconds = [one.seconds for one in works]
-    busy = _time(sum(seconds)) if rule in work.NETWORKS else ""
+    busy = _time(sum(job.work.seconds * job.devices for job in planned)) if rule in work.NETWORKS else ""
     memory, disk = max(one.memory for one in works) / 1000, sum(one.disk for one in works) / 1000
     return f"{rule:<12}{len(works):>6}{_time(max(seconds)):>12}{busy:>12}{memory:>7.1f} GB{disk:>7,.1f} GB"
 

@@ -21,13 +21,16 @@ LEAST_MINUTES = 15
 def place(study: Study, rule: str, site: Mapping[str, Any]) -> dict[str, Any]:
     """Where the jobs of a rule run: ``gpu`` and, where the site names them, ``slurm_partition`` and ``gpu_model``.
 
+    Slurm may take several GPUs from as many nodes, unless ``nodes`` says otherwise.
+
     Args:
         site: what is particular to a cluster: ``cpu_partition``, ``gpu_partition``, ``gpu_kind``.
     """
-    gpu = grid.gpus(study) if rule in work.NETWORKS else 0
+    gpu = grid.gpus(study, rule) if rule in work.NETWORKS else 0
     found = {
         "slurm_partition": site.get("gpu_partition" if gpu else "cpu_partition"),
         "gpu_model": site.get("gpu_kind") if gpu else None,
+        "nodes": 1 if gpu > 1 else None,
     }
     return {"gpu": gpu} | {name: value for name, value in found.items() if value}
 

@@ -6,6 +6,7 @@ default study, or are upper bounds, and say so.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -24,8 +25,8 @@ AT_ONCE = 32
 BESIDE = 300
 # Measured: 140 to 300 without PyTorch, 780 to 1030 with a small network on the CPU.
 PLAIN, NETWORK = 400, 1100
-# Assumed: the CUDA libraries and a context.
-CUDA = 5000
+# Assumed: the CUDA libraries and a context; a context on each further GPU.
+CUDA, CONTEXT = 5000, 500
 MB = 1e6
 SECOND_OF_AUDIO = 32000 / MB
 # Measured: adversarial audio as FLAC, and the ten texts of a hearing with their scores as Parquet.
@@ -69,11 +70,12 @@ UNKNOWN = Speech(20 * 3600.0, 14400, LONGEST)
 
 @dataclass(frozen=True)
 class Work:
-    """What one job takes: seconds, MB of memory and of disk."""
+    """What one job takes: seconds, MB of memory and of disk, and, if it runs a network, devices."""
 
     seconds: float
     memory: float
     disk: float = 0.0
+    devices: int = 1
 
 
 NETWORKS = ("train", "hear", "tune", "score", "attack", "transcribe", "neighbours", "calibrate")
@@ -200,12 +202,19 @@ def _corpus(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
 def _train(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study, recipe = costs.study, costs.study.training
     train, dev = speech(study, "train"), speech(study, "dev")
-    seconds = recipe.epochs * (train.seconds * costs.training + dev.seconds * costs.listening)
-    memory = costs.base + 10 * costs.weights + costs.activations(recipe.batch, train.longest, 30)
+    # Assumed: as many batches at a time as there are GPUs, each as fast as alone, and copying costs nothing.
+    turns = math.ceil(recipe.accumulate / recipe.gpus) / recipe.accumulate
+    seconds = recipe.epochs * (train.seconds * costs.training * turns + dev.seconds * costs.listening)
+    memory = (
+        costs.base
+        + CONTEXT * (recipe.gpus - 1)
+        + 10 * costs.weights
+        + costs.activations(recipe.batch, train.longest, 30)
+    )
     memory += train.utterances * 0.002 + min(train.seconds, 4 * 3600) * SECOND_OF_AUDIO
     # Weights, those of the last epochs, and while it runs a checkpoint with Adam's two moments.
     disk = costs.weights * (1 + 2 * study.neighbours.epochs + 3)
-    return Work(costs.rates.start + seconds, memory, disk)
+    return Work(costs.rates.start + seconds, memory, disk, recipe.gpus)
 
 
 def _hear(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
