@@ -14,6 +14,7 @@ import pyarrow.parquet
 from asrtransfer import parquet
 from asrtransfer.cards import read_card
 from asrtransfer.errors import InputError
+from asrtransfer.tables.results import repeats
 
 JOB = ["attack", "surrogate", "target", "confidence"]
 SAMPLE = [*JOB, "utterance_id", "iteration"]
@@ -89,14 +90,12 @@ def read(
 
 
 def once(rows: pd.DataFrame, weights: Mapping[str, str]) -> pd.DataFrame:
-    """Rows of surrogate, remote and arm without those of remotes that have the weights of an earlier one.
-
-    As the tables count: a twin of another seed hears everything a second time (see ``tables.results``).
-    """
-    own = rows["remote"].astype(str).map(weights)
-    keys = [rows["surrogate"].astype(str), rows["arm"].astype(str), own]
-    first = rows["remote"].astype(str).groupby(keys, sort=False).transform("first")
-    return rows[(rows["remote"].astype(str) == first).to_numpy()]
+    """Rows of surrogate, remote and arm without the repeats, as the tables count."""
+    ends = ["surrogate", "remote", "arm"]
+    named = rows[ends].astype(str)
+    known = named.drop_duplicates()
+    kept = known[~np.array(repeats(known.to_numpy().tolist(), weights), dtype=bool)]
+    return rows[pd.MultiIndex.from_frame(named).isin(pd.MultiIndex.from_frame(kept))]
 
 
 def target_kind(target: pd.Series) -> pd.Series:

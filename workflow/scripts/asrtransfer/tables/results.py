@@ -6,7 +6,7 @@ stored.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,7 +93,7 @@ def read(
         read_hearings(design, path, samples, weights[names[1]], *names)
         for path, names in zip(transcripts, design.hearings, strict=True)
     ]
-    again = _repeats(design, weights)
+    again = repeats(design.hearings, weights)
 
     def together(repeated: bool) -> pd.DataFrame:
         chosen = [frame for frame, repeats in zip(heard, again, strict=True) if repeats is repeated]
@@ -111,9 +111,12 @@ def read(
     )
 
 
-def _repeats(design: Design, weights: Mapping[str, str]) -> list[bool]:
-    """For each hearing of the design, whether an earlier one has its surrogate, its arm and its remote's weights."""
-    ends = [(surrogate, arm, weights[remote]) for surrogate, remote, arm in design.hearings]
+def repeats(hearings: Iterable[Sequence[str]], weights: Mapping[str, str]) -> list[bool]:
+    """Of each (surrogate, remote, arm), whether an earlier one's remote has the same weights, all else equal.
+
+    A twin of another seed hears everything a second time, which counts once.
+    """
+    ends = [(surrogate, arm, weights[remote]) for surrogate, remote, arm in hearings]
     return [end in ends[:place] for place, end in enumerate(ends)]
 
 
