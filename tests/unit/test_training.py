@@ -223,6 +223,21 @@ def test_the_batches_of_a_step_go_round_and_draw_for_themselves(train_split: Spe
     assert not torch.equal(heard[4][1], heard[5][1])
 
 
+def test_every_batch_of_a_training_has_a_seed_of_its_own(
+    few: Speech, dev_split: Speech, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn: list[int] = []
+
+    def step(*given: object) -> float:
+        drawn.extend(given[-1])  # type: ignore[arg-type]
+        return 1.0
+
+    monkeypatch.setattr(training, "train_step", step)
+    monkeypatch.setattr(training, "save_checkpoint", lambda *_: None)
+    run(few, dev_split, tmp_path / "a", batch=3, accumulate=3)
+    assert len(set(drawn)) == len(drawn) == 3 * 8
+
+
 def test_a_model_that_learns_nothing_stops_with_what_to_try(few: Speech, dev_split: Speech, tmp_path: Path) -> None:
     changes: dict[str, object] = {"epochs": 12, "learning_rate": 1e-9}
     with pytest.raises(training.Diverged, match=r"dev WER was 100 % in the last 6 epochs .* training\.learning_rate"):
