@@ -141,7 +141,7 @@ class LocalSlurm:
             f"AutoDetect=off\nName=gpu Type={KIND} File={self.folder}/gpu[0-{GPUS - 1}]\n"
         )
         nodes = "\n".join(
-            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={number} CPUs=4 RealMemory=8000 "
+            f"NodeName={node} NodeHostname={host} NodeAddr=127.0.0.1 Port={number} CPUs=4 RealMemory=16000 "
             f"Gres=gpu:{KIND}:{GPUS}"
             for number, node in zip(node_ports, NODES, strict=True)
         )
