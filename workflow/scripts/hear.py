@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from asrtransfer import compute, decoding, error_rates, model, parquet
+from asrtransfer.decoding.pool import pooled
 from asrtransfer.speech import Speech
 from asrtransfer.transcription import hear
 from job import job
@@ -13,11 +14,13 @@ from job import job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as progress:
+with (
+    job(snakemake) as progress,
+    pooled(decoding.build(**snakemake.params.decoder), snakemake.threads) as decoder,
+):
     params = snakemake.params
     compute.prepare(params.device, params.threads)
     listener = model.load_weights(Path(snakemake.input.weights), params.device)
-    decoder = decoding.build(**params.decoder)
     parts = []
     for split in ("dev", "test"):
         speech = Speech.read(Path(snakemake.input[split]))

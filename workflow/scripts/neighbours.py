@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import pandas as pd
 
 from asrtransfer import compute, decoding, model, neighbours, parquet, training
+from asrtransfer.decoding.pool import pooled
 from asrtransfer.samples import sound
 from asrtransfer.speech import Speech
 from asrtransfer.transcription import hear
@@ -14,13 +15,15 @@ from job import job
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as progress:
+with (
+    job(snakemake) as progress,
+    pooled(decoding.build(**snakemake.params.decoder), snakemake.threads) as decoder,
+):
     params, surrogate_name = snakemake.params, snakemake.wildcards.surrogate
     compute.prepare(params.device, params.threads)
     surrogate = model.load_weights(Path(snakemake.input.weights), params.device)
     remote = model.load_weights(Path(snakemake.input.remote), params.device)
     dev = Speech.read(Path(snakemake.input.dev))
-    decoder = decoding.build(**params.decoder)
     tables = [parquet.read(Path(path)) for path in snakemake.input.samples]
     samples = pd.concat([table[table["primary"]] for table in tables], ignore_index=True)
     audio = [sound(cell) for cell in samples["audio"]]

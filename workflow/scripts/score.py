@@ -8,6 +8,7 @@ import pandas as pd
 
 from asrtransfer import compute, error_rates, model, parquet, scoring
 from asrtransfer.decoding import LanguageModelDecoder
+from asrtransfer.decoding.pool import pooled
 from asrtransfer.speech import Speech
 from job import job
 
@@ -16,15 +17,16 @@ if TYPE_CHECKING:
 
 with job(snakemake) as progress:
     params = snakemake.params
-    compute.prepare(params.device, params.threads)
-    listener = model.load_weights(Path(snakemake.input.weights), params.device)
     tuned = json.loads(Path(snakemake.input.tuned).read_text())
     decoder = LanguageModelDecoder(**params.decoder, alpha=tuned["alpha"], beta=tuned["beta"])
-    parts = []
-    for split in ("dev", "test"):
-        speech = Speech.read(Path(snakemake.input[split]))
-        heard = scoring.transcribed(decoder, scoring.log_probabilities(listener, speech, range(len(speech))))
-        part = speech.table[["utterance_id", "text"]].assign(split=split, transcription=heard)
-        progress(f"{split}: WER {error_rates.wer(speech.texts, heard):.1%} with the language model", last=True)
-        parts.append(part)
+    with pooled(decoder, snakemake.threads) as workers:
+        compute.prepare(params.device, params.threads)
+        listener = model.load_weights(Path(snakemake.input.weights), params.device)
+        parts = []
+        for split in ("dev", "test"):
+            speech = Speech.read(Path(snakemake.input[split]))
+            heard = scoring.transcribed(workers, scoring.log_probabilities(listener, speech, range(len(speech))))
+            part = speech.table[["utterance_id", "text"]].assign(split=split, transcription=heard)
+            progress(f"{split}: WER {error_rates.wer(speech.texts, heard):.1%} with the language model", last=True)
+            parts.append(part)
     parquet.write(pd.concat(parts, ignore_index=True), Path(snakemake.output.transcripts))

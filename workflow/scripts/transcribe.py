@@ -4,20 +4,24 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from asrtransfer import compute, decoding, model, parquet, transfer
+from asrtransfer.decoding.pool import pooled
 from asrtransfer.speech import Speech
 from job import job
 
 if TYPE_CHECKING:
     from snakemake.iocontainers import snakemake
 
-with job(snakemake) as progress:
+with (
+    job(snakemake) as progress,
+    pooled(decoding.build(**snakemake.params.decoder), snakemake.threads) as decoder,
+):
     params, wildcards = snakemake.params, snakemake.wildcards
     compute.prepare(params.device, params.threads)
     remote = model.load_weights(Path(snakemake.input.weights), params.device)
     speech = Speech.read(Path(snakemake.input.selected), Path(snakemake.input.audio).parent)
     clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}
     texts = dict(zip(speech.utterance_ids, speech.texts, strict=True))
-    listener = transfer.Listener(remote, decoding.build(**params.decoder), clean, texts, certify=params.certify)
+    listener = transfer.Listener(remote, decoder, clean, texts, certify=params.certify)
     rows: list[dict[str, object]] = []
     for count, path in enumerate(snakemake.input.samples, start=1):
         samples = parquet.read(Path(path))

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from asrtransfer import compute, model, scoring
 from asrtransfer.audio import replace_file
 from asrtransfer.decoding import LanguageModelDecoder
+from asrtransfer.decoding.pool import pooled
 from asrtransfer.speech import Speech
 from job import job
 
@@ -15,14 +16,15 @@ if TYPE_CHECKING:
 
 with job(snakemake) as progress:
     params = snakemake.params
-    compute.prepare(params.device, params.threads)
-    listener = model.load_weights(Path(snakemake.input.weights), params.device)
     decoder = LanguageModelDecoder(**params.decoder)
-    speech = Speech.read(Path(snakemake.input.dev))
-    chosen = scoring.spread(len(speech), params.utterances)
-    outputs = list(scoring.log_probabilities(listener, speech, chosen))
-    truths = [speech.texts[index] for index in chosen]
-    points = scoring.tune(decoder, outputs, truths, params.alphas, params.betas)
+    with pooled(decoder, snakemake.threads) as workers:
+        compute.prepare(params.device, params.threads)
+        listener = model.load_weights(Path(snakemake.input.weights), params.device)
+        speech = Speech.read(Path(snakemake.input.dev))
+        chosen = scoring.spread(len(speech), params.utterances)
+        outputs = list(scoring.log_probabilities(listener, speech, chosen))
+        truths = [speech.texts[index] for index in chosen]
+        points = scoring.tune(workers, outputs, truths, params.alphas, params.betas)
     lacking = scoring.unknown(params.phrases, decoder.words)
     found = scoring.report(points, lacking, len(chosen))
     replace_file(Path(snakemake.output.weights), (json.dumps(found, indent=2) + "\n").encode())

@@ -10,7 +10,8 @@ import torch
 from torch import Tensor
 
 from asrtransfer import compute, error_rates
-from asrtransfer.decoding import LanguageModelDecoder
+from asrtransfer.decoding import Decoder, LanguageModelDecoder
+from asrtransfer.decoding.pool import Pool
 from asrtransfer.memory import Plan
 from asrtransfer.model import DeepSpeech
 from asrtransfer.speech import Speech
@@ -51,7 +52,7 @@ def log_probabilities(model: DeepSpeech, speech: Speech, indices: Sequence[int])
 
 
 def tune(
-    decoder: LanguageModelDecoder,
+    decoder: LanguageModelDecoder | Pool,
     outputs: Sequence[tuple[Tensor, Tensor]],
     truths: Sequence[str],
     alphas: Sequence[float],
@@ -65,7 +66,7 @@ def tune(
     return sorted(points, key=lambda point: (point.wer, point.alpha, point.beta))
 
 
-def transcribed(decoder: LanguageModelDecoder, outputs: Iterable[tuple[Tensor, Tensor]]) -> list[str]:
+def transcribed(decoder: Decoder, outputs: Iterable[tuple[Tensor, Tensor]]) -> list[str]:
     """The best text of each utterance."""
     tops = (top for log_probs, counts in outputs for top in decoder.top(log_probs, counts))
     return [top[0].text if top else "" for top in tops]

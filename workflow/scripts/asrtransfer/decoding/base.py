@@ -6,7 +6,6 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -30,7 +29,7 @@ class Hypothesis:
 class Decoder(ABC):
     """Turns log-probabilities into texts, each row on its own: batch order and padding do not matter."""
 
-    by_probability: ClassVar[bool] = True
+    by_probability: bool = True
     """Whether `top` looks for the most probable texts, or for the best by another criterion."""
 
     @abstractmethod
