@@ -31,10 +31,10 @@ from asrtransfer.errors import InputError
 SHARPNESS = [0.5, 1.0, 1.5, 2.5, 4.0, 8.0]
 
 
-def spoken_row(seed: int, sharpness: float) -> Tensor:
-    """One utterance's log-probabilities, (frames, 29) float32."""
+def spoken_row(seed: int, sharpness: float, frames: int | None = None) -> Tensor:
+    """One utterance's log-probabilities, (frames, 29) float32; by default of 65 to 125 frames."""
     generator = torch.Generator().manual_seed(seed)
-    frames = int(torch.randint(65, 126, (1,), generator=generator))
+    frames = frames or int(torch.randint(65, 126, (1,), generator=generator))
     logits = 2 * torch.randn(frames, SIZE, generator=generator)
     logits[:, BLANK] += 6 * sharpness
     for spike in torch.randperm(frames - 1, generator=generator)[: frames // 4].tolist():

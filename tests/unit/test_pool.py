@@ -27,18 +27,18 @@ SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 LENGTHS = [31, 0, 2, 17, 1, 9, 0, 25, 40, 12, 5]
 # A job as Snakemake starts one: its script's top level, which nothing may run a second time.
 JOB = f"""
-import sys, time, torch
+import os, sys, time, torch
 sys.path.insert(0, {str(SCRIPTS)!r})
 from asrtransfer.decoding import Decoder
 from asrtransfer.decoding.pool import pooled
 
 class Slow(Decoder):
     def top(self, log_probs, lengths):
-        print("searches", flush=True)
+        os.write(1, b"searches\\n")
         time.sleep(0.3)
         return [[]]
 
-print("begins", flush=True)
+os.write(1, b"begins\\n")
 with pooled(Slow(), 3) as decoder:
     decoder.top(torch.zeros(1000, 1, 29), torch.ones(1000, dtype=torch.long))
 """

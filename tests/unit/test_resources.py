@@ -98,8 +98,20 @@ def test_follows_the_configuration(rule: str, changes: dict[str, Any], quantity:
 
 
 def test_certified_samples_cost_less() -> None:
-    plain, certified = (work_of("transcribe", study_of("paper", decoder={"certify": which})) for which in (False, True))
+    plain, certified = (
+        work_of("transcribe", study_of("paper", threads=1, decoder={"certify": which})) for which in (False, True)
+    )
     assert certified.seconds < 0.7 * plain.seconds
+
+
+@pytest.mark.parametrize("rule", ["hear", "tune", "score", "transcribe", "neighbours"])
+def test_processes_share_the_decoding_and_have_memory_of_their_own(rule: str) -> None:
+    """What is left at any number of them is the network's time, and the job's start."""
+    one, two, many = (work_of(rule, study_of("paper", threads=threads)) for threads in (1, 2, 1000))
+    assert two.seconds - many.seconds == pytest.approx((one.seconds - many.seconds) / 2, rel=0.01)
+    assert many.seconds > RATES.start
+    assert two.memory > one.memory
+    assert work_of("attack", study_of("paper", threads=2)) == work_of("attack", study_of("paper", threads=1))
 
 
 def test_wider_networks_take_longer_by_their_multiplications() -> None:

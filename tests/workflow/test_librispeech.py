@@ -120,7 +120,7 @@ def walked(served: tuple[str, dict[str, str]], tmp_path_factory: pytest.TempPath
     for section in (STUDY["corpus"]["librispeech"], STUDY["scoring"]):  # type: ignore[index]
         section["mirror"] = mirror
     # Laid over the published study's own file, so that its keys are the ones that are walked.
-    (copy.path / "config/walk.yaml").write_text(yaml.safe_dump(STUDY | {"device": "cpu"}))
+    (copy.path / "config/walk.yaml").write_text(yaml.safe_dump(STUDY | {"device": "cpu", "threads": 2}))
     copy.snakemake("--cores", "2", "--configfile", "config/paper.yaml", "config/walk.yaml")
     return copy
 

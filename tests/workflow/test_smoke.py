@@ -101,6 +101,17 @@ def test_tables_do_not_depend_on_how_hearings_were_spared_the_search(
         assert (copy.path / RESULTS / name).read_bytes() == (smoke.path / RESULTS / name).read_bytes(), name
 
 
+def test_transcripts_do_not_depend_on_how_many_processes_decode(
+    smoke: Finished, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    copy = Repository.copy(tmp_path_factory.mktemp("copy") / "copy", smoke.path)
+    name = f"{RESULTS}/transcripts/seed-1/seed-2.parquet"
+    (copy.path / name).unlink()
+    output = copy.snakemake("--cores", "2", "--set-threads", "transcribe=2", "--configfile", SMOKE, "--", name).stdout
+    assert "threads: 2" in output
+    assert (copy.path / name).read_bytes() == (smoke.path / name).read_bytes()
+
+
 def test_a_second_run_does_nothing(smoke: Finished) -> None:
     files = {path: path.stat().st_mtime_ns for path in (smoke.path / RESULTS).rglob("*")}
     output = smoke.snakemake("--cores", "2", "--configfile", SMOKE).stdout

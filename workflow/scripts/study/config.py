@@ -373,7 +373,10 @@ class Study(Section):
     neighbours: Neighbours = Neighbours()
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="where models run; the other gives other weights")
     threads: Int = Field(
-        default=1, ge=1, le=1024, description="CPU threads of a job; another number gives other weights"
+        default=1,
+        ge=1,
+        le=1024,
+        description="CPU threads of a job, and processes that decode; another number gives other weights",
     )
 
     @model_validator(mode="after")

@@ -32,6 +32,9 @@ SECOND_OF_AUDIO = 32000 / MB
 # Measured: adversarial audio as FLAC, and the ten texts of a hearing with their scores as Parquet.
 FLAC = 22300 / MB
 TEXTS = 90 / MB
+# MB of each process that decodes, where there are several, and more for each second of the longest utterance: upper
+# bounds. Measured: 14 for 2 seconds, 280 for 7.4 and 530 for 35.
+DECODES, DECODES_LONGER = 250, 10
 # Measured (benchmarks/README.md): time of the search, of samples that decoder.certify spares it where it can.
 CERTIFIED = 1 / 2.6
 
@@ -157,10 +160,14 @@ class _Costs:
         self.training = wider / device.training
         self.attack = wider / device.attack
         self.listening = wider / device.listening
-        # By one thread, whatever a job has: the search holds Python's lock.
-        self.decoding = 0.0 if study.decoder.backend == "greedy" else 1 / rates.decoding
+        # Rows are decoded by as many processes as a job has threads.
+        self.decoding = 0.0 if study.decoder.backend == "greedy" else 1 / rates.decoding / study.threads
         self.weights = 4 * multiplications(study.network.units) / MB
         self.base = BESIDE + (NETWORK if study.device == "cpu" else CUDA)
+
+    def processes(self, longest: float) -> float:
+        """MB of the processes that decode besides the one that runs the network."""
+        return self.study.threads * (DECODES + DECODES_LONGER * longest) if self.study.threads > 1 else 0.0
 
     def activations(self, batch: int, longest: float, layers: int) -> float:
         """MB of a batch on its way through the network: so many numbers for each unit and frame, and the front end's.
@@ -222,7 +229,7 @@ def _hear(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     audio = sum(split.seconds for split in splits)
     seconds = audio * (costs.listening + costs.decoding)
     memory = costs.base + 3 * costs.weights + costs.activations(AT_ONCE, splits[1].longest, 12)
-    memory += audio * (SECOND_OF_AUDIO + 0.001)
+    memory += audio * (SECOND_OF_AUDIO + 0.001) + costs.processes(splits[1].longest)
     return Work(costs.rates.start + seconds, memory, audio * TEXTS)
 
 
@@ -263,6 +270,7 @@ def _transcribe(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     seconds = audio.mean * (heard * costs.listening + searched * costs.decoding)
     memory = costs.base + 3 * costs.weights + costs.activations(AT_ONCE, audio.longest, 12)
     largest = max(samples(study, name) + 3 * study.selection.utterances for name in study.configured)
+    memory += costs.processes(audio.longest)
     # The audio of one attack job, and the rows of all: an upper bound.
     memory += 3 * largest * audio.mean * SECOND_OF_AUDIO + heard * 0.02
     return Work(costs.rates.start + seconds, memory, heard * audio.mean * TEXTS)
@@ -276,6 +284,7 @@ def _neighbours(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     seconds = listeners * (primary * audio.mean * (costs.listening + costs.decoding) + dev.seconds * costs.listening)
     memory = costs.base + (3 + study.neighbours.epochs) * costs.weights
     memory += costs.activations(AT_ONCE, audio.longest, 12) + 2 * primary * audio.mean * SECOND_OF_AUDIO
+    memory += costs.processes(audio.longest)
     return Work(costs.rates.start + seconds, memory)
 
 

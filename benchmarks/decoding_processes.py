@@ -1,0 +1,83 @@
+"""How much sooner several processes have the ten most likely texts of a batch than one has.
+
+Run by hand, on as many free cores as the largest number of processes:
+python benchmarks/decoding_processes.py [processes ...] (by default 1 2)
+
+A batch is 64 made-up posteriors of 7.4 seconds, the mean of LibriSpeech's test-clean, at one of three sharpnesses (see
+decoding.py); a job on a GPU decodes up to 256 at a time. All numbers of processes take turns at it. Also printed: what
+a process takes of memory for itself, and what the one that asks does for each row besides.
+"""
+
+from __future__ import annotations
+
+import multiprocessing
+import statistics
+import sys
+import time
+from contextlib import ExitStack
+
+import psutil
+import torch
+from decoding import spoken_row
+from torch import Tensor
+
+from asrtransfer import compute
+from asrtransfer.best_path import greedy
+from asrtransfer.confidence import ctc_loss
+from asrtransfer.decoding import Decoder, FlashlightDecoder, Hypothesis, proven
+from asrtransfer.decoding.pool import pooled
+
+SHARPNESS = (1.0, 1.5, 2.5)
+ROWS, FRAMES, TURNS = 64, 370, 5
+
+
+def batch(sharpness: float) -> tuple[Tensor, Tensor]:
+    """Posteriors and their lengths."""
+    rows = [spoken_row(seed, sharpness, FRAMES) for seed in range(ROWS)]
+    return torch.stack(rows), torch.full((ROWS,), FRAMES)
+
+
+def timed(decoder: Decoder, rows: tuple[Tensor, Tensor]) -> tuple[float, list[list[Hypothesis]]]:
+    """Seconds that a batch takes, and what was found."""
+    start = time.perf_counter()
+    found = decoder.top(*rows)
+    return time.perf_counter() - start, found
+
+
+def besides(rows: tuple[Tensor, Tensor]) -> float:
+    """Seconds that a job takes for a batch besides search and network: best paths, losses, and proofs of them all."""
+    start = time.perf_counter()
+    greedy(*rows)
+    phrase = "open the door"
+    losses = ctc_loss(*rows, [phrase] * ROWS).tolist()
+    for row, loss in zip(rows[0], losses, strict=True):
+        proven(row, phrase, loss, with_best=False)
+    return time.perf_counter() - start
+
+
+def main(numbers: list[int]) -> None:
+    """Print a line per sharpness and number of processes."""
+    with ExitStack() as stack:
+        decoders = {number: stack.enter_context(pooled(FlashlightDecoder(), number)) for number in numbers}
+        compute.prepare("cpu", threads=1)
+        for sharpness in SHARPNESS:
+            rows = batch(sharpness)
+            turns = []
+            for _ in range(TURNS):
+                taken = {number: timed(decoder, rows) for number, decoder in decoders.items()}
+                assert all(found == taken[numbers[0]][1] for _, found in taken.values())
+                turns.append({number: seconds for number, (seconds, _) in taken.items()})
+            for number in numbers:
+                ratios = [turn[numbers[0]] / turn[number] for turn in turns]
+                rate = ROWS * FRAMES * 0.02 / statistics.median(turn[number] for turn in turns)
+                print(
+                    f"sharpness {sharpness:3}  processes {number:2}  {rate:6.1f} x real time  "
+                    f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
+                )
+            print(f"sharpness {sharpness:3}  besides, in the one that asks: {1000 * besides(rows) / ROWS:.2f} ms a row")
+        own = [psutil.Process(child.pid).memory_full_info().uss / 1e6 for child in multiprocessing.active_children()]
+        print(f"memory of each process for itself: {', '.join(f'{one:.0f}' for one in own)} MB")
+
+
+if __name__ == "__main__":
+    main([int(number) for number in sys.argv[1:]] or [1, 2])
