@@ -13,7 +13,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from test_decoding import arpa_text, random_row, spoken_row
+from posteriors import random_row, spoken_row
+from test_decoding import arpa_text
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 

@@ -9,6 +9,7 @@ from typing import Literal
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from asrtransfer import compute, confidence, decoding
 from asrtransfer.best_path import greedy
@@ -71,24 +72,15 @@ def hear(
         log_probs, counts = log_probs.cpu(), counts.cpu()
         texts = greedy(log_probs, counts)
         losses = confidence.ctc_loss(log_probs, counts, [wanted[index] or "" for index in indices]).tolist()
-        tops: dict[int, list[decoding.Hypothesis]] = {}
-        for row, index in enumerate(indices):
-            phrase, need = wanted[index], needed[index]
-            if phrase is not None and need != "list" and decoder.by_probability:
-                frames = log_probs[row, : int(counts[row])]
-                known = decoding.proven(frames, phrase, losses[row], with_best=need == "best")
-                if known is not None:
-                    tops[row] = known
-        rest = [row for row in range(len(indices)) if row not in tops]
-        found = decoder.top(log_probs[rest], counts[rest]) if rest else []
-        for row, index in enumerate(indices):
-            top = tops[row] if row in tops else found[rest.index(row)]
+        questions = [(wanted[index], losses[row], needed[index]) for row, index in enumerate(indices)]
+        answers = decoder.each(_likeliest, decoding.frames(log_probs, counts), questions)
+        for row, (index, (top, searched)) in enumerate(zip(indices, answers, strict=True)):
             heard[index] = Hearing(
                 texts[row],
                 [hypothesis.text for hypothesis in top],
                 [hypothesis.log_probability for hypothesis in top],
                 None if wanted[index] is None else losses[row],
-                row not in tops,
+                searched,
             )
 
     plan = plan or Plan(device, model.units)
@@ -96,6 +88,18 @@ def hear(
         len(utterances), plan.most, work, lambda part: plan.hears(len(part), len(utterances[by_length[part[-1]]]))
     )
     return [heard[index] for index in range(len(utterances))]
+
+
+def _likeliest(
+    decoder: decoding.Decoder, row: Tensor, question: tuple[str | None, float, Need]
+) -> tuple[list[decoding.Hypothesis], bool]:
+    """Of a row's most likely texts those that are needed of a phrase with this loss; and whether it took a search."""
+    phrase, loss, need = question
+    if phrase is not None and need != "list" and decoder.by_probability:
+        known = decoding.proven(row, phrase, loss, with_best=need == "best")
+        if known is not None:
+            return known, False
+    return decoder.top(row[None], torch.tensor([len(row)]))[0], True
 
 
 @torch.no_grad()

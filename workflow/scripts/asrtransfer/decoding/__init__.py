@@ -7,7 +7,7 @@ from typing import Any
 
 from torch import Tensor
 
-from asrtransfer.decoding.base import TOP, Decoder, GreedyDecoder, Hypothesis
+from asrtransfer.decoding.base import TOP, Decoder, GreedyDecoder, Hypothesis, frames
 from asrtransfer.decoding.ctcdecode_backend import CTCDecodeDecoder
 from asrtransfer.decoding.flashlight import FlashlightDecoder
 from asrtransfer.decoding.language_model import LanguageModelDecoder
@@ -24,6 +24,7 @@ __all__ = [
     "Hypothesis",
     "LanguageModelDecoder",
     "build",
+    "frames",
     "is_top",
     "proven",
 ]

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -16,6 +17,10 @@ from asrtransfer.decoding.prefix_search import is_most_probable
 
 TOP = 10
 """The published study keeps the ten most likely transcriptions."""
+
+
+RowTask = Callable[["Decoder", Tensor, Any], Any]
+"""What is done with a decoder, a row, and something about it."""
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,12 @@ class Decoder(ABC):
         :param lengths: (batch,) int64, the frames of each row that count; of none the only text is "".
         :raises ValueError: if a log-probability that counts is not a number.
         """
+
+    def each(
+        self, task: Callable[[Decoder, Tensor, Any], Any], rows: Iterable[Tensor], about: Iterable[Any]
+    ) -> list[Any]:
+        """What a task makes of this decoder, each row of `frames`, and something about it."""
+        return [task(self, row, one) for row, one in zip(rows, about, strict=True)]
 
     def is_top(self, log_probs: Tensor, length: int, text: str) -> bool:
         """Whether `text` is the best text of one row, (frames, 29): what `top` would list first.

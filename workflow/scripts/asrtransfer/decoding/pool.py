@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
+from itertools import repeat
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
@@ -24,7 +25,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asrtransfer import compute
-from asrtransfer.decoding.base import Decoder, Hypothesis, frames
+from asrtransfer.decoding.base import Decoder, Hypothesis, RowTask, frames
 from asrtransfer.decoding.language_model import LanguageModelDecoder
 from asrtransfer.errors import InputError
 
@@ -68,13 +69,18 @@ class Pool(Decoder):
     def top(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         """See `Decoder.top`."""
         rows = frames(log_probs, lengths)
-        found: list[Any] = [None] * len(rows)
-        waiting = iter(enumerate(rows))
+        return self.each(_top, rows, repeat(None, len(rows)))
+
+    def each(self, task: RowTask, rows: Iterable[Tensor], about: Iterable[Any]) -> list[Any]:
+        """See `Decoder.each`."""
+        tasks = [partial(_of_row, task, row.numpy(), one) for row, one in zip(rows, about, strict=True)]
+        found: list[Any] = [None] * len(tasks)
+        waiting = iter(enumerate(tasks))
         idle = list(self._workers)
         busy: dict[Connection, int] = {}
         while True:
-            for pipe, (place, row) in zip(idle, waiting, strict=False):
-                self._ask(pipe, partial(_top, row.numpy()))
+            for pipe, (place, one) in zip(idle, waiting, strict=False):
+                self._ask(pipe, one)
                 busy[pipe] = place
             if not busy:
                 return _answers(found)
@@ -117,8 +123,13 @@ class Pool(Decoder):
         )
 
 
-def _top(row: NDArray[np.float32], decoder: Decoder) -> list[Hypothesis]:
-    return decoder.top(torch.from_numpy(row)[None], torch.tensor([len(row)]))[0]
+def _of_row(task: RowTask, row: NDArray[np.float32], about: Any, decoder: Decoder) -> Any:
+    # An array on the way: tensors would go through files in shared memory.
+    return task(decoder, torch.from_numpy(row), about)
+
+
+def _top(decoder: Decoder, row: Tensor, _: None) -> list[Hypothesis]:
+    return decoder.top(row[None], torch.tensor([len(row)]))[0]
 
 
 def _weigh(alpha: float, beta: float, decoder: LanguageModelDecoder) -> None:
