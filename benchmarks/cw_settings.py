@@ -14,6 +14,7 @@ import sys
 import time
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
@@ -24,8 +25,12 @@ from asrtransfer.speech import Speech
 
 PHRASES = ["open the door", "delete my messages"]
 ITERATIONS = 300
-SETTINGS: dict[str, dict[str, float]] = {
+SETTINGS: dict[str, dict[str, Any]] = {
     "the recipe": {},
+    "gradient whole": {"gradient": "whole"},
+    "gradient whole, bound 4000": {"gradient": "whole", "bound": 4000.0},
+    "gradient whole, no noise": {"gradient": "whole", "noise": 0.0},
+    "gradient whole, noise 10": {"gradient": "whole", "noise": 10.0},
     "learning rate 30": {"learning_rate": 30.0},
     "learning rate 50": {"learning_rate": 50.0},
     "learning rate 200": {"learning_rate": 200.0},
@@ -38,7 +43,7 @@ SETTINGS: dict[str, dict[str, float]] = {
 }
 
 
-def firsts(model: DeepSpeech, speech: Speech, threshold: float | None, settings: dict[str, float]) -> list[float]:
+def firsts(model: DeepSpeech, speech: Speech, threshold: float | None, settings: dict[str, Any]) -> list[float]:
     """The iteration of each pair's first sample, ascending; infinite for those without."""
     found = []
     for phrase in PHRASES:

@@ -273,6 +273,7 @@ VALUES: dict[str, Any] = {
     "attacks.cw.bound": 1900,
     "attacks.cw.shrink": 0.7,
     "attacks.cw.noise": 1,
+    "attacks.cw.gradient": "whole",
     "attacks.pgd.confidences": ["low", "high"],
     "attacks.pgd.bound": 0.04,
     "attacks.pgd.bound_of": "peak",

@@ -309,6 +309,11 @@ class CW(Attack):
         description="standard deviation of the noise in the loop",
         json_schema_extra=SAMPLES,
     )
+    gradient: Literal["sign", "whole"] = Field(
+        default="sign",
+        description="what Adam is given: its sign, as published, or the gradient itself, which arrives in fewer "
+        "iterations (benchmarks/README.md)",
+    )
 
 
 class PGD(Attack):

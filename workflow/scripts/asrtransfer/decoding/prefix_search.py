@@ -20,6 +20,9 @@ ROUNDING = 1e-9
 """Probabilities whose ratio differs from one by less are called equal, and equal ones settle nothing."""
 MOST_FOLLOWED = 128
 """Texts followed before the search gives up: so many take a third of a beam search's time."""
+LEAST_PROBABLE = 0.003
+"""And it gives up where the first text, and all its beginnings, have less: of 73 such samples of the default study, one
+was settled by so many texts."""
 
 Labels = tuple[int, ...]
 
@@ -70,6 +73,9 @@ def _rounds(row: Tensor, guess: str) -> Iterator[tuple[str, bool]]:
         for place, text in enumerate(texts):
             known |= {text[:letters]: float(ends[place, letters]) for letters in range(len(text) + 1)}
         best = max(known, key=lambda text: known[text])
+        if known[best] < LEAST_PROBABLE:
+            yield decode(best), False
+            return
         enough = known[best] * (1 - ROUNDING)
         branches = list(_branches(branches, known, leaving * excess, enough))
         alone = sum(probability >= enough for probability in known.values()) == 1
