@@ -43,7 +43,8 @@ def prepare(device: str, threads: int, *, deterministic: bool = True, own: bool 
     allow_tf32(False)
     if deterministic:
         os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
-        torch.use_deterministic_algorithms(True)
+        # What `use_deterministic_algorithms` does, without the second that it takes to import a compiler.
+        torch.set_deterministic_debug_mode("error")
         # Memory is overwritten before it is read; filling it first, by default, takes a twentieth of the time.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
