@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import logging
 import os
 import platform
@@ -15,6 +16,10 @@ from asrtransfer import devices
 from asrtransfer.errors import InputError
 
 log = logging.getLogger(__name__)
+
+# Of malloc.h. Blocks above the largest that glibc allows to be set go back to the system all the same.
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+LARGEST_BLOCK = 32 << 20
 
 
 def prepare(device: str, threads: int, *, deterministic: bool = True, own: bool = True, gpus: int = 1) -> None:
@@ -37,6 +42,7 @@ def prepare(device: str, threads: int, *, deterministic: bool = True, own: bool 
             f"training.gpus: {gpus} are asked for, and this job sees {torch.cuda.device_count()}; lower it, or run "
             "where one machine has as many"
         )
+    _keep_memory()
     torch.set_num_threads(threads)
     # Numbers below 1e-38 add nothing to a result and cost a hundred times the time of others on a CPU.
     torch.set_flush_denormal(True)
@@ -47,6 +53,18 @@ def prepare(device: str, threads: int, *, deterministic: bool = True, own: bool 
         torch.set_deterministic_debug_mode("error")
         # Memory is overwritten before it is read; filling it first, by default, takes a twentieth of the time.
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+def _keep_memory() -> None:
+    """Have the C library keep what is freed for the next pass, where it is glibc.
+
+    By default it hands large blocks back to the system and gets them back as pages to be cleared, which took up to a
+    sixth of an attack's time (``mallopt(3)``; ``benchmarks/attack_iteration.py``).
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(M_MMAP_THRESHOLD, LARGEST_BLOCK)
+        mallopt(M_TRIM_THRESHOLD, -1)
 
 
 def allow_tf32(allowed: bool) -> None:

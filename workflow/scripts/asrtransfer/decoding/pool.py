@@ -151,8 +151,7 @@ def _work(decoder: Decoder, pipe: Connection, others: Sequence[Connection]) -> N
     # A pipe whose far end a worker has as well would never end.
     for other in others:
         other.close()
-    # No kernel of a search needs to be told to be deterministic; telling takes each process a second of imports.
-    compute.prepare("cpu", threads=1, deterministic=False)
+    compute.prepare("cpu", threads=1)
     try:
         while True:
             task: Task = pipe.recv()
