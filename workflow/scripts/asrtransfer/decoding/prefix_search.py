@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -131,7 +132,10 @@ def _follow(probabilities: NDArray[np.float64], texts: list[Labels]) -> tuple[ND
         arriving = all_[frame, :, :-1] - repeated * letter[frame, :, :-1]
         letter[frame + 1, :, 1:] = (arriving + letter[frame, :, 1:]) * emitted[frame]
         all_[frame + 1] = all_[frame] * classes[BLANK] + letter[frame + 1]
-    leaving = np.tensordot(all_[:-1], probabilities[:, :BLANK], axes=(0, 0))
+    # PyTorch's product has as many threads as a job is given, NumPy's as the machine has.
+    leaving = torch.tensordot(
+        torch.from_numpy(all_[:-1]), torch.from_numpy(probabilities[:, :BLANK]), ([0], [0])
+    ).numpy()
     # A letter right after itself is no new one.
     same = (letter[:-1, :, 1:] * emitted).sum(axis=0)
     for row, stay, text in zip(leaving, same, texts, strict=True):
