@@ -35,7 +35,8 @@ TEXTS = 90 / MB
 # MB of each process that decodes, where there are several, and more for each second of the longest utterance: upper
 # bounds. Measured: 14 for 2 seconds, 280 for 7.4 and 530 for 35.
 DECODES, DECODES_LONGER = 250, 10
-# Measured (benchmarks/README.md): time of the search, of samples that decoder.certify spares it where it can.
+# Time of the search, of samples that decoder.certify spares it where it can: 1 / 3.2 was measured, for shorter ones
+# (benchmarks/README.md).
 CERTIFIED = 1 / 2.6
 
 
@@ -264,7 +265,7 @@ def _attack(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
 def _transcribe(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
     heard, audio = hearings(study, wildcards["surrogate"]), speech(study, "test")
-    # Primary samples and their three controls are always searched.
+    # Primary samples and their three controls count as searched: a quarter was spared it.
     spared = heard - 4 * study.selection.utterances * len(_jobs(study, wildcards["surrogate"]))
     searched = heard - (1 - CERTIFIED) * max(0, spared) if study.decoder.certify else heard
     seconds = audio.mean * (heard * costs.listening + searched * costs.decoding)
