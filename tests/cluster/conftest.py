@@ -10,9 +10,13 @@ from copies import Repository
 from local_slurm import LocalSlurm, Unavailable, local_slurm
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def slurm() -> Iterator[LocalSlurm]:
-    """The cluster; without it, its tests say why they do not run."""
+    """The cluster; without it, its tests say why they do not run.
+
+    One for each file: a controller that was restarted, and a node whose daemon was killed, may count a GPU as taken for
+    ever after.
+    """
     try:
         with local_slurm() as cluster:
             yield cluster
