@@ -14,8 +14,7 @@ from local_slurm import LocalSlurm, Unavailable, local_slurm
 def slurm() -> Iterator[LocalSlurm]:
     """The cluster; without it, its tests say why they do not run.
 
-    One for each file: a controller that was restarted, and a node whose daemon was killed, may count a GPU as taken for
-    ever after.
+    One for each file, so that jobs that a test leaves behind when it fails are in nobody's way.
     """
     try:
         with local_slurm() as cluster:

@@ -28,9 +28,7 @@ SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 LENGTHS = [31, 0, 2, 17, 1, 9, 0, 25, 40, 12, 5]
 # A job as Snakemake starts one: its script's top level, which nothing may run a second time.
 JOB = f"""
-import os, signal, sys, time, torch
-# Whoever started the tests in the background has it ignored.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+import os, sys, time, torch
 sys.path.insert(0, {str(SCRIPTS)!r})
 from asrtransfer.decoding import Decoder
 from asrtransfer.decoding.pool import pooled
