@@ -7,8 +7,11 @@ import signal
 import pytest
 from copies import Finished
 
-# Tests interrupt what they start, and a shell has what it runs in the background ignore that, and so its children.
-signal.signal(signal.SIGINT, signal.default_int_handler)
+# What ignores a signal hands that down: a shell to what runs in its background, nohup to all. A handler is not handed
+# down, so that what tests start can be interrupted, and its terminal be closed, however the tests were started.
+for number in (signal.SIGINT, signal.SIGHUP):
+    if signal.getsignal(number) is signal.SIG_IGN:
+        signal.signal(number, lambda *_: None)
 
 
 @pytest.fixture(scope="session")
