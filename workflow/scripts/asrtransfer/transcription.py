@@ -99,7 +99,7 @@ def _likeliest(
         known = decoding.proven(row, phrase, loss, with_best=need == "best")
         if known is not None:
             return known, False
-    return decoder.top(row[None], torch.tensor([len(row)]))[0], True
+    return decoder.top_of(row), True
 
 
 @torch.no_grad()

@@ -46,9 +46,11 @@ class Decoder(ABC):
         :raises ValueError: if a log-probability that counts is not a number.
         """
 
-    def each(
-        self, task: Callable[[Decoder, Tensor, Any], Any], rows: Iterable[Tensor], about: Iterable[Any]
-    ) -> list[Any]:
+    def top_of(self, row: Tensor) -> list[Hypothesis]:
+        """What `top` gives for one row, (frames, 29), all of which counts."""
+        return self.top(row[None], torch.tensor([len(row)]))[0]
+
+    def each(self, task: RowTask, rows: Iterable[Tensor], about: Iterable[Any]) -> list[Any]:
         """What a task makes of this decoder, each row of `frames`, and something about it."""
         return [task(self, row, one) for row, one in zip(rows, about, strict=True)]
 
@@ -69,7 +71,7 @@ class Decoder(ABC):
             known = is_most_probable(row, text)
             if known is not None:
                 return known
-        return self.top(row[None], torch.tensor([length]))[0][0].text == text
+        return self.top_of(row)[0].text == text
 
 
 class GreedyDecoder(Decoder):

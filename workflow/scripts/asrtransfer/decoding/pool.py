@@ -129,7 +129,7 @@ def _of_row(task: RowTask, row: NDArray[np.float32], about: Any, decoder: Decode
 
 
 def _top(decoder: Decoder, row: Tensor, _: None) -> list[Hypothesis]:
-    return decoder.top(row[None], torch.tensor([len(row)]))[0]
+    return decoder.top_of(row)
 
 
 def _weigh(alpha: float, beta: float, decoder: LanguageModelDecoder) -> None:
