@@ -38,15 +38,16 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from asrtransfer import compute, confidence, decoding
 from asrtransfer.attacks.cw import CarliniWagner
 from asrtransfer.attacks.loop import Goal, Task, attack, feasible
 from asrtransfer.attacks.method import FULL_SCALE
-from asrtransfer.errors import InputError
-from asrtransfer.memory import Plan
-from asrtransfer.model import DeepSpeech, load_weights
-from asrtransfer.samples import distortion
-from asrtransfer.speech import Speech, pad
+from asrtransfer.attacks.samples import distortion
+from asrtransfer.ctc import confidence, decoding
+from asrtransfer.files.errors import InputError
+from asrtransfer.machine import compute
+from asrtransfer.machine.memory import Plan
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech, load_weights
+from asrtransfer.speech.utterances import Speech, pad
 
 BOUND, LEARNING_RATE, SHRINK = 2000.0, 100.0, 0.8
 # What ART's attack does by default, and the code of Carlini and Wagner.

@@ -20,11 +20,13 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from asrtransfer import attacks, compute, confidence
+from asrtransfer import attacks
 from asrtransfer.attacks.loop import Goal, Task, attack
-from asrtransfer.memory import Plan
-from asrtransfer.model import DeepSpeech, load_weights
-from asrtransfer.speech import Speech, pad
+from asrtransfer.ctc import confidence
+from asrtransfer.machine import compute
+from asrtransfer.machine.memory import Plan
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech, load_weights
+from asrtransfer.speech.utterances import Speech, pad
 
 # No utterance of the default study is heard as this within some dozens of iterations: a success costs a second pass.
 PHRASE = "the quick brown fox jumps over the lazy dog"

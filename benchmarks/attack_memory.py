@@ -19,11 +19,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 import peak
 import torch
 
-from asrtransfer import attacks, compute, confidence, decoding
+from asrtransfer import attacks
 from asrtransfer.attacks.loop import Goal, Task, attack
-from asrtransfer.memory import Plan
-from asrtransfer.model import load_weights
-from asrtransfer.speech import Speech, pad
+from asrtransfer.ctc import confidence, decoding
+from asrtransfer.machine import compute
+from asrtransfer.machine.memory import Plan
+from asrtransfer.recognisers.deepspeech.network import load_weights
+from asrtransfer.speech.utterances import Speech, pad
 
 PHRASE = "open the door"
 STATES = 3  # the perturbation and two moments

@@ -15,14 +15,18 @@ import pandas as pd
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from asrtransfer import compute, decoding, model, parquet, transfer
-from asrtransfer.speech import Speech
+from asrtransfer.ctc import decoding
+from asrtransfer.files import parquet
+from asrtransfer.hearing import transfer
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech import network
+from asrtransfer.speech.utterances import Speech
 
 VERDICT = ["utterance_id", "attack", "target", "confidence", "kind", "iteration", "rank", "hit"]
 
 
 def heard(
-    remote: model.DeepSpeech, speech: Speech, samples: pd.DataFrame, certify: bool
+    remote: network.DeepSpeech, speech: Speech, samples: pd.DataFrame, certify: bool
 ) -> tuple[float, pd.DataFrame, float]:
     """Seconds of processor time, the rows, and the seconds that hearing the clean audio takes besides."""
     clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}
@@ -43,7 +47,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     compute.prepare("cpu", 1)
-    remote = model.load_weights(given.results / "models" / given.remote / "weights.safetensors")
+    remote = network.load_weights(given.results / "models" / given.remote / "weights.safetensors")
     speech = Speech.read(given.results / "selected.parquet", given.results / "corpus")
     files = sorted((given.results / "attacks").glob(f"*/{given.surrogate}/*/*.parquet"))
     samples = pd.concat([parquet.read(path) for path in files], ignore_index=True)

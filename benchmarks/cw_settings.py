@@ -18,10 +18,11 @@ from typing import Any
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from asrtransfer import attacks, compute
+from asrtransfer import attacks
 from asrtransfer.attacks.loop import Goal, Task, attack
-from asrtransfer.model import DeepSpeech, load_weights
-from asrtransfer.speech import Speech
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech, load_weights
+from asrtransfer.speech.utterances import Speech
 
 PHRASES = ["open the door", "delete my messages"]
 ITERATIONS = 300

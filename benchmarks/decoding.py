@@ -24,9 +24,9 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from asrtransfer.alphabet import BLANK, CHARACTERS, SIZE
-from asrtransfer.decoding import Decoder, FlashlightDecoder, Hypothesis, build
-from asrtransfer.errors import InputError
+from asrtransfer.ctc.decoding import Decoder, FlashlightDecoder, Hypothesis, build
+from asrtransfer.files.errors import InputError
+from asrtransfer.text.alphabet import BLANK, CHARACTERS, SIZE
 
 SHARPNESS = [0.5, 1.0, 1.5, 2.5, 4.0, 8.0]
 

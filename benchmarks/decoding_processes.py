@@ -22,11 +22,11 @@ import torch
 from decoding import spoken_row
 from torch import Tensor
 
-from asrtransfer import compute
-from asrtransfer.best_path import greedy
-from asrtransfer.confidence import ctc_loss
-from asrtransfer.decoding import Decoder, FlashlightDecoder, Hypothesis, frames
-from asrtransfer.decoding.pool import pooled
+from asrtransfer.ctc.best_path import greedy
+from asrtransfer.ctc.confidence import ctc_loss
+from asrtransfer.ctc.decoding import Decoder, FlashlightDecoder, Hypothesis, frames
+from asrtransfer.ctc.pool import pooled
+from asrtransfer.machine import compute
 
 SHARPNESS = (1.0, 1.5, 2.5)
 ROWS, FRAMES, TURNS = 64, 370, 5

@@ -24,11 +24,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 
 from peak import megabytes
 
-from asrtransfer import attacks, compute, decoding
+from asrtransfer import attacks
 from asrtransfer.attacks.loop import Goal, Task, attack
-from asrtransfer.model import DeepSpeech, load_weights
-from asrtransfer.speech import Speech
-from asrtransfer.transcription import hear
+from asrtransfer.ctc import decoding
+from asrtransfer.hearing.hear import hear
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech, load_weights
+from asrtransfer.speech.utterances import Speech
 
 PHRASE = "turn off all the cameras"
 UTTERANCES, ITERATIONS = 32, 10

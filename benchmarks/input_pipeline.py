@@ -22,8 +22,10 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from asrtransfer import audio, compute, speech, training
-from asrtransfer.model import DeepSpeech
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech import training
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.speech import audio, utterances
 
 
 def found(library: Path) -> pd.DataFrame:
@@ -60,7 +62,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=5)
     given = parser.parse_args()
     compute.prepare(given.device, given.threads)
-    speech.KEPT_SECONDS = 0.0
+    utterances.KEPT_SECONDS = 0.0
     recipe = training.Recipe(batch=given.batch)
     model = DeepSpeech(given.units, dropout=0.2)
     model.initialise(1)
@@ -78,7 +80,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as name:
         table = found(given.library) if given.library else made(Path(name), given.batch * given.steps)
         table = table.sort_values("seconds", ignore_index=True)
-        read = speech.Speech(table, Path("/"))
+        read = utterances.Speech(table, Path("/"))
         everything = list(read.batches(given.batch))
         order = [everything[number % len(everything)] for number in range(given.steps)]
         memory = list(training.batches_of(read, order))

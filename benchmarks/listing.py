@@ -22,8 +22,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 
 from peak import megabytes
 
-from asrtransfer import audio, corpora
+from asrtransfer import corpora
 from asrtransfer.corpora import librispeech
+from asrtransfer.speech import audio
 
 UTTERANCES = 281_241
 """In train-clean-100, train-clean-360 and train-other-500 (28,539 + 104,014 + 148,688)."""
@@ -76,7 +77,7 @@ def main() -> None:
         peak = megabytes()
         del found
         # With it comes PyTorch, half a gigabyte, which listing does without.
-        from asrtransfer.speech import Speech
+        from asrtransfer.speech.utterances import Speech
 
         start = time.monotonic()
         speech = Speech.read(folder / "train.parquet")

@@ -24,10 +24,10 @@ def work(results: Path) -> None:
     """Train, and print the seconds of the steps after the warm-up."""
     import torch
 
-    from asrtransfer import compute
-    from asrtransfer.model import DeepSpeech
-    from asrtransfer.speech import Speech
-    from asrtransfer.training import Recipe, batches_of, train_step
+    from asrtransfer.machine import compute
+    from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+    from asrtransfer.recognisers.deepspeech.training import Recipe, batches_of, train_step
+    from asrtransfer.speech.utterances import Speech
 
     compute.prepare("cpu", 1)
     speech = Speech.read(results / "corpus" / "train.parquet")

@@ -9,10 +9,10 @@ import pandas as pd
 import pytest
 import torch
 
-from asrtransfer import training
-from asrtransfer.audio import write_flac
-from asrtransfer.model import DeepSpeech
-from asrtransfer.speech import Speech
+from asrtransfer.recognisers.deepspeech import training
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.speech.audio import write_flac
+from asrtransfer.speech.utterances import Speech
 
 TONES = {"a": 400.0, "b": 800.0, "c": 1500.0, "d": 2600.0}
 LETTER_SECONDS = 0.12

@@ -9,10 +9,12 @@ from pathlib import Path
 import pandas as pd
 import pyarrow
 
-from asrtransfer import parquet, samples, transfer
-from asrtransfer.cards import write_card
+from asrtransfer.attacks import samples
+from asrtransfer.files import parquet
+from asrtransfer.files.cards import write_card
+from asrtransfer.hearing import transfer
+from asrtransfer.hearing.hear import Hearing
 from asrtransfer.tables import Design, Results, read
-from asrtransfer.transcription import Hearing
 
 JOBS = [
     ("cw", "open-the-door", "low"),

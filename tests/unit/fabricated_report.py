@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from fabricated import ARMS, MODELS, Study
 
-from asrtransfer.audio import flac_bytes, write_flac
-from asrtransfer.cards import read_card, write_card
+from asrtransfer.attacks.samples import distortion
+from asrtransfer.files.cards import read_card, write_card
 from asrtransfer.report import gallery, material, page
-from asrtransfer.samples import distortion
+from asrtransfer.speech.audio import flac_bytes, write_flac
 from asrtransfer.tables import tabulate
 
 TEMPLATES = Path(__file__).parents[2] / "workflow" / "report"

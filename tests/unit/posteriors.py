@@ -9,8 +9,8 @@ from collections import defaultdict
 import torch
 from torch import Tensor
 
-from asrtransfer.alphabet import BLANK, SIZE, collapse, decode, encode
-from asrtransfer.decoding import Hypothesis
+from asrtransfer.ctc.decoding import Hypothesis
+from asrtransfer.text.alphabet import BLANK, SIZE, collapse, decode, encode
 
 
 def random_row(frames: int, seed: int, scale: float, classes: int = SIZE) -> Tensor:

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrtransfer.alphabet import BLANK, CHARACTERS, SIZE, collapse, decode, encode, frames_needed
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
+from asrtransfer.text.alphabet import BLANK, CHARACTERS, SIZE, collapse, decode, encode, frames_needed
 
 TEXTS = st.text(CHARACTERS, max_size=12)
 

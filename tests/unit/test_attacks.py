@@ -8,12 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from asrtransfer import attacks, decoding, model, samples
+from asrtransfer import attacks
+from asrtransfer.attacks import samples
 from asrtransfer.attacks.loop import Goal, Outcome, Sample, Task, as_stored, attack
-from asrtransfer.memory import Plan
-from asrtransfer.model import DeepSpeech
-from asrtransfer.speech import Speech, pad
-from asrtransfer.transcription import hear
+from asrtransfer.ctc import decoding
+from asrtransfer.hearing.hear import hear
+from asrtransfer.machine.memory import Plan
+from asrtransfer.recognisers.deepspeech import network
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.speech.utterances import Speech, pad
 
 WHOLE = "cw, whole gradient"
 NAMES = ["cw", "pgd", WHOLE]
@@ -198,7 +201,7 @@ def test_a_weight_off_by_one_unit_in_the_last_place_is_another_model() -> None:
     first, second = DeepSpeech(8), DeepSpeech(8)
     for each in (first, second):
         each.initialise(1)
-    assert model.weight_hash(first) == model.weight_hash(second)
+    assert network.weight_hash(first) == network.weight_hash(second)
     second.nudge(1)
     different = sum(int((a != b).sum()) for a, b in zip(first.parameters(), second.parameters(), strict=True))
     assert different == 1

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import soundfile
 
-from asrtransfer import audio
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
+from asrtransfer.speech import audio
 
 
 @pytest.fixture

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import torch
 
-from asrtransfer.augmentation import SpecAugment
-from asrtransfer.features import FrontEnd
+from asrtransfer.recognisers.deepspeech.augmentation import SpecAugment
+from asrtransfer.recognisers.deepspeech.front_end import FrontEnd
 
 COUNTS = torch.tensor([40, 25])
 

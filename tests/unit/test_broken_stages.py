@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 from torch import Tensor
 
-from asrtransfer import attacks, decoding, samples, transfer
-from asrtransfer.attacks import loop
+from asrtransfer import attacks
+from asrtransfer.attacks import loop, samples
 from asrtransfer.attacks.loop import Goal, Task, attack
-from asrtransfer.errors import InputError
-from asrtransfer.model import DeepSpeech
-from asrtransfer.speech import Speech
+from asrtransfer.ctc import decoding
+from asrtransfer.files.errors import InputError
+from asrtransfer.hearing import transfer
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.speech.utterances import Speech
 from asrtransfer.tables import checks
 from asrtransfer.tables.counting import adversarial
 from asrtransfer.tables.results import scored

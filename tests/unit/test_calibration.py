@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from asrtransfer import calibration
-from asrtransfer.model import DeepSpeech
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
 from study import rates
 
 ROOT = Path(__file__).resolve().parents[2]

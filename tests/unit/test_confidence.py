@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from asrtransfer.alphabet import BLANK, SIZE, collapse, decode, frames_needed
-from asrtransfer.confidence import ctc_loss, k1, k2, k5
-from asrtransfer.errors import InputError
+from asrtransfer.ctc.confidence import ctc_loss, k1, k2, k5
+from asrtransfer.files.errors import InputError
+from asrtransfer.text.alphabet import BLANK, SIZE, collapse, decode, frames_needed
 
 
 def random_log_probs(batch: int, frames: int, seed: int = 0, scale: float = 1.0) -> Tensor:

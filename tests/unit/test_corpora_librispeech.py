@@ -19,9 +19,10 @@ import soundfile
 from archives import archive
 from torchaudio.datasets import librispeech as published
 
-from asrtransfer import audio, corpora
+from asrtransfer import corpora
 from asrtransfer.corpora import librispeech
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
+from asrtransfer.speech import audio
 
 REAL = Path(__file__).parents[3] / "shared" / "data" / "librispeech"
 SUBSETS = {"train": ["train-clean-100"], "dev": ["dev-clean"], "test": ["test-clean"]}

@@ -11,10 +11,11 @@ import pytest
 import soundfile
 import torch
 
-from asrtransfer import audio, corpora
+from asrtransfer import corpora
 from asrtransfer.corpora import manifest
-from asrtransfer.errors import InputError
-from asrtransfer.features import frame_counts
+from asrtransfer.files.errors import InputError
+from asrtransfer.recognisers.deepspeech.front_end import frame_counts
+from asrtransfer.speech import audio
 
 FSDD = Path(__file__).parents[3] / "shared" / "data" / "fsdd-strings" / "manifest.csv"
 

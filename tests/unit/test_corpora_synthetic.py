@@ -13,9 +13,10 @@ import numpy as np
 import pandas
 import pytest
 
-from asrtransfer import audio, corpora
+from asrtransfer import corpora
 from asrtransfer.corpora import Utterance, synthetic
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
+from asrtransfer.speech import audio
 
 SETTINGS = {
     "train_minutes": 0.5,

@@ -16,11 +16,15 @@ import pandas as pd
 import pyarrow
 import pytest
 
-from asrtransfer import audio, cards, corpora, neighbours, parquet, samples, transfer
+from asrtransfer import corpora
+from asrtransfer.attacks import samples
 from asrtransfer.corpora import Utterance
-from asrtransfer.errors import InputError
-from asrtransfer.model import DeepSpeech, load_weights, save_weights
-from asrtransfer.speech import Speech
+from asrtransfer.files import cards, parquet, whole
+from asrtransfer.files.errors import InputError
+from asrtransfer.hearing import neighbours, transfer
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech, load_weights, save_weights
+from asrtransfer.speech import audio
+from asrtransfer.speech.utterances import Speech
 from job import job
 
 SAMPLES = np.random.default_rng(1).integers(-999, 999, 800).astype(np.int16)
@@ -212,8 +216,8 @@ class TestJob:
         self, full_disk: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         path = full_disk / "weights"
-        audio.replace_file(path, b"old")
-        self.run(full_disk, lambda: audio.replace_file(path, bytes(100_000)), log=tmp_path / "log.txt")
+        whole.replace_file(path, b"old")
+        self.run(full_disk, lambda: whole.replace_file(path, bytes(100_000)), log=tmp_path / "log.txt")
         line = f"error: train seed-1: {path}: No space left on device; make room and run again: "
         assert capfd.readouterr().err.startswith(line)
         assert path.read_bytes() == b"old"
@@ -224,7 +228,7 @@ class TestJob:
     ) -> None:
         def work() -> None:
             (full_disk / "other").write_bytes(bytes(60_000))
-            audio.replace_file(full_disk / "weights", bytes(100_000))
+            whole.replace_file(full_disk / "weights", bytes(100_000))
 
         self.run(full_disk, work)
         assert capfd.readouterr().err.count("\n") == 1
@@ -233,7 +237,7 @@ class TestJob:
         self, read_only_disk: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
     ) -> None:
         path = read_only_disk / "weights"
-        self.run(tmp_path, lambda: audio.replace_file(path, b"new"))
+        self.run(tmp_path, lambda: whole.replace_file(path, b"new"))
         message = capfd.readouterr().err
         assert message.startswith(f"error: train seed-1: {path}: Read-only file system; make it writable")
         assert message.count("\n") == 1
@@ -257,8 +261,8 @@ class TestJob:
         def fail(*_: object) -> None:
             raise OSError(number, os.strerror(number))
 
-        monkeypatch.setattr(audio.os, "fsync", fail)
-        self.run(tmp_path, lambda: audio.replace_file(tmp_path / "out", b"new"))
+        monkeypatch.setattr(whole.os, "fsync", fail)
+        self.run(tmp_path, lambda: whole.replace_file(tmp_path / "out", b"new"))
         message = capfd.readouterr().err
         assert message.startswith(f"error: train seed-1: {tmp_path / 'out'}: {os.strerror(number)}; ma")
         assert message.count("\n") == 1

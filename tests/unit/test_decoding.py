@@ -13,10 +13,9 @@ import torch
 from posteriors import exhaustive_top, one, random_row, spoken_row
 from torch import Tensor
 
-from asrtransfer.alphabet import BLANK, CHARACTERS, SIZE, collapse, decode, encode
-from asrtransfer.best_path import greedy
-from asrtransfer.confidence import ctc_loss
-from asrtransfer.decoding import (
+from asrtransfer.ctc.best_path import greedy
+from asrtransfer.ctc.confidence import ctc_loss
+from asrtransfer.ctc.decoding import (
     Decoder,
     FlashlightDecoder,
     GreedyDecoder,
@@ -24,7 +23,8 @@ from asrtransfer.decoding import (
     build,
     is_top,
 )
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
+from asrtransfer.text.alphabet import BLANK, CHARACTERS, SIZE, collapse, decode, encode
 
 PHRASES = ["open the door", "go to evil website", "text mom i need money", "turn off all the cameras"]
 

@@ -13,13 +13,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from asrtransfer import compute
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
+from asrtransfer.machine import compute
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow/scripts"
 JOB = """
 import os, sys
-from asrtransfer import devices
+from asrtransfer.machine import devices
 devices.take(int(sys.argv[1]))
 print(os.environ.get("CUDA_VISIBLE_DEVICES", "all"), flush=True)
 sys.stdin.read()

@@ -11,8 +11,9 @@ import jsonschema
 import pytest
 import yaml
 
-from asrtransfer import alphabet, decoding
 from asrtransfer.corpora import synthetic
+from asrtransfer.ctc import decoding
+from asrtransfer.text import alphabet
 from study import config, document, grid
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "config").glob("*.yaml"))

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from asrtransfer.error_rates import Errors, cer, character_errors, total, wer, word_errors
+from asrtransfer.text.error_rates import Errors, cer, character_errors, total, wer, word_errors
 
 SENTENCES = st.lists(st.sampled_from(["a", "an", "door", "the", "then"]), max_size=6).map(" ".join)
 

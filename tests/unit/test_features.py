@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from asrtransfer.features import CONTEXT, INPUTS, FrontEnd, frame_counts
+from asrtransfer.recognisers.deepspeech.front_end import CONTEXT, INPUTS, FrontEnd, frame_counts
 
 python_speech_features = pytest.importorskip("python_speech_features")
 

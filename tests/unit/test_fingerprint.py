@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
 from study.fingerprint import fingerprint
 
 REPOSITORY = Path(__file__).resolve().parents[2]

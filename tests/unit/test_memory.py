@@ -8,12 +8,14 @@ import numpy as np
 import pytest
 import torch
 
-from asrtransfer import attacks, compute, confidence, decoding, memory
+from asrtransfer import attacks
 from asrtransfer.attacks.loop import Goal, Outcome, Task, attack
-from asrtransfer.memory import Plan
-from asrtransfer.model import DeepSpeech
-from asrtransfer.speech import Speech
-from asrtransfer.transcription import hear
+from asrtransfer.ctc import confidence, decoding
+from asrtransfer.hearing.hear import hear
+from asrtransfer.machine import compute, memory
+from asrtransfer.machine.memory import Plan
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.speech.utterances import Speech
 
 CPU = torch.device("cpu")
 

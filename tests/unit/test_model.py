@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from asrtransfer import model
-from asrtransfer.errors import InputError
-from asrtransfer.model import DeepSpeech
+from asrtransfer.files.errors import InputError
+from asrtransfer.recognisers.deepspeech import network
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
 
 
 def test_the_published_width_has_the_published_layers_and_parameters() -> None:
@@ -32,7 +32,7 @@ def test_the_published_width_has_the_published_layers_and_parameters() -> None:
         "dense6.bias": (29,),
     }
     parameters = sum(torch.Size(shape).numel() for shape in shapes.values())
-    assert parameters == model.PUBLISHED_PARAMETERS == 47_224_861 + 8_192
+    assert parameters == network.PUBLISHED_PARAMETERS == 47_224_861 + 8_192
 
 
 def test_initial_weights_are_xavier_uniform_with_a_forget_bias_of_one() -> None:
@@ -72,13 +72,13 @@ class TestFile:
         network = DeepSpeech(16)
         network.initialise(1)
         path = folder / "weights.safetensors"
-        model.save_weights(network, path)
+        network.save_weights(network, path)
         return network, path
 
     def test_weights_come_back_and_are_frozen(self, tmp_path: Path) -> None:
         network, path = self.saved(tmp_path)
-        loaded = model.load_weights(path)
-        assert model.weight_hash(loaded) == model.weight_hash(network)
+        loaded = network.load_weights(path)
+        assert network.weight_hash(loaded) == network.weight_hash(network)
         assert not loaded.training
         assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
@@ -88,15 +88,15 @@ class TestFile:
         content[-100] ^= 4
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"weights.safetensors: .* differs from the checksum"):
-            model.load_weights(path)
+            network.load_weights(path)
 
     @pytest.mark.parametrize("keep", [0, 7, 500])
     def test_a_truncated_file_is_refused(self, tmp_path: Path, keep: int) -> None:
         _, path = self.saved(tmp_path)
         path.write_bytes(path.read_bytes()[:keep])
         with pytest.raises(InputError, match="delete it and run again"):
-            model.load_weights(path)
+            network.load_weights(path)
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"none\.safetensors"):
-            model.load_weights(tmp_path / "none.safetensors")
+            network.load_weights(tmp_path / "none.safetensors")

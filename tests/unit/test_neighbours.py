@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 import torch
 
-from asrtransfer import neighbours
-from asrtransfer.errors import InputError
-from asrtransfer.model import DeepSpeech, weight_hash
-from asrtransfer.transfer_curve import curve, draw
+from asrtransfer.files.errors import InputError
+from asrtransfer.hearing import neighbours
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech, weight_hash
+from asrtransfer.report.transfer_curve import curve, draw
 
 
 def model(seed: int) -> DeepSpeech:

@@ -18,11 +18,11 @@ from test_decoding import arpa_text
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from asrtransfer import scoring
-from asrtransfer.alphabet import SIZE
-from asrtransfer.decoding import Decoder, FlashlightDecoder, Hypothesis, LanguageModelDecoder
-from asrtransfer.decoding.pool import Pool, pooled
-from asrtransfer.errors import InputError
+from asrtransfer.ctc.decoding import Decoder, FlashlightDecoder, Hypothesis, LanguageModelDecoder
+from asrtransfer.ctc.pool import Pool, pooled
+from asrtransfer.files.errors import InputError
+from asrtransfer.hearing import scoring
+from asrtransfer.text.alphabet import SIZE
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 LENGTHS = [31, 0, 2, 17, 1, 9, 0, 25, 40, 12, 5]
@@ -30,8 +30,8 @@ LENGTHS = [31, 0, 2, 17, 1, 9, 0, 25, 40, 12, 5]
 JOB = f"""
 import os, sys, time, torch
 sys.path.insert(0, {str(SCRIPTS)!r})
-from asrtransfer.decoding import Decoder
-from asrtransfer.decoding.pool import pooled
+from asrtransfer.ctc.decoding import Decoder
+from asrtransfer.ctc.pool import pooled
 
 class Slow(Decoder):
     def top(self, log_probs, lengths):

@@ -9,11 +9,11 @@ import torch
 from posteriors import exhaustive_top, one, random_row, spoken_row
 from torch import Tensor
 
-from asrtransfer.alphabet import BLANK, SIZE, encode
-from asrtransfer.best_path import greedy
-from asrtransfer.decoding import FlashlightDecoder
-from asrtransfer.decoding.base import log_probabilities
-from asrtransfer.decoding.prefix_search import _follow, is_most_probable, most_probable
+from asrtransfer.ctc.base import log_probabilities
+from asrtransfer.ctc.best_path import greedy
+from asrtransfer.ctc.decoding import FlashlightDecoder
+from asrtransfer.ctc.prefix_search import _follow, is_most_probable, most_probable
+from asrtransfer.text.alphabet import BLANK, SIZE, encode
 
 
 def of(**classes: float) -> list[float]:

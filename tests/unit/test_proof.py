@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 import torch
 
-from asrtransfer.best_path import greedy
-from asrtransfer.confidence import ctc_loss
-from asrtransfer.decoding import FlashlightDecoder, proven
-from asrtransfer.decoding.proof import is_out_of_reach
-from asrtransfer.transcription import rank
+from asrtransfer.ctc.best_path import greedy
+from asrtransfer.ctc.confidence import ctc_loss
+from asrtransfer.ctc.decoding import FlashlightDecoder, proven
+from asrtransfer.ctc.proof import is_out_of_reach
+from asrtransfer.hearing.hear import rank
 
 FRAMES = 40
 PHRASES = ["open the door", "a", "", "delete my messages", "zz"]

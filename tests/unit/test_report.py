@@ -20,9 +20,9 @@ from fabricated import ARMS, MODELS, Heard, deaf
 from fabricated_report import TEMPLATES, AudibleStudy
 from PIL import Image
 
-from asrtransfer.audio import from_flac_bytes
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
 from asrtransfer.report import figures, findings, gallery, material, tables
+from asrtransfer.speech.audio import from_flac_bytes
 
 ROOT = Path(__file__).parents[2]
 SECTIONS = {"verdict", "claims", "published", "transfer", "near", "listen", "attacks", "models", "tables"}

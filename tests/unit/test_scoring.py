@@ -14,11 +14,12 @@ import pytest
 import torch
 import yaml
 
-from asrtransfer import error_rates, scoring
-from asrtransfer.decoding import LanguageModelDecoder, librispeech_models
-from asrtransfer.errors import InputError
-from asrtransfer.model import DeepSpeech
-from asrtransfer.speech import Speech
+from asrtransfer.ctc.decoding import LanguageModelDecoder, librispeech_models
+from asrtransfer.files.errors import InputError
+from asrtransfer.hearing import scoring
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.speech.utterances import Speech
+from asrtransfer.text import error_rates
 
 ROOT = Path(__file__).resolve().parents[2]
 NAME = "3-gram.pruned.3e-7"
@@ -130,7 +131,7 @@ def test_outputs_come_in_order_whatever_fits(
         return [row[:count] for log_probs, counts in batches for row, count in zip(log_probs, counts, strict=True)]
 
     whole = rows()
-    monkeypatch.setattr("asrtransfer.memory.AT_ONCE", {"cpu": 3})
+    monkeypatch.setattr("asrtransfer.machine.memory.AT_ONCE", {"cpu": 3})
     parts = rows()
     assert len(whole) == len(parts) == 7
     assert all(torch.allclose(one, other, atol=1e-4) for one, other in zip(whole, parts, strict=True))

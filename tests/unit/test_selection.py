@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from asrtransfer.errors import InputError
-from asrtransfer.selection import near_targets, select
+from asrtransfer.files.errors import InputError
+from asrtransfer.hearing.selection import near_targets, select
 
 NAMES = [f"u{number}" for number in range(8)]
 UTTERANCES = pd.DataFrame(

@@ -12,8 +12,8 @@ import pyarrow
 import pytest
 from fabricated import ARMS, JOBS, MODELS, Heard, Study, deaf
 
-from asrtransfer import parquet
-from asrtransfer.errors import InputError
+from asrtransfer.files import parquet
+from asrtransfer.files.errors import InputError
 from asrtransfer.tables import checks, claims, columns, counting, tabulate
 from asrtransfer.tables.design import Design, Settings
 from asrtransfer.tables.results import ranks, scored
@@ -247,7 +247,7 @@ def test_same_results_same_bytes(study: Study, tables: dict[str, pd.DataFrame], 
 
 
 def test_tables_start_without_torch() -> None:
-    program = "import asrtransfer.tables, asrtransfer.verdict, sys; sys.exit('torch' in sys.modules)"
+    program = "import asrtransfer.tables, asrtransfer.report.verdict, sys; sys.exit('torch' in sys.modules)"
     subprocess.run([sys.executable, "-c", program], cwd=ROOT / "workflow" / "scripts", check=True)
 
 

@@ -10,15 +10,15 @@ from pathlib import Path
 import pytest
 import torch
 
-from asrtransfer import tensors
-from asrtransfer.errors import InputError
+from asrtransfer.files import tensors
+from asrtransfer.files.errors import InputError
 
 SCRIPTS = Path(__file__).resolve().parents[2] / "workflow" / "scripts"
 WRITE = """
 import sys, torch
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
-from asrtransfer import tensors
+from asrtransfer.files import tensors
 about = {"units": 8, "identity": "x", "progress": {"curve": [1.5], "steps": 3}}
 tensors.write(Path(sys.argv[2]), {"b": torch.arange(5.0), "a.c": torch.ones(2, 3)}, about)
 """

@@ -11,12 +11,13 @@ import pandas as pd
 import pytest
 import torch
 
-from asrtransfer import compute, training
-from asrtransfer import speech as speech_module
-from asrtransfer.augmentation import SpecAugment
-from asrtransfer.errors import InputError
-from asrtransfer.model import DeepSpeech, weight_hash
-from asrtransfer.speech import Speech, pad
+from asrtransfer.files.errors import InputError
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech import training
+from asrtransfer.recognisers.deepspeech.augmentation import SpecAugment
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech, weight_hash
+from asrtransfer.speech import utterances as speech_module
+from asrtransfer.speech.utterances import Speech, pad
 
 RECIPE = training.Recipe(epochs=3, batch=8, learning_rate=1e-3, order="shuffled", schedule="cosine")
 

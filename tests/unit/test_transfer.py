@@ -9,12 +9,14 @@ import pandas as pd
 import pytest
 import torch
 
-from asrtransfer import controls, decoding, samples, transfer
+from asrtransfer.attacks import samples
 from asrtransfer.attacks.loop import Outcome, Sample, Task
-from asrtransfer.errors import InputError
-from asrtransfer.model import DeepSpeech
-from asrtransfer.speech import Speech
-from asrtransfer.transcription import contains, hear, losses, rank
+from asrtransfer.ctc import decoding
+from asrtransfer.files.errors import InputError
+from asrtransfer.hearing import controls, transfer
+from asrtransfer.hearing.hear import contains, hear, losses, rank
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.speech.utterances import Speech
 
 JOB = {"attack": "pgd", "surrogate": "seed-1", "target": "x", "confidence": "high"}
 

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from fabricated import Heard, Study, deaf
 
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
+from asrtransfer.report.verdict import percent, verdict
 from asrtransfer.tables import tabulate
-from asrtransfer.verdict import percent, verdict
 
 
 def lines_of(study: Study) -> list[str]:

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from copies import Finished
 
-from asrtransfer import compute
 from asrtransfer.attacks.loop import Task
-from asrtransfer.model import DeepSpeech
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))

@@ -23,9 +23,9 @@ import yaml
 from archives import archive
 from copies import ROOT, Repository
 
-from asrtransfer import training
-from asrtransfer.model import PUBLISHED_PARAMETERS, DeepSpeech
-from asrtransfer.speech import Speech
+from asrtransfer.recognisers.deepspeech import training
+from asrtransfer.recognisers.deepspeech.network import PUBLISHED_PARAMETERS, DeepSpeech
+from asrtransfer.speech.utterances import Speech
 from study import config as configuration
 
 REAL = ROOT.parent / "shared" / "data" / "librispeech" / "LibriSpeech"

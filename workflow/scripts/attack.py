@@ -4,9 +4,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asrtransfer import attacks, compute, model, parquet, samples
+from asrtransfer import attacks
+from asrtransfer.attacks import samples
 from asrtransfer.attacks.loop import Goal, Task, attack
-from asrtransfer.speech import Speech
+from asrtransfer.files import parquet
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech import network
+from asrtransfer.speech.utterances import Speech
 from job import job
 
 if TYPE_CHECKING:
@@ -16,7 +20,7 @@ with job(snakemake) as progress:
     wildcards, device = snakemake.wildcards, snakemake.params.device
     settings = snakemake.params.job
     compute.prepare(device, snakemake.params.threads)
-    surrogate = model.load_weights(Path(snakemake.input.weights), device)
+    surrogate = network.load_weights(Path(snakemake.input.weights), device)
     speech = Speech.read(Path(snakemake.input.selected), Path(snakemake.input.audio).parent)
     if settings["phrase"] is None:
         near = parquet.read(Path(snakemake.input.near_targets))

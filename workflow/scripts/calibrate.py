@@ -5,8 +5,9 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asrtransfer import calibration, compute
-from asrtransfer.audio import replace_file
+from asrtransfer import calibration
+from asrtransfer.files.whole import replace_file
+from asrtransfer.machine import compute
 from job import job
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from asrtransfer import parquet, transfer_curve
-from asrtransfer.audio import replace_file
+from asrtransfer.files import parquet
+from asrtransfer.files.whole import replace_file
+from asrtransfer.report import transfer_curve
 from job import job
 
 if TYPE_CHECKING:

@@ -5,10 +5,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from asrtransfer import compute, decoding, error_rates, model, parquet
-from asrtransfer.decoding.pool import pooled
-from asrtransfer.speech import Speech
-from asrtransfer.transcription import hear
+from asrtransfer.ctc import decoding
+from asrtransfer.ctc.pool import pooled
+from asrtransfer.files import parquet
+from asrtransfer.hearing.hear import hear
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech import network
+from asrtransfer.speech.utterances import Speech
+from asrtransfer.text import error_rates
 from job import job
 
 if TYPE_CHECKING:
@@ -20,7 +24,7 @@ with (
 ):
     params = snakemake.params
     compute.prepare(params.device, params.threads)
-    listener = model.load_weights(Path(snakemake.input.weights), params.device)
+    listener = network.load_weights(Path(snakemake.input.weights), params.device)
     parts = []
     for split in ("dev", "test"):
         speech = Speech.read(Path(snakemake.input[split]))

@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from asrtransfer.audio import remove_parts
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
+from asrtransfer.files.whole import remove_parts
 
 # Seconds between two lines of progress of one job in the terminal; the log has all.
 TERMINAL_INTERVAL = 10.0

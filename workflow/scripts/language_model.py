@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asrtransfer.decoding import librispeech_models
+from asrtransfer.ctc import librispeech_models
 from job import job
 
 if TYPE_CHECKING:

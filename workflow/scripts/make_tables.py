@@ -3,8 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asrtransfer import parquet, tables
-from asrtransfer.audio import replace_file
+from asrtransfer import tables
+from asrtransfer.files import parquet
+from asrtransfer.files.whole import replace_file
 from job import job
 
 if TYPE_CHECKING:

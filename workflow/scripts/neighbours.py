@@ -5,11 +5,15 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from asrtransfer import compute, decoding, model, neighbours, parquet, training
-from asrtransfer.decoding.pool import pooled
-from asrtransfer.samples import sound
-from asrtransfer.speech import Speech
-from asrtransfer.transcription import hear
+from asrtransfer.attacks.samples import sound
+from asrtransfer.ctc import decoding
+from asrtransfer.ctc.pool import pooled
+from asrtransfer.files import parquet
+from asrtransfer.hearing import neighbours
+from asrtransfer.hearing.hear import hear
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech import network, training
+from asrtransfer.speech.utterances import Speech
 from job import job
 
 if TYPE_CHECKING:
@@ -21,8 +25,8 @@ with (
 ):
     params, surrogate_name = snakemake.params, snakemake.wildcards.surrogate
     compute.prepare(params.device, params.threads)
-    surrogate = model.load_weights(Path(snakemake.input.weights), params.device)
-    remote = model.load_weights(Path(snakemake.input.remote), params.device)
+    surrogate = network.load_weights(Path(snakemake.input.weights), params.device)
+    remote = network.load_weights(Path(snakemake.input.remote), params.device)
     dev = Speech.read(Path(snakemake.input.dev))
     tables = [parquet.read(Path(path)) for path in snakemake.input.samples]
     samples = pd.concat([table[table["primary"]] for table in tables], ignore_index=True)

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asrtransfer import parquet
-from asrtransfer.audio import replace_file
+from asrtransfer.files import parquet
+from asrtransfer.files.whole import replace_file
 from asrtransfer.report import gallery, material, page
 from job import job
 

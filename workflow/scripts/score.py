@@ -6,10 +6,14 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from asrtransfer import compute, error_rates, model, parquet, scoring
-from asrtransfer.decoding import LanguageModelDecoder
-from asrtransfer.decoding.pool import pooled
-from asrtransfer.speech import Speech
+from asrtransfer.ctc.decoding import LanguageModelDecoder
+from asrtransfer.ctc.pool import pooled
+from asrtransfer.files import parquet
+from asrtransfer.hearing import scoring
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech import network
+from asrtransfer.speech.utterances import Speech
+from asrtransfer.text import error_rates
 from job import job
 
 if TYPE_CHECKING:
@@ -21,7 +25,7 @@ with job(snakemake) as progress:
     decoder = LanguageModelDecoder(**params.decoder, alpha=tuned["alpha"], beta=tuned["beta"])
     with pooled(decoder, snakemake.threads) as workers:
         compute.prepare(params.device, params.threads)
-        listener = model.load_weights(Path(snakemake.input.weights), params.device)
+        listener = network.load_weights(Path(snakemake.input.weights), params.device)
         parts = []
         for split in ("dev", "test"):
             speech = Speech.read(Path(snakemake.input[split]))

@@ -4,7 +4,8 @@ from itertools import product
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asrtransfer import parquet, selection
+from asrtransfer.files import parquet
+from asrtransfer.hearing import selection
 from job import job
 
 if TYPE_CHECKING:

@@ -9,10 +9,13 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from asrtransfer import compute, neighbours, parquet, training
-from asrtransfer.cards import write_card
-from asrtransfer.model import DeepSpeech, load_weights, save_weights, weight_hash
-from asrtransfer.speech import Speech
+from asrtransfer.files import parquet
+from asrtransfer.files.cards import write_card
+from asrtransfer.hearing import neighbours
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech import training
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech, load_weights, save_weights, weight_hash
+from asrtransfer.speech.utterances import Speech
 from job import job
 
 if TYPE_CHECKING:

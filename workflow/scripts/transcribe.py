@@ -3,9 +3,13 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asrtransfer import compute, decoding, model, parquet, transfer
-from asrtransfer.decoding.pool import pooled
-from asrtransfer.speech import Speech
+from asrtransfer.ctc import decoding
+from asrtransfer.ctc.pool import pooled
+from asrtransfer.files import parquet
+from asrtransfer.hearing import transfer
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech import network
+from asrtransfer.speech.utterances import Speech
 from job import job
 
 if TYPE_CHECKING:
@@ -17,7 +21,7 @@ with (
 ):
     params, wildcards = snakemake.params, snakemake.wildcards
     compute.prepare(params.device, params.threads)
-    remote = model.load_weights(Path(snakemake.input.weights), params.device)
+    remote = network.load_weights(Path(snakemake.input.weights), params.device)
     speech = Speech.read(Path(snakemake.input.selected), Path(snakemake.input.audio).parent)
     clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}
     texts = dict(zip(speech.utterance_ids, speech.texts, strict=True))
@@ -27,7 +31,7 @@ with (
         samples = parquet.read(Path(path))
         rows += listener.transcripts(samples[samples["status"] == "sample"])
         progress(f"{count} of {len(snakemake.input.samples)} attack jobs heard")
-    table = transfer.as_table(rows, wildcards.remote, model.weight_hash(remote), params.arm)
+    table = transfer.as_table(rows, wildcards.remote, network.weight_hash(remote), params.arm)
     parquet.write(table, Path(snakemake.output.transcripts))
     hits = [bool(row["hit"]) for row in rows if row["kind"] == "adversarial"]
     searched = sum(bool(row["searched"]) for row in rows)

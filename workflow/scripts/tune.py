@@ -4,11 +4,13 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asrtransfer import compute, model, scoring
-from asrtransfer.audio import replace_file
-from asrtransfer.decoding import LanguageModelDecoder
-from asrtransfer.decoding.pool import pooled
-from asrtransfer.speech import Speech
+from asrtransfer.ctc.decoding import LanguageModelDecoder
+from asrtransfer.ctc.pool import pooled
+from asrtransfer.files.whole import replace_file
+from asrtransfer.hearing import scoring
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech import network
+from asrtransfer.speech.utterances import Speech
 from job import job
 
 if TYPE_CHECKING:
@@ -19,7 +21,7 @@ with job(snakemake) as progress:
     decoder = LanguageModelDecoder(**params.decoder)
     with pooled(decoder, snakemake.threads) as workers:
         compute.prepare(params.device, params.threads)
-        listener = model.load_weights(Path(snakemake.input.weights), params.device)
+        listener = network.load_weights(Path(snakemake.input.weights), params.device)
         speech = Speech.read(Path(snakemake.input.dev))
         chosen = scoring.spread(len(speech), params.utterances)
         outputs = list(scoring.log_probabilities(listener, speech, chosen))

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asrtransfer import parquet
-from asrtransfer.audio import replace_file
-from asrtransfer.verdict import verdict
+from asrtransfer.files import parquet
+from asrtransfer.files.whole import replace_file
+from asrtransfer.report.verdict import verdict
 from job import job
 
 if TYPE_CHECKING:

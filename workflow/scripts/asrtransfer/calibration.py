@@ -19,11 +19,15 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from asrtransfer import alphabet, attacks, compute, decoding, training
+from asrtransfer import attacks
 from asrtransfer.attacks.loop import Goal, Task, attack
-from asrtransfer.memory import Plan, attack_bytes
-from asrtransfer.model import DeepSpeech
-from asrtransfer.speech import pad
+from asrtransfer.ctc import decoding
+from asrtransfer.machine import compute
+from asrtransfer.machine.memory import Plan, attack_bytes
+from asrtransfer.recognisers.deepspeech import training
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.speech.utterances import pad
+from asrtransfer.text import alphabet
 
 PHRASE = "open the door"
 TEXT = "he hoped there would be stew for dinner turnips and carrots"

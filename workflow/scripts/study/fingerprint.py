@@ -27,7 +27,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
 
 DIGEST_LENGTH = 16
 """Hexadecimal digits kept of each SHA-256: short enough to read where Snakemake gives its reason."""

@@ -151,7 +151,7 @@ def gpus(study: Study, rule: str) -> int:
 
 
 def decoder(study: Study) -> dict[str, Any]:
-    """Keyword arguments of ``asrtransfer.decoding.build``."""
+    """Keyword arguments of ``asrtransfer.ctc.decoding.build``."""
     settings = study.decoder
     if settings.language_model is not None:
         return {

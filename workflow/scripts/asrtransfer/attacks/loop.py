@@ -15,13 +15,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asrtransfer import alphabet, compute, confidence, decoding
 from asrtransfer.attacks.method import FULL_SCALE, Method
-from asrtransfer.best_path import greedy
-from asrtransfer.features import frame_counts
-from asrtransfer.memory import Plan
-from asrtransfer.model import DeepSpeech
-from asrtransfer.speech import pad
+from asrtransfer.ctc import confidence, decoding
+from asrtransfer.ctc.best_path import greedy
+from asrtransfer.machine import compute
+from asrtransfer.machine.memory import Plan
+from asrtransfer.recognisers.deepspeech.front_end import frame_counts
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.speech.utterances import pad
+from asrtransfer.text import alphabet
 
 Status = Literal["sample", "failed", "infeasible"]
 # The loop's pass differs from one over the stored audio by noise and rounding. A high-confidence candidate may miss the

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pyarrow
 
-from asrtransfer import alphabet, parquet
-from asrtransfer.errors import InputError
+from asrtransfer.files import parquet
+from asrtransfer.files.errors import InputError
+from asrtransfer.text import alphabet
 
 SPLITS = ("train", "dev", "test")
 _CHARACTERS = frozenset(alphabet.CHARACTERS)
@@ -124,7 +125,7 @@ def check(utterances: Iterable[Utterance], source: Path, *, disjoint_speakers: b
 def check_lengths(utterances: Iterable[Utterance], folder: Path) -> None:
     """InputError for the first utterance in whose audio CTC cannot emit its text: training's loss would be infinite.
 
-    DeepSpeech 0.4.1 has a frame every 20 ms, each over 32 ms (:mod:`asrtransfer.features`, which would import torch).
+    Frames are 32 ms long, one every 20 ms, as in the front end of DeepSpeech 0.4.1.
     """
     for row in utterances:
         needed = alphabet.frames_needed(row.text)

@@ -18,10 +18,10 @@ from typing import Any
 
 import soundfile
 
-from asrtransfer import audio
-from asrtransfer import download as downloading
 from asrtransfer.corpora import Utterance, normalise
-from asrtransfer.errors import InputError
+from asrtransfer.files import download as downloading
+from asrtransfer.files.errors import InputError
+from asrtransfer.speech import audio
 
 MIRRORS = ("https://us.openslr.org/resources/12", "https://openslr.elda.org/resources/12")
 """What openslr.org names beside its own server."""

@@ -11,9 +11,9 @@ from typing import Any
 import pandas
 import pyarrow
 
-from asrtransfer import audio
 from asrtransfer.corpora import SPLITS, Utterance, audio_folder, check, normalise
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
+from asrtransfer.speech import audio
 
 _COLUMNS = ("path", "text", "speaker", "split")
 _UNREADABLE = (

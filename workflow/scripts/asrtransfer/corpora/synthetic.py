@@ -21,9 +21,9 @@ from typing import Self
 import espeakng_loader
 import numpy as np
 
-from asrtransfer import audio
 from asrtransfer.corpora import SPLITS, Utterance, audio_folder
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
+from asrtransfer.speech import audio
 
 _ACTIONS = (
     *("open", "take", "order", "delete", "move", "fix", "bring", "check", "wash", "text"),

@@ -15,8 +15,8 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from asrtransfer.audio import flac_bytes, from_flac_bytes, read_flac
 from asrtransfer.report.material import JOB, SAMPLE, Material, audio, rows
+from asrtransfer.speech.audio import flac_bytes, from_flac_bytes, read_flac
 
 Samples = NDArray[np.int16]
 

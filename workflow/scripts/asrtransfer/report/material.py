@@ -11,9 +11,9 @@ import numpy as np
 import pandas as pd
 import pyarrow.parquet
 
-from asrtransfer import parquet
-from asrtransfer.cards import read_card
-from asrtransfer.errors import InputError
+from asrtransfer.files import parquet
+from asrtransfer.files.cards import read_card
+from asrtransfer.files.errors import InputError
 from asrtransfer.tables.results import repeats
 
 JOB = ["attack", "surrogate", "target", "confidence"]

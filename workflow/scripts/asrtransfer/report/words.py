@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from asrtransfer import verdict
+from asrtransfer.report import verdict
 
 ATTACKS = {"cw": "C&W", "pgd": "PGD"}
 ARMS = {

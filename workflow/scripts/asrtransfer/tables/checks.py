@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import pandas as pd
 import pyarrow
 
-from asrtransfer.errors import InputError
+from asrtransfer.files.errors import InputError
 from asrtransfer.tables import counting
 from asrtransfer.tables.design import SAMPLE, Design
 from asrtransfer.tables.results import Results, scored

@@ -7,9 +7,9 @@ from typing import Any
 
 import pandas as pd
 
-from asrtransfer import error_rates
 from asrtransfer.tables.design import Design
 from asrtransfer.tables.results import Results
+from asrtransfer.text import error_rates
 
 INTENDED = {"model", "seed", "arm", "initial_weights_sha256"}
 """What a card says of a model that the study means to differ."""

@@ -17,9 +17,9 @@ import pyarrow
 import pyarrow.compute
 from numpy.typing import NDArray
 
-from asrtransfer import parquet
-from asrtransfer.cards import read_card
-from asrtransfer.errors import InputError
+from asrtransfer.files import parquet
+from asrtransfer.files.cards import read_card
+from asrtransfer.files.errors import InputError
 from asrtransfer.tables.design import SAMPLE, Design, target_kinds
 
 GRADED = ["contains", "cer_target", "cer_truth"]

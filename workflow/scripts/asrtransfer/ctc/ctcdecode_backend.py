@@ -1,0 +1,52 @@
+"""Beam search without a language model by the package ctcdecode (parlance), which is not required.
+
+Its last release (2021) has no wheels, downloads sources while it builds, and pins C++14, which today's
+PyTorch refuses.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from asrtransfer.ctc.base import Decoder, Hypothesis, frames, ranked
+from asrtransfer.files.errors import InputError
+from asrtransfer.text.alphabet import BLANK, CHARACTERS, SIZE, decode
+
+
+class CTCDecodeDecoder(Decoder):
+    """The ten most probable texts by ctcdecode's prefix beam search, ordered by exact probability.
+
+    :param beam: texts kept per frame.
+    :param tokens_per_frame: most probable classes tried per frame, 1..29.
+    :raises InputError: where ctcdecode cannot be imported.
+    """
+
+    def __init__(self, *, beam: int = 100, tokens_per_frame: int = SIZE) -> None:
+        try:
+            from ctcdecode import CTCBeamDecoder
+        except ImportError as error:
+            raise InputError(
+                f"decoder backend ctcdecode cannot be imported ({error}): its last release does not "
+                "build with today's PyTorch, so use flashlight, or an environment that has ctcdecode"
+            ) from error
+        self._search = CTCBeamDecoder(
+            [*CHARACTERS, "_"],
+            cutoff_top_n=tokens_per_frame,
+            cutoff_prob=1.0,
+            beam_width=beam,
+            num_processes=1,
+            blank_id=BLANK,
+            log_probs_input=True,
+        )
+
+    def top(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
+        """See `Decoder.top`."""
+        return [self._top(row) for row in frames(log_probs, lengths)]
+
+    def _top(self, row: Tensor) -> list[Hypothesis]:
+        if len(row) == 0:
+            return [Hypothesis("", 0.0)]
+        results, _, _, counts = self._search.decode(row[None], torch.tensor([len(row)]))
+        pairs = zip(results[0].tolist(), counts[0].tolist(), strict=True)
+        return ranked(row, [decode(result[:count]) for result, count in pairs])

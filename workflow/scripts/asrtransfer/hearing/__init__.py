@@ -1,0 +1,1 @@
+"""What recognisers hear: clean speech, samples and controls."""

@@ -1,0 +1,1 @@
+"""Mozilla DeepSpeech 0.4.1: front end, network, training."""

@@ -1,0 +1,122 @@
+"""The network of Mozilla DeepSpeech 0.4.1 (``DeepSpeech.py``, tag v0.4.1, ``BiRNN``), in any width."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from asrtransfer.files import tensors
+from asrtransfer.recognisers.deepspeech.front_end import INPUTS, FrontEnd
+from asrtransfer.text import alphabet
+
+ACTIVATION_CEILING = 20.0
+FORGET_BIAS = 1.0
+PUBLISHED_UNITS = 2048
+# 47,224,861 in TensorFlow; PyTorch's LSTM holds a second bias of 4 x 2048.
+PUBLISHED_PARAMETERS = 47_224_861 + 8_192
+
+
+class DeepSpeech(nn.Module):
+    """Audio to per-frame log-probabilities of the 29 classes.
+
+    Three dense layers, a forward LSTM and a dense layer of ``units`` each, then 29 outputs. Dropout follows the
+    dense hidden layers and acts in training mode only.
+
+    Args:
+        units: width H of every hidden layer; 2048 in the published study.
+        dropout: share of dense activations dropped in training; 0.2 in the published recipe.
+    """
+
+    def __init__(self, units: int, dropout: float = 0.0) -> None:
+        super().__init__()
+        self.units = units
+        self.front_end = FrontEnd()
+        self.dense1 = nn.Linear(INPUTS, units)
+        self.dense2 = nn.Linear(units, units)
+        self.dense3 = nn.Linear(units, units)
+        self.lstm = nn.LSTM(units, units, batch_first=True)
+        self.dense5 = nn.Linear(units, units)
+        self.dense6 = nn.Linear(units, alphabet.SIZE)
+        self.dropout = nn.Dropout(dropout)
+
+    def initialise(self, seed: int) -> None:
+        """Draw the initial weights: Xavier-uniform, zero biases, LSTM forget bias 1 (``DeepSpeech.py``).
+
+        The LSTM's kernel is one matrix of shape (2H, 4H) in TensorFlow, so its limit is sqrt(6 / 6H).
+        """
+        generator = torch.Generator().manual_seed(seed)
+        with torch.no_grad():
+            for name, parameter in sorted(self.named_parameters()):
+                if parameter.dim() == 1:
+                    parameter.zero_()
+                elif name.startswith("lstm."):
+                    limit = math.sqrt(1 / self.units)
+                    parameter.copy_((2 * torch.rand(parameter.shape, generator=generator) - 1) * limit)
+                else:
+                    limit = math.sqrt(6 / sum(parameter.shape))
+                    parameter.copy_((2 * torch.rand(parameter.shape, generator=generator) - 1) * limit)
+            # PyTorch orders the gates input, forget, cell, output.
+            self.lstm.get_parameter("bias_ih_l0")[self.units : 2 * self.units] = FORGET_BIAS
+
+    def nudge(self, which: int) -> None:
+        """Move one weight by one unit in the last place: the smallest difference arithmetic can make.
+
+        Args:
+            which: 1, 2, ...; the weight of the last layer with the so-manieth largest magnitude. There the difference
+                meets numbers of its own size; in the first layer rounding mostly swallows it.
+        """
+        with torch.no_grad():
+            flat = self.dense6.weight.view(-1)
+            place = int(flat.abs().argsort(descending=True, stable=True)[which - 1])
+            flat[place] = torch.nextafter(flat[place], torch.tensor(math.inf))
+
+    def forward(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """Recognise a batch.
+
+        Args:
+            audio: float32 (batch, samples), 16-bit units; what follows an utterance's length is ignored.
+            lengths: int64 (batch,), in samples.
+
+        Returns:
+            Natural log-probabilities, float32 (batch, frames, 29), and int64 (batch,) frame counts.
+        """
+        inputs, counts = self.front_end(audio, lengths)
+        return self.recognise(inputs), counts
+
+    def recognise(self, inputs: Tensor) -> Tensor:
+        """Log-probabilities, float32 (batch, frames, 29), of front end outputs (batch, frames, 494)."""
+        hidden = inputs
+        for dense in (self.dense1, self.dense2, self.dense3):
+            hidden = self.dropout(dense(hidden).clamp(0, ACTIVATION_CEILING))
+        # Within an autocast, PyTorch runs cuDNN's LSTM in float16 (pytorch/pytorch#42385), whose range ends at 65504.
+        with torch.autocast(hidden.device.type, enabled=False):
+            hidden, _ = self.lstm(hidden.float())
+        hidden = self.dropout(self.dense5(hidden).clamp(0, ACTIVATION_CEILING))
+        # Whatever the layers are computed in, and nothing to do where that is float32.
+        return self.dense6(hidden).float().log_softmax(dim=2)
+
+
+def weight_hash(model: nn.Module) -> str:
+    """SHA-256 of all weights: equal exactly if they are bit-identical."""
+    return tensors.digest(model.state_dict())
+
+
+def save_weights(model: DeepSpeech, path: Path) -> None:
+    """Write the weights, whole or not at all, with their checksum."""
+    tensors.write(path, model.state_dict(), {"units": model.units})
+
+
+def load_weights(path: Path, device: str = "cpu") -> DeepSpeech:
+    """Read a model for listening: eval mode, parameters frozen.
+
+    Raises:
+        InputError: if the file is missing or damaged.
+    """
+    weights, about = tensors.read(path, "the weights of a model")
+    model = DeepSpeech(about["units"])
+    model.load_state_dict(weights)
+    model.requires_grad_(False)
+    return model.eval().to(device)

@@ -1,0 +1,394 @@
+"""Training by the DeepSpeech 0.4.1 recipe, resumable to bit-identical weights.
+
+Source of the recipe: ``bin/run-cluster.sh`` / ``.compute`` of mozilla/DeepSpeech v0.4.1: Adam 1e-4 (0.9, 0.999,
+1e-8), dropout 0.2, batch 24, no schedule, no clipping, no weight decay, utterances ascending by length. Whatever else a
+recipe names is off by default.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from torch import Tensor
+
+from asrtransfer.ctc import confidence
+from asrtransfer.ctc.best_path import greedy
+from asrtransfer.files import tensors
+from asrtransfer.files.errors import InputError
+from asrtransfer.files.whole import remove_parts
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech.augmentation import SpecAugment
+from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.speech.utterances import Speech
+from asrtransfer.text import error_rates
+
+
+@dataclass(frozen=True, kw_only=True)
+class Recipe:
+    """How a model is trained; the defaults are those of DeepSpeech 0.4.1.
+
+    Attributes:
+        epochs: passes over the training utterances.
+        batch: utterances a step.
+        learning_rate: Adam's step size.
+        order: ``length`` (ascending, the same in every epoch) or ``shuffled`` (batches of similar length in an
+            order drawn anew each epoch from ``order_seed``, the same for every model).
+        order_seed: seed of the shuffled order.
+        schedule: ``constant``, or ``cosine``: warm-up over the first tenth of the steps, then half a cosine to zero.
+        clip: largest norm of the gradient, or None.
+        accumulate: batches whose gradients make one step, as those of one batch of all their utterances would.
+        precision: ``fp32``; ``tf32``: an accelerator may shorten the factors of products; ``bf16``: dense layers are
+            computed in bfloat16 in training and the LSTM as with ``tf32``; front end, loss and weights stay float32.
+        spec_augment: what is hidden of the spectrogram in training, or None.
+        give_up: share of the epochs, five at least, after which training ends if in all of them the dev WER was 100 %,
+            hardly a letter was right, and the dev loss stood still; None goes on.
+    """
+
+    epochs: int = 13
+    batch: int = 24
+    learning_rate: float = 1e-4
+    order: Literal["length", "shuffled"] = "length"
+    order_seed: int = 0
+    schedule: Literal["constant", "cosine"] = "constant"
+    clip: float | None = None
+    accumulate: int = 1
+    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
+    spec_augment: SpecAugment | None = None
+    give_up: float | None = 0.5
+
+    @classmethod
+    def from_dict(cls, settings: Mapping[str, Any]) -> Recipe:
+        """A recipe of plain values, as a configuration has them."""
+        masks = settings.get("spec_augment")
+        return cls(**{**settings, "spec_augment": SpecAugment(**masks) if masks is not None else None})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Epoch:
+    """One line of the learning curve; losses are CTC losses in nats an utterance, error rates of greedy decoding."""
+
+    epoch: int
+    train_loss: float
+    dev_loss: float
+    dev_wer: float
+    dev_cer: float
+    seconds: float
+
+
+class Diverged(InputError):
+    """The loss is no number any more, or the model has learnt nothing."""
+
+
+class Interrupted(Exception):
+    """Training was asked to stop; its checkpoint is written."""
+
+
+LEAST_EPOCHS = 5
+"""With a dev WER of 100 % before training is given up: a model that will learn may emit nothing for as many."""
+HOPELESS_CER = 0.9
+"""With utterances of one word, a model that is well on its way still has every word wrong, but not every letter."""
+STANDSTILL = 0.98
+"""Share of the dev loss that is left in the second half of those epochs where it stands still: CTC models emit nothing
+for a while, but their loss falls."""
+# Seconds between two checkpoints within an epoch; when they are written changes no result.
+CHECKPOINT_SECONDS = 300.0
+
+
+@dataclass
+class Progress:
+    """How far training has come: epochs done, steps done in all, and the loss summed over the epoch under way."""
+
+    curve: list[Epoch]
+    steps: int = 0
+    loss: float = 0.0
+
+
+def train(
+    model: DeepSpeech,
+    speech: Speech,
+    dev: Speech,
+    recipe: Recipe,
+    *,
+    seed: int,
+    checkpoint: Path,
+    identity: str,
+    report: Callable[[Epoch], None],
+    stop: Callable[[], bool] = lambda: False,
+    devices: Sequence[str] = (),
+) -> list[Epoch]:
+    """Train in place, from the checkpoint if there is one.
+
+    The order of the utterances does not depend on ``seed``; dropout does, drawn anew for each batch from its number
+    among all, so that a resumed run repeats the undisturbed one bit by bit, on whatever number of equal devices.
+
+    Args:
+        model: initialised, on the device to train on.
+        checkpoint: written after each epoch and every five minutes, whole or not at all; read at the start if it is
+            there.
+        identity: what the run is made of; a checkpoint of another identity is left aside.
+        report: called after each epoch, before its checkpoint, so that what it keeps is there where a run goes on.
+        stop: asked after each step; once it is true, the checkpoint is written and training ends.
+        devices: share the batches of a step, the model's own first; none: its own does all.
+
+    Raises:
+        Diverged: if a loss is not finite, or the recipe gives up.
+        Interrupted: if ``stop`` said so.
+        InputError: if the checkpoint is damaged, or a batch too large for the device's memory.
+    """
+    compute.allow_tf32(recipe.precision != "fp32")
+    optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
+    progress = Progress([])
+    remove_parts(checkpoint)
+    if checkpoint.exists():
+        progress = load_checkpoint(checkpoint, model, optimiser, identity)
+    models = [model, *(copy.deepcopy(model).to(device) for device in devices[1:])]
+
+    def save() -> None:
+        save_checkpoint(checkpoint, model, optimiser, progress, identity)
+
+    batches = list(speech.batches(recipe.batch))
+    steps = math.ceil(len(batches) / recipe.accumulate)
+    for epoch in range(len(progress.curve) + 1, recipe.epochs + 1):
+        check_progress(progress.curve, recipe)
+        start = saved = time.monotonic()
+        done = progress.steps - (epoch - 1) * steps
+        todo = list(ordered(batches, recipe, epoch))[done * recipe.accumulate :]
+        with closing(batches_of(speech, todo)) as reading:
+            while group := list(islice(reading, recipe.accumulate)):
+                rate = recipe.learning_rate * scale(recipe, progress.steps, recipe.epochs * steps)
+                for settings in optimiser.param_groups:
+                    settings["lr"] = rate
+                first = progress.steps * recipe.accumulate
+                seeds = [step_seed(seed, first + number) for number in range(len(group))]
+                try:
+                    loss = train_step(models, optimiser, group, recipe, seeds)
+                except torch.OutOfMemoryError:
+                    raise InputError(
+                        f"training.batch: the device's memory does not hold {recipe.batch} utterances at once; "
+                        "lower it (training.accumulate makes up for that), or free the device of other programs"
+                    ) from None
+                progress.loss += loss * sum(len(batch.texts) for batch in group)
+                progress.steps += 1
+                if stop():
+                    save()
+                    raise Interrupted
+                if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    save()
+                    saved = time.monotonic()
+        dev_loss, dev_wer, dev_cer = evaluate(model, dev, recipe.batch)
+        progress.curve.append(
+            Epoch(
+                epoch=epoch,
+                train_loss=progress.loss / len(speech),
+                dev_loss=dev_loss,
+                dev_wer=dev_wer,
+                dev_cer=dev_cer,
+                seconds=time.monotonic() - start,
+            )
+        )
+        progress.loss = 0.0
+        report(progress.curve[-1])
+        save()
+    check_progress(progress.curve, recipe)
+    return progress.curve
+
+
+def check_progress(curve: Sequence[Epoch], recipe: Recipe) -> None:
+    """Give up on a model that has stopped learning before it got any word of the dev split right.
+
+    Raises:
+        Diverged: after as many of them as the recipe says.
+    """
+    if recipe.give_up is None:
+        return
+    patience = max(LEAST_EPOCHS, math.ceil(recipe.give_up * recipe.epochs))
+    last = curve[-patience:]
+    if len(last) < patience or any(epoch.dev_wer < 1 or epoch.dev_cer < HOPELESS_CER for epoch in last):
+        return
+    before, since = (min(epoch.dev_loss for epoch in half) for half in (last[: patience // 2], last[patience // 2 :]))
+    if since > STANDSTILL * before:
+        raise Diverged(
+            f"training: the dev WER was 100 % in the last {patience} epochs (loss {last[-1].train_loss:.1f}): try "
+            "another training.learning_rate, training.order: shuffled, training.clip, or more speech; "
+            "training.give_up: null goes on"
+        )
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Utterances that run at once: padded audio, float32 (batch, samples), lengths in samples, and what is said."""
+
+    audio: Tensor
+    lengths: Tensor
+    texts: list[str]
+
+
+def batches_of(speech: Speech, batches: Sequence[list[int]]) -> Generator[Batch, None, None]:
+    """The batches of some indices, read ahead."""
+    with closing(speech.loaded(batches)) as loaded:
+        for indices, (audio, lengths) in zip(batches, loaded, strict=True):
+            yield Batch(audio, lengths, [speech.texts[index] for index in indices])
+
+
+def ordered(batches: list[list[int]], recipe: Recipe, epoch: int) -> Iterator[list[int]]:
+    """The batches in the order in which this epoch sees them."""
+    if recipe.order == "length":
+        yield from batches
+        return
+    generator = torch.Generator().manual_seed(step_seed(recipe.order_seed, epoch))
+    for place in torch.randperm(len(batches), generator=generator).tolist():
+        yield batches[place]
+
+
+def scale(recipe: Recipe, step: int, steps: int) -> float:
+    """What the learning rate is multiplied with at a step (counted from 0) of so many."""
+    if recipe.schedule == "constant":
+        return 1.0
+    warm_up = max(1, steps // 10)
+    if step < warm_up:
+        return (step + 1) / warm_up
+    return 0.5 * (1 + math.cos(math.pi * (step - warm_up) / (steps - warm_up)))
+
+
+def step_seed(seed: int, step: int) -> int:
+    """A seed for each (seed, step) that shares no stream with a neighbour's (splitmix64's multiplier)."""
+    return ((seed + 1) * 0x9E3779B97F4A7C15 + step * 0xBF58476D1CE4E5B9) % 2**63
+
+
+def train_step(
+    models: Sequence[DeepSpeech],
+    optimiser: torch.optim.Optimizer,
+    batches: Sequence[Batch],
+    recipe: Recipe,
+    seeds: Sequence[int],
+) -> float:
+    """One step of Adam on some batches; returns the mean CTC loss an utterance before it.
+
+    The models take the batches in turn, and the gradients are added up in the order of the batches, so that the sum is
+    the same, bit by bit, for any number of models on equal devices.
+
+    Args:
+        models: of the same weights, each on a device; the optimiser's is the first, and the others follow it.
+        seeds: one a batch; draws dropout and masks.
+    """
+    utterances = sum(len(batch.texts) for batch in batches)
+    for model in models:
+        model.train()
+    optimiser.zero_grad(set_to_none=True)
+    total = 0.0
+    for start in range(0, len(batches), len(models)):
+        turn = batches[start : start + len(models)]
+        # An accelerator is not waited for before something is read from it: so all of them work at once.
+        outputs = [
+            _recognised(model, batch, recipe, seed)
+            for model, batch, seed in zip(models, turn, seeds[start:], strict=False)
+        ]
+        for batch, (log_probs, counts) in zip(turn, outputs, strict=True):
+            share = len(batch.texts) / utterances
+            loss = confidence.ctc_loss(log_probs, counts, batch.texts).mean()
+            value = float(loss.detach())
+            if not math.isfinite(value):
+                raise Diverged(
+                    f"training loss is {value}: lower training.learning_rate, set training.clip, or training.precision:"
+                    " fp32 where it is another; an utterance whose text is too long for its audio has the same effect"
+                )
+            (loss * share).backward()
+            total += value * share
+        _gather(models)
+    if recipe.clip is not None:
+        torch.nn.utils.clip_grad_norm_(models[0].parameters(), recipe.clip)
+    optimiser.step()
+    _spread(models)
+    return total
+
+
+def _gather(models: Sequence[DeepSpeech]) -> None:
+    """Move the gradients of the others to the first model, which adds them up one after the other."""
+    for model in models[1:]:
+        for sum_, part in zip(models[0].parameters(), model.parameters(), strict=True):
+            if sum_.grad is not None and part.grad is not None:
+                sum_.grad += part.grad.to(sum_.device)
+                part.grad = None
+
+
+@torch.no_grad()
+def _spread(models: Sequence[DeepSpeech]) -> None:
+    """Give the others the first model's weights."""
+    for model in models[1:]:
+        for weights, moved in zip(model.parameters(), models[0].parameters(), strict=True):
+            weights.copy_(moved)
+
+
+def _recognised(model: DeepSpeech, batch: Batch, recipe: Recipe, seed: int) -> tuple[Tensor, Tensor]:
+    device = model.dense1.weight.device
+    masks = torch.Generator().manual_seed(seed)
+    torch.manual_seed(seed)
+
+    def hide(bands: Tensor, energy: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+        assert recipe.spec_augment is not None
+        return recipe.spec_augment.hide(bands, energy, counts, masks)
+
+    inputs, counts = model.front_end(
+        batch.audio.to(device), batch.lengths.to(device), hide if recipe.spec_augment is not None else None
+    )
+    with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
+        return model.recognise(inputs), counts
+
+
+@torch.no_grad()
+def evaluate(model: DeepSpeech, speech: Speech, batch: int) -> tuple[float, float, float]:
+    """Mean CTC loss an utterance, WER and CER (shares, greedy decoding) over a split."""
+    device = model.dense1.weight.device
+    model.eval()
+    loss = 0.0
+    texts: list[str] = []
+    for part in batches_of(speech, list(speech.batches(batch))):
+        log_probs, counts = model(part.audio.to(device), part.lengths.to(device))
+        loss += float(confidence.ctc_loss(log_probs, counts, part.texts).sum())
+        texts += greedy(log_probs, counts)
+    return loss / len(speech), error_rates.wer(speech.texts, texts), error_rates.cer(speech.texts, texts)
+
+
+def save_checkpoint(
+    path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, progress: Progress, identity: str
+) -> None:
+    """Write weights, optimiser state and progress, whole or not at all, with a checksum."""
+    state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        for key, value in optimiser.state[parameter].items():
+            state[f"adam.{key}.{name}"] = value
+    tensors.write(path, state, {"identity": identity, "progress": asdict(progress)})
+
+
+def load_checkpoint(path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, identity: str) -> Progress:
+    """Put model and optimiser back where :func:`save_checkpoint` found them.
+
+    Returns:
+        The progress so far; none, with nothing changed, if the checkpoint is of another identity.
+
+    Raises:
+        InputError: if the file is damaged.
+    """
+    state, about = tensors.read(path, "a checkpoint of this model")
+    if about["identity"] != identity:
+        return Progress([])
+    model.load_state_dict(
+        {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
+    )
+    for name, parameter in model.named_parameters():
+        own = {key: state[f"adam.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
+        # Adam counts steps on the CPU, whatever the device.
+        optimiser.state[parameter] = {
+            key: value if key == "step" else value.to(parameter.device) for key, value in own.items()
+        }
+    progress = about["progress"]
+    return Progress([Epoch(**epoch) for epoch in progress["curve"]], progress["steps"], progress["loss"])

@@ -1,0 +1,1 @@
+"""Audio, and the utterances of a corpus."""

@@ -1,0 +1,1 @@
+"""The alphabet, and error rates of texts."""
