@@ -1,9 +1,11 @@
 rule attack:
+    """Change the selected utterances until a surrogate hears them as a target; a job a surrogate, target and confidence."""
     input:
         selected=selected,
         near_targets=near_targets,
         audio=ancient("<results>/corpus/audio"),
-        weights="<results>/models/{surrogate}/weights.safetensors",
+        weights=lambda wildcards: weights_of(names.split_surrogate(wildcards.surrogate)),
+        files=lambda wildcards: told.list_files(study, names.split_surrogate(wildcards.surrogate)),
     output:
         samples="<results>/attacks/{attack}/{surrogate}/{target}/{confidence}.parquet",
     log:
@@ -16,9 +18,16 @@ rule attack:
     resources:
         **asked("attack"),
     params:
-        job=lambda wildcards: attack_params(wildcards),
+        attack=lambda wildcards: told.describe_attack(study, designs.Job(**wildcards)),
+        models=lambda wildcards: [
+            told.describe_recogniser(study, model) for model in names.split_surrogate(wildcards.surrogate)
+        ],
         device=study.device,
         threads=study.threads,
-        code=lambda wildcards: code("attack.py", f"asrtransfer.attacks.{wildcards.attack}"),
+        code=lambda wildcards: code(
+            "attack.py",
+            *told.code_of_attack(study, wildcards.attack),
+            *told.code_of_models(study, names.split_surrogate(wildcards.surrogate)),
+        ),
     script:
         "../scripts/attack.py"

@@ -1,5 +1,6 @@
 # Not part of the study itself: make study ARGS=calibrate
 rule calibrate:
+    """Measure how fast this machine trains, attacks, listens and decodes, for the plan and for what jobs ask for."""
     output:
         rates="<results>/rates.json",
         details="<results>/calibration.json",
@@ -13,11 +14,12 @@ rule calibrate:
     resources:
         **asked("calibrate"),
     params:
-        units=study.network.units,
+        use=told.name_use(study.family, study.families[study.family]),
+        keys=study.families[study.family].model_dump(exclude={"use"}),
         device=study.device,
         threads=study.threads,
         # Seconds for each of the rates.
         budget=50,
-        code=code("calibrate.py"),
+        code=code("calibrate.py", "asrtransfer.attacks.cw"),
     script:
         "../scripts/calibrate.py"

@@ -6,9 +6,15 @@ from pathlib import Path
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
+from asrtransfer.ctc import backends
 from study import config as configuration
-from study import grid, orphans, plan, resources, tables, work
-from study import rates as speeds
+from study import designs, document, names, orphans
+from study import params as told
+from study import tables as tabled
+from study.cost import plan as planned
+from study.cost import rates as speeds
+from study.cost import resources as needs
+from study.cost import work
 from study.fingerprint import contents, fingerprint
 
 try:
@@ -27,15 +33,15 @@ pathvars:
 
 
 # Rules whose results other checkouts may take over; Snakemake refuses to time those.
-shared = grid.shareable(study) if "SNAKEMAKE_OUTPUT_CACHE" in os.environ else []
+shared = told.list_shareable(study) if "SNAKEMAKE_OUTPUT_CACHE" in os.environ else []
 
 
 wildcard_constraints:
-    model=grid.MODEL,
-    surrogate=grid.MODEL,
-    remote=grid.MODEL,
-    attack="[a-z]+",
-    target="[a-z-]+[0-9]*",
+    model=names.MODEL,
+    surrogate=names.SURROGATE,
+    remote=names.MODEL,
+    attack=names.NAME,
+    target=names.TARGET,
     confidence="low|high",
 
 
@@ -43,7 +49,12 @@ wildcard_constraints:
 @cache
 def code(script, *modules):
     """Digests of a script and the modules it reaches: what Snakemake does not track."""
-    return fingerprint(SCRIPTS / script, SCRIPTS, modules)
+    return fingerprint(SCRIPTS / script, SCRIPTS, modules, without=["job"])
+
+
+def decoding_code():
+    """The module of the decoder that the study uses."""
+    return [backends.module(told.describe_decoder(study)["backend"])]
 
 
 # A cluster's profile names its partitions and limits among the default resources.
@@ -56,9 +67,10 @@ def asked(rule):
     def job(wildcards):
         return work.of(study, rates, rule, wildcards)
 
-    return resources.place(study, rule, site) | {
-        "mem_mb": lambda wildcards, attempt: resources.memory(job(wildcards), attempt),
-        "runtime": lambda wildcards, attempt: resources.minutes(job(wildcards), attempt, site),
+    limit = {} if study.time_limit is None else {"time_limit": study.time_limit}
+    return needs.place(study, rule, site) | limit | {
+        "mem_mb": lambda wildcards, attempt: needs.memory(job(wildcards), attempt),
+        "runtime": lambda wildcards, attempt: needs.minutes(job(wildcards), attempt, site),
     }
 
 
@@ -67,15 +79,29 @@ def untimed(workflow, rule):
     workflow.get_rule(rule)._benchmark = None
 
 
-def attack_params(wildcards):
-    return grid.attack_params(study, wildcards.attack, wildcards.target, wildcards.confidence)
+def weights_of(models):
+    """The weights of some models, of those that are trained."""
+    return expand(
+        "<results>/models/{model}/weights.safetensors",
+        model=[name for name in models if name in study.trained],
+    )
+
+
+def weights(wildcards):
+    """The weights of the model that listens, if it is trained."""
+    return weights_of([wildcards.get("model") or wildcards.remote])
+
+
+def files(wildcards):
+    """The files that the model that listens reads, if it is loaded."""
+    return told.list_files(study, [wildcards.get("model") or wildcards.remote])
 
 
 def samples_of(wildcards):
     """Every attack table of a surrogate."""
     return expand(
         "<results>/attacks/{job.attack}/{job.surrogate}/{job.target}/{job.confidence}.parquet",
-        job=[job for job in grid.jobs(study) if job.surrogate == wildcards.surrogate],
+        job=designs.jobs_of(study, wildcards.surrogate),
     )
 
 
@@ -85,26 +111,29 @@ def selected(wildcards):
 
 def scoring_model(wildcards):
     """The language model that models are scored with: downloaded, or the user's."""
-    if grid.downloaded(study):
+    if told.is_downloaded(study):
         return f"{study.results}/language-model/words.arpa"
     return study.scoring.language_model
 
 
 def near_targets(wildcards):
-    """What an attack on near targets reads besides; nothing for a phrase."""
-    if not wildcards.target.startswith("rank-"):
+    """The phrases of an attack on near targets, which are those of the surrogate's first model; none for a phrase."""
+    if names.find_rank(wildcards.target) is None:
         return []
-    return f"{study.results}/near-targets/{wildcards.surrogate}/{wildcards.target}.parquet"
+    first = names.split_surrogate(wildcards.surrogate)[0]
+    return f"{study.results}/near-targets/{first}/{wildcards.target}.parquet"
 
 
 def job_names():
     """Every attack job, as its files are named."""
-    return [f"{job.attack}/{job.surrogate}/{job.target}/{job.confidence}" for job in grid.jobs(study)]
+    return [
+        f"{job.attack}/{job.surrogate}/{job.target}/{job.confidence}" for job in designs.list_jobs(study)
+    ]
 
 
 def hearing_names():
     """Every surrogate and remote, as their files are named."""
-    return ["/".join(pair) for pair in grid.hearings(study)]
+    return ["/".join(pair) for pair in designs.list_hearings(study)]
 
 
 def slurm_run():
@@ -113,7 +142,7 @@ def slurm_run():
 
 
 def end_orphans(log):
-    """See to it that no job of a killed run writes into the results beside this one."""
+    """Make sure that no job of a killed run writes into the results beside this one."""
     try:
         orphans.end_earlier(slurm_run(), orphans.run_id(map(Path, log)), say)
     except orphans.Unending as error:
@@ -125,8 +154,8 @@ def say(line):
 
 
 def check_gpus(workflow):
-    """See to it that a training has its GPUs: where --resources allows fewer, Snakemake lowers what a job asks for."""
-    wanted = grid.gpus(study, "train")
+    """Make sure that a training has its GPUs: where --resources allows fewer, Snakemake lowers what a job asks for."""
+    wanted = needs.count_gpus(study, "train")
     for job in workflow.dag.needrun_jobs():
         if job.rule.name == "train" and job.resources.gpu < wanted:
             sys.exit(
@@ -135,12 +164,12 @@ def check_gpus(workflow):
 
 
 def print_plan(workflow, log):
-    """Show what is to come before anything is submitted to Slurm."""
+    """Show what will run before anything is submitted to Slurm."""
     if orphans.run_id(map(Path, log)):
         wanted = {
             " ".join([job.rule.name, *job.wildcards_dict.values()]) for job in workflow.dag.needrun_jobs()
         }
-        say(plan.describe(study, rates, wanted, rates.queue))
+        say(planned.describe(study, rates, wanted, rates.queue))
 
 
 def print_verdict(workflow):

@@ -1,6 +1,7 @@
 rule corpus:
+    """Turn the configured corpus into audio and a table for each split."""
     input:
-        grid.manifest(study),
+        told.list_manifests(study),
     output:
         train="<results>/corpus/train.parquet",
         dev="<results>/corpus/dev.parquet",
@@ -16,7 +17,7 @@ rule corpus:
     resources:
         **asked("corpus"),
     params:
-        corpus=grid.corpus(study),
+        corpus=told.describe_corpus(study),
         code=code("corpus.py", f"asrtransfer.corpora.{study.corpus.kind}"),
     script:
         "../scripts/corpus.py"

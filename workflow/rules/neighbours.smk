@@ -1,12 +1,13 @@
 rule neighbours:
+    """Hear a surrogate's primary samples with models at growing distance from it; a job a surrogate."""
     input:
         dev="<results>/corpus/dev.parquet",
         audio=ancient("<results>/corpus/audio"),
         weights="<results>/models/{surrogate}/weights.safetensors",
         epochs="<results>/models/{surrogate}/epochs.safetensors",
-        remote=lambda wildcards: f"{study.results}/models/{grid.stranger(study, wildcards.surrogate)}/weights.safetensors",
+        remote=lambda wildcards: weights_of([designs.find_stranger(study, wildcards.surrogate)]),
         samples=samples_of,
-        language_model=grid.language_model(study),
+        language_model=told.list_language_models(study),
     output:
         transcripts="<results>/neighbours/{surrogate}.parquet",
     log:
@@ -19,20 +20,28 @@ rule neighbours:
     resources:
         **asked("neighbours"),
     params:
-        remote=lambda wildcards: grid.stranger(study, wildcards.surrogate),
+        model=lambda wildcards: told.describe_recogniser(study, wildcards.surrogate),
+        remote=lambda wildcards: designs.find_stranger(study, wildcards.surrogate),
+        epochs=study.neighbours.epochs,
         shares=study.neighbours.shares,
-        decoder=grid.decoder(study),
+        decoder=told.describe_decoder(study),
         device=study.device,
         threads=study.threads,
-        code=code("neighbours.py"),
+        code=lambda wildcards: code(
+            "neighbours.py",
+            *told.code_of_models(study, [wildcards.surrogate]),
+            *told.code_of_models(study, [wildcards.surrogate], "neighbours"),
+            *decoding_code(),
+        ),
     script:
         "../scripts/neighbours.py"
 
 
 # Not part of the study itself: make study ARGS=transfer_curve
 rule transfer_curve:
+    """Draw transfer against the distance of the weights."""
     input:
-        expand("<results>/neighbours/{surrogate}.parquet", surrogate=study.attacked),
+        expand("<results>/neighbours/{surrogate}.parquet", surrogate=designs.list_curves(study)),
     output:
         table="<results>/tables/transfer-curve.csv",
         figure=report(
@@ -50,6 +59,6 @@ rule transfer_curve:
         **asked("transfer_curve"),
     params:
         level=study.statistics.confidence_level,
-        code=code("draw_transfer_curve.py"),
+        code=code("transfer_curve.py"),
     script:
-        "../scripts/draw_transfer_curve.py"
+        "../scripts/transfer_curve.py"

@@ -1,4 +1,5 @@
 rule tables:
+    """Count: what was attacked, heard and trained becomes tables."""
     input:
         attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),
         transcripts=expand("<results>/transcripts/{hearing}.parquet", hearing=hearing_names()),
@@ -6,10 +7,10 @@ rule tables:
         cards=expand("<results>/models/{model}/card.json", model=study.models),
         scored=expand(
             "<results>/transcripts/language-model/{model}.parquet",
-            model=study.models if study.scoring else [],
+            model=told.list_scored(study),
         ),
     output:
-        expand("<results>/tables/{table}.parquet", table=tables.names(study)),
+        expand("<results>/tables/{table}.parquet", table=tabled.list_tables(study)),
         [
             report(
                 f"<results>/tables/{name}.csv",
@@ -17,7 +18,7 @@ rule tables:
                 category="Tables",
                 labels={"table": name},
             )
-            for name in tables.names(study)
+            for name in tabled.list_tables(study)
         ],
     log:
         "<results>/logs/tables.log",
@@ -28,15 +29,16 @@ rule tables:
     resources:
         **asked("tables"),
     params:
-        design=tables.design(study),
-        code=code("make_tables.py"),
+        design=tabled.describe_design(study),
+        code=code("tables.py"),
     script:
-        "../scripts/make_tables.py"
+        "../scripts/tables.py"
 
 
 rule verdict:
+    """Say the result in a dozen lines, if every positive control holds."""
     input:
-        expand("<results>/tables/{table}.parquet", table=tables.names(study)),
+        expand("<results>/tables/{table}.parquet", table=tabled.list_tables(study)),
     output:
         verdict=report(
             "<results>/verdict.txt",
@@ -59,13 +61,14 @@ rule verdict:
 
 
 rule report:
+    """Write the report: one file with claims, tables, figures and samples to hear."""
     input:
-        tables=expand("<results>/tables/{table}.parquet", table=tables.names(study)),
+        tables=expand("<results>/tables/{table}.parquet", table=tabled.list_tables(study)),
         selected=selected,
         audio=ancient("<results>/corpus/audio"),
         attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),
         transcripts=expand("<results>/transcripts/{hearing}.parquet", hearing=hearing_names()),
-        curves=expand("<results>/models/{model}/curve.parquet", model=study.models),
+        curves=expand("<results>/models/{model}/curve.parquet", model=study.trained),
         cards=expand("<results>/models/{model}/card.json", model=study.models),
     output:
         report=report(
@@ -87,6 +90,6 @@ rule report:
         gallery={"samples": 16, "megabytes": 8},
         rows=1000,
         templates=contents(SCRIPTS.parent / "report", ["page.html", "tables.html", "style.css", "page.js"]),
-        code=code("render_report.py"),
+        code=code("report.py"),
     script:
-        "../scripts/render_report.py"
+        "../scripts/report.py"

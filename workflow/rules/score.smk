@@ -1,5 +1,6 @@
 # Of a study with a `scoring` section: word error rates with a language model, for the table of models.
 rule language:
+    """Download one of LibriSpeech's language models."""
     output:
         language_model="<results>/language-model/words.arpa",
     log:
@@ -11,17 +12,18 @@ rule language:
     resources:
         **asked("language"),
     params:
-        **grid.language_model_source(study),
-        code=code("language_model.py"),
+        **told.describe_language_model(study),
+        code=code("language.py"),
     script:
-        "../scripts/language_model.py"
+        "../scripts/language.py"
 
 
 rule tune:
+    """Find the language model's weights that give the lowest word error rate on dev."""
     input:
         dev="<results>/corpus/dev.parquet",
         audio=ancient("<results>/corpus/audio"),
-        weights=f"<results>/models/{study.models[0]}/weights.safetensors",
+        weights=weights_of(study.models[:1]),
         language_model=scoring_model,
     output:
         weights="<results>/language-model/tuned.json",
@@ -35,21 +37,24 @@ rule tune:
     resources:
         **asked("tune"),
     params:
-        **grid.tuning(study),
-        decoder=lambda wildcards, input: grid.scorer(study, input.language_model),
+        **told.describe_tuning(study),
+        model=told.describe_recogniser(study, study.models[0]),
+        decoder=lambda wildcards, input: told.describe_scorer(study, input.language_model),
         device=study.device,
         threads=study.threads,
-        code=code("tune.py"),
+        code=code("tune.py", *told.code_of_models(study, study.models[:1])),
     script:
         "../scripts/tune.py"
 
 
 rule score:
+    """Transcribe dev and test with the language model; a job a model."""
     input:
         dev="<results>/corpus/dev.parquet",
         test="<results>/corpus/test.parquet",
         audio=ancient("<results>/corpus/audio"),
-        weights="<results>/models/{model}/weights.safetensors",
+        weights=weights,
+        files=files,
         language_model=scoring_model,
         tuned="<results>/language-model/tuned.json",
     output:
@@ -64,9 +69,10 @@ rule score:
     resources:
         **asked("score"),
     params:
-        decoder=lambda wildcards, input: grid.scorer(study, input.language_model),
+        model=lambda wildcards: told.describe_recogniser(study, wildcards.model),
+        decoder=lambda wildcards, input: told.describe_scorer(study, input.language_model),
         device=study.device,
         threads=study.threads,
-        code=code("score.py"),
+        code=lambda wildcards: code("score.py", *told.code_of_models(study, [wildcards.model])),
     script:
         "../scripts/score.py"

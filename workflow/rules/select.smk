@@ -1,10 +1,12 @@
 rule hear:
+    """Transcribe the clean dev and test splits; a job a model."""
     input:
         dev="<results>/corpus/dev.parquet",
         test="<results>/corpus/test.parquet",
         audio=ancient("<results>/corpus/audio"),
-        weights="<results>/models/{model}/weights.safetensors",
-        language_model=grid.language_model(study),
+        weights=weights,
+        files=files,
+        language_model=told.list_language_models(study),
     output:
         transcripts="<results>/transcripts/clean/{model}.parquet",
     log:
@@ -17,27 +19,31 @@ rule hear:
     resources:
         **asked("hear"),
     params:
-        decoder=grid.decoder(study),
+        model=lambda wildcards: told.describe_recogniser(study, wildcards.model),
+        decoder=told.describe_decoder(study),
         device=study.device,
         threads=study.threads,
-        code=code("hear.py"),
+        code=lambda wildcards: code(
+            "hear.py", *told.code_of_models(study, [wildcards.model]), *decoding_code()
+        ),
     script:
         "../scripts/hear.py"
 
 
 # A checkpoint, so that what follows does not run again where other transcripts select the same utterances. It has
-# the near targets of every model at every rank, a file each: an attack runs again where its own have changed, and a
-# surrogate or rank that is added finds them made. (Snakemake misses that a checkpoint lacks some of its files.)
+# the near targets of every voting model at every rank, a file each: an attack runs again where its own have changed, and
+# a surrogate or rank that is added finds them made. (Snakemake misses that a checkpoint lacks some of its files.)
 checkpoint select:
+    """Draw the utterances to attack from those that every voting model hears right, and list the near targets."""
     input:
         test="<results>/corpus/test.parquet",
-        transcripts=expand("<results>/transcripts/clean/{model}.parquet", model=study.models),
+        transcripts=expand("<results>/transcripts/clean/{model}.parquet", model=study.voting),
     output:
         selected="<results>/selected.parquet",
         near_targets=expand(
             "<results>/near-targets/{model}/rank-{rank}.parquet",
-            model=study.models,
-            rank=grid.RANKS,
+            model=study.voting,
+            rank=names.RANKS,
         ),
     log:
         "<results>/logs/select.log",
@@ -47,8 +53,8 @@ checkpoint select:
     conda:
         "../../envs/environment.yaml"
     params:
-        models=study.models,
-        ranks=grid.RANKS,
+        models=study.voting,
+        ranks=names.RANKS,
         utterances=study.selection.utterances,
         seed=study.selection.seed,
         code=code("select_utterances.py"),

@@ -1,4 +1,5 @@
 rule train:
+    """Train one model; a job a model, from its checkpoint if there is one."""
     input:
         train="<results>/corpus/train.parquet",
         dev="<results>/corpus/dev.parquet",
@@ -12,6 +13,8 @@ rule train:
         "<results>/logs/train/{model}.log",
     benchmark:
         "<results>/benchmarks/train/{model}.tsv"
+    wildcard_constraints:
+        model=names.TRAINED,
     cache: "train" in shared
     conda:
         "../../envs/environment.yaml"
@@ -19,16 +22,44 @@ rule train:
     resources:
         **asked("train"),
     params:
-        initial=lambda wildcards: grid.initial(wildcards.model),
-        network=study.network.model_dump(),
-        recipe=study.training.model_dump(),
-        kept_epochs=study.neighbours.epochs,
+        model=lambda wildcards: told.describe_training(study, wildcards.model),
         device=study.device,
         threads=study.threads,
-        code=code("train.py"),
+        code=lambda wildcards: code(
+            "train.py",
+            *told.code_of_models(study, [wildcards.model]),
+            *told.code_of_models(study, [wildcards.model], "trainer"),
+        ),
     script:
         "../scripts/train.py"
 
 
 if "train" in shared:
     untimed(workflow, "train")
+
+
+rule describe:
+    """Write the card of a recogniser that is loaded, not trained: what it is, by its checksum."""
+    input:
+        files=files,
+    output:
+        card="<results>/models/{model}/card.json",
+    log:
+        "<results>/logs/describe/{model}.log",
+    benchmark:
+        "<results>/benchmarks/describe/{model}.tsv"
+    wildcard_constraints:
+        model=names.NAME,
+    conda:
+        "../../envs/environment.yaml"
+    threads: study.threads
+    resources:
+        **asked("describe"),
+    params:
+        model=lambda wildcards: told.describe_recogniser(study, wildcards.model),
+        family=lambda wildcards: study.parsed(wildcards.model).family,
+        device=study.device,
+        threads=study.threads,
+        code=lambda wildcards: code("describe.py", *told.code_of_models(study, [wildcards.model])),
+    script:
+        "../scripts/describe.py"

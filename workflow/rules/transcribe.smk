@@ -1,10 +1,12 @@
 rule transcribe:
+    """Hear every sample of a surrogate, and the negative controls; a job a surrogate and remote."""
     input:
         selected=selected,
         samples=samples_of,
         audio=ancient("<results>/corpus/audio"),
-        weights="<results>/models/{remote}/weights.safetensors",
-        language_model=grid.language_model(study),
+        weights=weights,
+        files=files,
+        language_model=told.list_language_models(study),
     output:
         transcripts="<results>/transcripts/{surrogate}/{remote}.parquet",
     log:
@@ -17,11 +19,14 @@ rule transcribe:
     resources:
         **asked("transcribe"),
     params:
-        arm=lambda wildcards: grid.arm(wildcards.surrogate, wildcards.remote),
-        decoder=grid.decoder(study),
+        arm=lambda wildcards: designs.relate(study, wildcards.surrogate, wildcards.remote),
+        model=lambda wildcards: told.describe_recogniser(study, wildcards.remote),
+        decoder=told.describe_decoder(study),
         certify=study.decoder.certify,
         device=study.device,
         threads=study.threads,
-        code=code("transcribe.py"),
+        code=lambda wildcards: code(
+            "transcribe.py", *told.code_of_models(study, [wildcards.remote]), *decoding_code()
+        ),
     script:
         "../scripts/transcribe.py"

@@ -1,44 +1,65 @@
-"""Rule attack: one surrogate turns the selected utterances into samples for one target at one confidence."""
+"""Rule attack: a surrogate turns the selected utterances into samples for one target at one confidence."""
 
-from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
-
-from asrtransfer import attacks
+from asrtransfer import recognisers
 from asrtransfer.attacks import samples
-from asrtransfer.attacks.loop import Goal, Task, attack
+from asrtransfer.attacks.run import run_attack
+from asrtransfer.attacks.task import Task
 from asrtransfer.files import parquet
+from asrtransfer.files.errors import InputError
 from asrtransfer.machine import compute
-from asrtransfer.recognisers.deepspeech import network
+from asrtransfer.recognisers.base import Surrogate
 from asrtransfer.speech.utterances import Speech
-from job import job
+from job import Job, run
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
-with job(snakemake) as progress:
-    wildcards, device = snakemake.wildcards, snakemake.params.device
-    settings = snakemake.params.job
-    compute.prepare(device, snakemake.params.threads)
-    surrogate = network.load_weights(Path(snakemake.input.weights), device)
-    speech = Speech.read(Path(snakemake.input.selected), Path(snakemake.input.audio).parent)
-    if settings["phrase"] is None:
-        near = parquet.read(Path(snakemake.input.near_targets))
-        near = near[near["rank"] == settings["rank"]].set_index("utterance_id")["target"]
-        phrases = [near[name] for name in speech.utterance_ids]
-    else:
-        phrases = [settings["phrase"]] * len(speech)
+def main(job: Job) -> None:
+    """Attack every selected utterance, and store the samples that reached the target."""
+    attack = job.params.attack
+    compute.prepare(job.params.device, job.params.threads)
+    surrogates = load_surrogates(job)
+    speech = Speech.read(job.input("selected"), job.input("audio").parent)
+    phrases = list_phrases(job, speech)
     tasks = [Task(name, speech.samples(index), phrases[index]) for index, name in enumerate(speech.utterance_ids)]
-    name = "/".join([*wildcards, str(settings["seed"])])
-    outcomes = attack(
-        surrogate,
+    wildcards = job.wildcards
+    seed = "/".join([*wildcards.values(), str(attack["seed"])])
+    outcomes = run_attack(
+        surrogates,
         tasks,
-        Goal(**settings["goal"]),
-        partial(attacks.method(wildcards.attack), shrinks=wildcards.confidence == "low", **settings["settings"]),
-        seed=name,
-        progress=lambda done, total: progress(f"{done / total:.0%}") if done % 50 == 0 else None,
+        attack["use"],
+        attack["keys"],
+        wildcards["confidence"],
+        seed=seed,
+        limit=job.time_limit,
+        progress=job.tell_share,
     )
-    kept = samples.capped(outcomes, settings["cap"], name)
-    parquet.write(samples.table(outcomes, kept, speech.texts, dict(wildcards)), Path(snakemake.output.samples))
+    kept = samples.capped(outcomes, attack["cap"], seed)
+    names = wildcards | {"target_kind": attack["target_kind"]}
+    parquet.write(samples.table(outcomes, kept, speech.texts, names), job.output("samples"))
     reached = sum(outcome.status == "sample" for outcome in outcomes)
-    progress(f"{reached} of {len(outcomes)} utterances reached the target", last=True)
+    job.progress(f"{reached} of {len(outcomes)} utterances reached the target", last=True)
+
+
+def load_surrogates(job: Job) -> list[Surrogate]:
+    """Load every model of the surrogate."""
+    weights = iter(job.inputs("weights"))
+    found = []
+    for model in job.params.models:
+        path = next(weights) if model["trained"] else None
+        one = recognisers.load(model["use"], model["keys"], job.params.device, path, job.time_limit)
+        if not isinstance(one, Surrogate):
+            raise InputError(f"surrogates: {model['use']} hears and cannot be attacked; remove it from surrogates")
+        found.append(one)
+    return found
+
+
+def list_phrases(job: Job, speech: Speech) -> list[str | None]:
+    """The phrase for each utterance: the target's, or, for a near target, one each."""
+    phrase = job.params.attack["phrase"]
+    if phrase is not None:
+        return [phrase] * len(speech)
+    near = parquet.read(job.input("near_targets")).set_index("utterance_id")["phrase"]
+    return [near[name] for name in speech.utterance_ids]
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

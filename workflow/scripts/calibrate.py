@@ -2,21 +2,22 @@
 
 import json
 from functools import partial
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from asrtransfer import calibration
 from asrtransfer.files.whole import replace_file
 from asrtransfer.machine import compute
-from job import job
+from job import Job, run
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
-with job(snakemake) as progress:
-    params = snakemake.params
+def main(job: Job) -> None:
+    """Measure every rate."""
+    params = job.params
     compute.prepare(params.device, params.threads)
-    say = partial(progress, last=True)
-    rates, details = calibration.calibrate(params.device, params.units, params.budget, say)
-    for path, content in ((snakemake.output.details, details), (snakemake.output.rates, rates)):
-        replace_file(Path(path), (json.dumps(content, indent=2) + "\n").encode())
+    say = partial(job.progress, last=True)
+    rates, details = calibration.calibrate(params.use, params.keys, params.device, params.budget, say)
+    for name, content in (("details", details), ("rates", rates)):
+        replace_file(job.output(name), (json.dumps(content, indent=2) + "\n").encode())
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

@@ -1,44 +1,48 @@
 """Rule hear: one model transcribes the clean dev and test splits."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
 import pandas as pd
 
+from asrtransfer import recognisers
 from asrtransfer.ctc import decoding
 from asrtransfer.ctc.pool import pooled
 from asrtransfer.files import parquet
-from asrtransfer.hearing.hear import hear
+from asrtransfer.hearing.hear import Hearing, hear
 from asrtransfer.machine import compute
-from asrtransfer.recognisers.deepspeech import network
 from asrtransfer.speech.utterances import Speech
 from asrtransfer.text import error_rates
-from job import job
+from job import Job, run
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
-with (
-    job(snakemake) as progress,
-    pooled(decoding.build(**snakemake.params.decoder), snakemake.threads) as decoder,
-):
-    params = snakemake.params
-    compute.prepare(params.device, params.threads)
-    listener = network.load_weights(Path(snakemake.input.weights), params.device)
-    parts = []
-    for split in ("dev", "test"):
-        speech = Speech.read(Path(snakemake.input[split]))
-        heard = hear(listener, decoder, [speech.samples(index) for index in range(len(speech))])
-        part = speech.table[["utterance_id", "speaker", "text"]].assign(
-            split=split,
-            greedy=[one.greedy for one in heard],
-            texts=pd.Series([one.texts for one in heard]),
-            log_probabilities=pd.Series([one.log_probabilities for one in heard]),
-        )
-        tops = [one.texts[0] if one.texts else "" for one in heard]
-        pairs = list(zip(speech.texts, tops, strict=True))
-        part["wer"] = [error_rates.word_errors(truth, top).rate for truth, top in pairs]
-        part["cer"] = [error_rates.character_errors(truth, top).rate for truth, top in pairs]
-        progress(f"{split}: WER {error_rates.wer(speech.texts, tops):.1%}", last=True)
-        parts.append(part)
-    parquet.write(pd.concat(parts), Path(snakemake.output.transcripts))
+def main(job: Job) -> None:
+    """Hear both splits, and tell the error rate of each utterance."""
+    params = job.params
+    with pooled(decoding.build(**params.decoder), job.threads) as decoder:
+        compute.prepare(params.device, params.threads)
+        weights = next(iter(job.inputs("weights")), None)
+        model = recognisers.load(params.model["use"], params.model["keys"], params.device, weights, job.time_limit)
+        parts = []
+        for split in ("dev", "test"):
+            speech = Speech.read(job.input(split))
+            heard = hear(model, decoder, [speech.samples(index) for index in range(len(speech))])
+            parts.append(tabulate(speech, heard, split))
+            wer = error_rates.wer(speech.texts, [one.top for one in heard])
+            job.progress(f"{split}: WER {wer:.1%}", last=True)
+    parquet.write(pd.concat(parts), job.output("transcripts"))
+
+
+def tabulate(speech: Speech, heard: list[Hearing], split: str) -> pd.DataFrame:
+    """One row an utterance."""
+    pairs = list(zip(speech.texts, [one.top for one in heard], strict=True))
+    return speech.table[["utterance_id", "speaker", "text"]].assign(
+        split=split,
+        greedy=[one.greedy for one in heard],
+        texts=pd.Series([one.texts for one in heard]),
+        raw=[one.raw for one in heard],
+        log_probabilities=pd.Series([one.log_probabilities for one in heard]),
+        wer=[error_rates.word_errors(truth, top).rate for truth, top in pairs],
+        cer=[error_rates.character_errors(truth, top).rate for truth, top in pairs],
+    )
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

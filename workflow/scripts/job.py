@@ -1,4 +1,7 @@
-"""What every script does around its work: log, progress, one line for what the user can mend."""
+"""What every script has around its work: log, progress, and one line for what the user can mend.
+
+No digest of a rule covers this module: nothing here changes a result.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,16 @@ import errno
 import logging
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 from asrtransfer.files.errors import InputError
 from asrtransfer.files.whole import remove_parts
 
-# Seconds between two lines of progress of one job in the terminal; the log has all.
+# Seconds between two lines of progress of one job, in the terminal and in its log.
 TERMINAL_INTERVAL = 10.0
+LOG_INTERVAL = 1.0
 log = logging.getLogger("job")
 
 ROOM = "make room and run again: what is finished is kept"
@@ -25,33 +28,83 @@ REMEDIES |= dict.fromkeys((errno.EROFS, errno.EACCES), RIGHT)
 """What to do about the errors of an operating system that are none of the program."""
 
 
-@contextmanager
-def job(snakemake: Any) -> Iterator[Progress]:
-    """Send logging to the rule's log file; end on what the user can mend with one line, there and in the terminal.
+class Job:
+    """One job of a rule: its files, parameters and wildcards, and how it tells of itself.
 
-    What an earlier run of the job was writing when it was killed is taken away first.
+    Args:
+        context: Snakemake's, or anything with its attributes.
+
+    Attributes:
+        name: rule and wildcards.
+        params: of the rule.
+        wildcards: by name.
+        threads: that Snakemake granted, which may be others than those that results depend on.
     """
-    name = " ".join([snakemake.rule, *snakemake.wildcards])
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+        self.name = " ".join([context.rule, *context.wildcards])
+        self.params: Any = context.params
+        self.wildcards: dict[str, str] = dict(context.wildcards.items())
+        self.threads: int = context.threads
+        self.progress = Progress(self.name)
+
+    def input(self, name: str) -> Path:
+        """An input file."""
+        return Path(self._context.input[name])
+
+    def inputs(self, name: str | None = None) -> list[Path]:
+        """Several input files: those of a name, or all."""
+        found = self._context.input if name is None else self._context.input.get(name, [])
+        return [Path(found)] if isinstance(found, str) else [Path(path) for path in found]
+
+    def output(self, name: str) -> Path:
+        """An output file."""
+        return Path(self._context.output[name])
+
+    def outputs(self, name: str | None = None) -> list[Path]:
+        """Several output files: those of a name, or all."""
+        found: Sequence[str] = self._context.output if name is None else self._context.output[name]
+        return [Path(path) for path in found]
+
+    @property
+    def time_limit(self) -> float | None:
+        """Seconds that a call of the user's code may take; None: no limit."""
+        # A resource, since it changes no result: as a parameter, another limit would run every job again.
+        limit = self._context.resources.get("time_limit")
+        return float(limit) if limit else None
+
+    def tell_share(self, done: int, total: int) -> None:
+        """Tell how much of the work is done."""
+        self.progress(f"{done / total:.0%}")
+
+
+def run(main: Callable[[Job], None], context: Any) -> None:
+    """Do the work of a script; end on what the user can mend with one line, in the log and in the terminal.
+
+    What an earlier run of the job was writing when it was killed is removed first.
+    """
+    job = Job(context)
     start = time.monotonic()
     try:
-        _log_to(snakemake.log[0])
-        for output in snakemake.output:
+        _log_to(context.log[0])
+        for output in context.output:
             remove_parts(Path(output))
-        yield Progress(name)
+        main(job)
         log.info("done in %.1f s", time.monotonic() - start)
     except InputError as error:
-        _stop(name, str(error))
+        _stop(job.name, str(error))
     except OSError as error:
         if error.errno not in REMEDIES:
-            log.exception("%s stopped", name)
+            log.exception("%s stopped", job.name)
             raise
-        _stop(name, f"{error.filename}: {error.strerror}; {REMEDIES[error.errno]}")
+        _stop(job.name, f"{error.filename}: {error.strerror}; {REMEDIES[error.errno]}")
     except KeyboardInterrupt:
-        _stop(name, "interrupted; run again to go on")
+        _stop(job.name, "interrupted; run again to go on")
     except SystemExit:
         raise
     except BaseException:
-        log.exception("%s stopped", name)
+        log.exception("%s stopped", job.name)
         raise
 
 
@@ -71,16 +124,19 @@ def _stop(name: str, message: str) -> None:
 
 
 class Progress:
-    """Lines of progress: all into the log, the first, the last and some between into the terminal."""
+    """Lines of progress: the first, the last and some between, more of them in the log than in the terminal."""
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.shown = time.monotonic()
+        self.logged = -LOG_INTERVAL
 
     def __call__(self, line: str, *, last: bool = False) -> None:
-        """Report; ``last`` always shows in the terminal."""
-        log.info("%s", line)
+        """Report a line; the ``last`` one always shows."""
         now = time.monotonic()
+        if last or now - self.logged >= LOG_INTERVAL:
+            self.logged = now
+            log.info("%s", line)
         if last or now - self.shown >= TERMINAL_INTERVAL:
             self.shown = now
             print(f"{self.name}: {line}", file=sys.stderr, flush=True)

@@ -1,56 +1,67 @@
 """Rule neighbours: a surrogate's samples, heard by models at growing distance from it."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
+from typing import Any
 
 import pandas as pd
 
-from asrtransfer.attacks.samples import sound
+from asrtransfer import recognisers
+from asrtransfer.attacks.samples import read_audio
 from asrtransfer.ctc import decoding
+from asrtransfer.ctc.base import GreedyDecoder
 from asrtransfer.ctc.pool import pooled
 from asrtransfer.files import parquet
-from asrtransfer.hearing import neighbours
 from asrtransfer.hearing.hear import hear
 from asrtransfer.machine import compute
-from asrtransfer.recognisers.deepspeech import network, training
 from asrtransfer.speech.utterances import Speech
-from job import job
+from asrtransfer.text import error_rates
+from job import Job, run
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
+KEPT = ["attack", "target", "target_kind", "confidence", "utterance_id", "phrase"]
 
-with (
-    job(snakemake) as progress,
-    pooled(decoding.build(**snakemake.params.decoder), snakemake.threads) as decoder,
-):
-    params, surrogate_name = snakemake.params, snakemake.wildcards.surrogate
-    compute.prepare(params.device, params.threads)
-    surrogate = network.load_weights(Path(snakemake.input.weights), params.device)
-    remote = network.load_weights(Path(snakemake.input.remote), params.device)
-    dev = Speech.read(Path(snakemake.input.dev))
-    tables = [parquet.read(Path(path)) for path in snakemake.input.samples]
-    samples = pd.concat([table[table["primary"]] for table in tables], ignore_index=True)
-    audio = [sound(cell) for cell in samples["audio"]]
-    listeners = [
-        ("epoch", f"epoch {epoch}", neighbours.with_weights(surrogate, weights))
-        for epoch, weights in neighbours.load_epochs(Path(snakemake.input.epochs)).items()
-    ]
-    listeners += [
-        ("line", f"{share:g} of the way to {params.remote}", neighbours.between(surrogate, remote, share))
-        for share in params.shares
-    ]
-    parts = []
-    for kind, name, listener in listeners:
-        heard = hear(listener, decoder, audio)
-        part = samples[["attack", "target", "confidence", "utterance_id", "phrase"]].assign(
-            surrogate=surrogate_name,
-            kind=kind,
-            neighbour=name,
-            distance=neighbours.distance(surrogate, listener),
-            dev_wer=training.evaluate(listener, dev, 32)[1],
-            heard=[one.texts[0] for one in heard],
-        )
-        part["hit"] = part["heard"] == part["phrase"]
-        progress(f"{name}: {int(part['hit'].sum())} of {len(part)} samples transfer")
-        parts.append(part)
-    parquet.write(pd.concat(parts, ignore_index=True), Path(snakemake.output.transcripts))
+
+def main(job: Job) -> None:
+    """Hear the primary samples with each neighbour."""
+    params = job.params
+    with pooled(decoding.build(**params.decoder), job.threads) as decoder:
+        compute.prepare(params.device, params.threads)
+        dev = Speech.read(job.input("dev"))
+        clean = [dev.samples(index) for index in range(len(dev))]
+        tables = [parquet.read(path) for path in job.inputs("samples")]
+        samples = pd.concat([table[table["primary"]] for table in tables], ignore_index=True)
+        audio = [read_audio(cell) for cell in samples["audio"]]
+        parts = []
+        for neighbour in list_neighbours(job):
+            heard = hear(neighbour.recogniser, decoder, audio)
+            greedy = [one.top for one in hear(neighbour.recogniser, GreedyDecoder(), clean)]
+            part = samples[KEPT].assign(
+                surrogate=job.wildcards["surrogate"],
+                kind=neighbour.kind,
+                neighbour=neighbour.name,
+                distance=neighbour.distance,
+                dev_wer=error_rates.wer(dev.texts, greedy),
+                heard=[one.top for one in heard],
+            )
+            part["hit"] = part["heard"] == part["phrase"]
+            job.progress(f"{neighbour.name}: {int(part['hit'].sum())} of {len(part)} samples transfer")
+            parts.append(part)
+    parquet.write(pd.concat(parts, ignore_index=True), job.output("transcripts"))
+
+
+def list_neighbours(job: Job) -> Iterator[Any]:
+    """The neighbours that the surrogate's family makes."""
+    params = job.params
+    return recognisers.list_neighbours(
+        params.model["use"],
+        weights=job.input("weights"),
+        epochs=job.input("epochs"),
+        last=params.epochs,
+        remote=job.input("remote"),
+        stranger=params.remote,
+        shares=params.shares,
+        device=params.device,
+    )
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

@@ -1,26 +1,30 @@
-"""Checkpoint select: clean transcripts become the utterances to attack, and each model's near targets."""
+"""Checkpoint select: clean transcripts become the utterances to attack, and each model's near targets.
+
+Its name is longer than the checkpoint's: a module ``select`` would stand in for the standard library's.
+"""
 
 from itertools import product
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 from asrtransfer.files import parquet
 from asrtransfer.hearing import selection
-from job import job
+from job import Job, run
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
-with job(snakemake) as progress:
-    params = snakemake.params
+def main(job: Job) -> None:
+    """Draw utterances that every voting model hears right, and list each model's next best texts of them."""
+    params = job.params
     heard = {}
-    for model, path in zip(params.models, snakemake.input.transcripts, strict=True):
-        transcripts = parquet.read(Path(path))
+    for model, path in zip(params.models, job.inputs("transcripts"), strict=True):
+        transcripts = parquet.read(path)
         heard[model] = transcripts[transcripts["split"] == "test"]
-    test = parquet.read(Path(snakemake.input.test))
+    test = parquet.read(job.input("test"))
     chosen = selection.select(test, heard, params.utterances, params.seed)
     targets = product(params.models, params.ranks)
-    for (model, rank), path in zip(targets, snakemake.output.near_targets, strict=True):
-        parquet.write(selection.near_targets(chosen, heard[model], [rank]), Path(path))
-    parquet.write(chosen, Path(snakemake.output.selected))
-    progress(f"{len(chosen)} utterances selected", last=True)
+    for (model, rank), path in zip(targets, job.outputs("near_targets"), strict=True):
+        parquet.write(selection.near_targets(chosen, heard[model], [rank]), path)
+    parquet.write(chosen, job.output("selected"))
+    job.progress(f"{len(chosen)} utterances selected", last=True)
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

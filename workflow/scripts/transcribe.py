@@ -1,38 +1,38 @@
 """Rule transcribe: one remote hears every sample of one surrogate, and their negative controls."""
 
-from pathlib import Path
-from typing import TYPE_CHECKING
-
+from asrtransfer import recognisers
 from asrtransfer.ctc import decoding
 from asrtransfer.ctc.pool import pooled
 from asrtransfer.files import parquet
 from asrtransfer.hearing import transfer
 from asrtransfer.machine import compute
-from asrtransfer.recognisers.deepspeech import network
 from asrtransfer.speech.utterances import Speech
-from job import job
+from job import Job, run
 
-if TYPE_CHECKING:
-    from snakemake.iocontainers import snakemake
 
-with (
-    job(snakemake) as progress,
-    pooled(decoding.build(**snakemake.params.decoder), snakemake.threads) as decoder,
-):
-    params, wildcards = snakemake.params, snakemake.wildcards
-    compute.prepare(params.device, params.threads)
-    remote = network.load_weights(Path(snakemake.input.weights), params.device)
-    speech = Speech.read(Path(snakemake.input.selected), Path(snakemake.input.audio).parent)
-    clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}
-    texts = dict(zip(speech.utterance_ids, speech.texts, strict=True))
-    listener = transfer.Listener(remote, decoder, clean, texts, certify=params.certify)
+def main(job: Job) -> None:
+    """Hear all attack jobs of the surrogate, one after the other."""
+    params = job.params
     rows: list[dict[str, object]] = []
-    for count, path in enumerate(snakemake.input.samples, start=1):
-        samples = parquet.read(Path(path))
-        rows += listener.transcripts(samples[samples["status"] == "sample"])
-        progress(f"{count} of {len(snakemake.input.samples)} attack jobs heard")
-    table = transfer.as_table(rows, wildcards.remote, network.weight_hash(remote), params.arm)
-    parquet.write(table, Path(snakemake.output.transcripts))
+    with pooled(decoding.build(**params.decoder), job.threads) as decoder:
+        compute.prepare(params.device, params.threads)
+        weights = next(iter(job.inputs("weights")), None)
+        remote = recognisers.load(params.model["use"], params.model["keys"], params.device, weights, job.time_limit)
+        speech = Speech.read(job.input("selected"), job.input("audio").parent)
+        clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}
+        texts = dict(zip(speech.utterance_ids, speech.texts, strict=True))
+        listener = transfer.Listener(remote, decoder, clean, texts, certify=params.certify)
+        paths = job.inputs("samples")
+        for count, path in enumerate(paths, start=1):
+            samples = parquet.read(path)
+            rows += listener.transcripts(samples[samples["status"] == "sample"])
+            job.progress(f"{count} of {len(paths)} attack jobs heard")
+        table = transfer.as_table(rows, job.wildcards["remote"], remote.identity, params.arm)
+    parquet.write(table, job.output("transcripts"))
     hits = [bool(row["hit"]) for row in rows if row["kind"] == "adversarial"]
     searched = sum(bool(row["searched"]) for row in rows)
-    progress(f"{sum(hits)} of {len(hits)} samples transfer; {searched} of {len(rows)} hearings searched", last=True)
+    job.progress(f"{sum(hits)} of {len(hits)} samples transfer; {searched} of {len(rows)} hearings searched", last=True)
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

@@ -1,4 +1,4 @@
-"""The configuration's JSON schema and table of keys, made from :mod:`study.config`.
+"""The configuration's JSON schema and tables of keys, made from :mod:`study.config` and the sections of extensions.
 
 ``PYTHONPATH=workflow/scripts python -m study.document`` writes both into the repository; a test fails where
 they differ from what it would write.
@@ -11,7 +11,13 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from study.config import FORMS, Attack, Study
+from pydantic import create_model
+
+from asrtransfer import extension
+from asrtransfer.attacks.section import AttackSection
+from asrtransfer.section import Section
+from study.config import Study
+from study.config.errors import FORMS
 
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
@@ -32,8 +38,9 @@ RERUNS = {
     "models": Rerun(("train",), "the new model's training and hearing; selection; its attacks if it is a surrogate"),
     "surrogates": Rerun(("attack",), "the new surrogate's attacks and their hearing; tables"),
     "remotes": Rerun(("transcribe",), "the new remote's hearing of the samples; tables"),
-    "network": Rerun(("train",), "training and after"),
-    "training": Rerun(("train",), "training and after"),
+    "family": Rerun(("train",), "training and after"),
+    "families.*": Rerun(("train",), "training and after; of a loaded recogniser its hearing, its attacks and after"),
+    "families.*.use": Rerun(("train",), "as the other keys of the family"),
     "decoder": Rerun(("hear",), "hearing, of clean speech and of samples; selection; tables"),
     "decoder.alpha": Rerun((), "with a language model, as the other decoder keys"),
     "decoder.beta": Rerun((), "with a language model, as the other decoder keys"),
@@ -42,6 +49,7 @@ RERUNS = {
     "scoring.mirror": Rerun(("language",), "the download; tuning; scoring; tables"),
     "selection": Rerun(("select",), "selection"),
     "attacks.*": Rerun(("attack",), "this attack and after"),
+    "attacks.*.use": Rerun(("attack",), "this attack and after"),
     "attacks.*.phrases": Rerun(("attack",), "the new phrase's attacks, hearing, tables"),
     "attacks.*.ranks": Rerun(("attack",), "the new rank's attacks, hearing, tables"),
     "attacks.*.confidences": Rerun(("attack",), "the new regime's attacks, hearing, tables"),
@@ -49,9 +57,10 @@ RERUNS = {
     "statistics": Rerun(("tables",), "tables and after"),
     "neighbours": Rerun(("neighbours",), "the transfer curve"),
     "device": Rerun(("train",), "training and after"),
+    "time_limit": Rerun((), "nothing"),
     "threads": Rerun(("train",), "training and after"),
 }
-"""By key; a key that is not listed has what the section around it has. ``*`` stands for any attack."""
+"""By key; a key that is not listed has what the section around it has. ``*`` stands for any attack or family."""
 
 
 class Key(NamedTuple):
@@ -67,7 +76,7 @@ class Key(NamedTuple):
 def rerun(name: str) -> Rerun:
     """What a change of a key reruns."""
     parts = name.split(".")
-    if parts[0] == "attacks":
+    if parts[0] in ("attacks", "families") and len(parts) > 1:
         parts[1] = "*"
     while ".".join(parts) not in RERUNS:
         parts.pop()
@@ -75,15 +84,33 @@ def rerun(name: str) -> Rerun:
 
 
 def schema() -> dict[str, Any]:
-    """JSON schema of a whole configuration."""
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **Study.model_json_schema()}
+    """JSON schema of a whole configuration, with the attacks and families of this project."""
+    known = {
+        "attacks": _known("Attacks", "attack", "The attacks of the study; one that is left out, or null, is not run."),
+        "families": _known("Families", "recogniser", "Families of recognisers: trained ones, and loaded ones."),
+    }
+    fields: dict[str, Any] = {name: (model, ...) for name, model in known.items()}
+    whole = create_model("Study", __base__=Study, __doc__=Study.__doc__, **fields).model_json_schema()
+    for model in known.values():
+        # A section of any other name is one of the user's.
+        whole["$defs"][model.__name__]["additionalProperties"] = True
+    whole["required"] = [name for name, field in Study.model_fields.items() if field.is_required()]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **whole}
+
+
+def _known(name: str, kind: extension.Kind, meaning: str) -> type[Section]:
+    """A section with a key for each of this project's attacks or families."""
+    sections = {one: extension.find(kind, one).class_.section for one in extension.names(kind)}
+    fields: dict[str, Any] = {one: (section | None, None) for one, section in sections.items()}
+    model: type[Section] = create_model(name, __base__=Section, __doc__=meaning, **fields)
+    return model
 
 
 def keys() -> list[Key]:
     """Every key, in the order of the configuration; what all attacks have alike stands once, as of ``*``."""
     whole = schema()
     every = list(_keys(whole, whole, ""))
-    attacks = sorted(whole["$defs"]["Attacks"]["properties"])
+    attacks = extension.names("attack")
     listed: list[Key] = []
     for key in every:
         first, _, rest = key.name.partition(".")
@@ -166,7 +193,7 @@ def _purpose(whole: dict[str, Any], section: str) -> str:
     found = whole
     for name in section.split(".") if section else []:
         if name == "*":
-            return str(Attack.__doc__)
+            return str(AttackSection.__doc__)
         field = found["properties"][name]
         found = next(
             kind
@@ -197,6 +224,27 @@ def readme_text() -> str:
     """What ``config/README.md`` holds: what people wrote, then the table."""
     written = README.read_text().partition(BEGIN)[0]
     return f"{written}{BEGIN}\n\n{tables()}"
+
+
+def describe_extensions(study: Study) -> str:
+    """The keys of the study's attacks and families as plain text: name, value, meaning."""
+    lines = []
+    for key, sections in (("attacks", study.attacks), ("families", study.families)):
+        for name, section in sections.items():
+            lines += [f"{key}.{name}: {' '.join(str(type(section).__doc__).split())}", ""]
+            lines += [*_describe_keys(section, "  "), ""]
+    return "\n".join(lines) + "\n"
+
+
+def _describe_keys(section: Section, indent: str) -> Iterator[str]:
+    for name, field in type(section).model_fields.items():
+        value = getattr(section, name)
+        if isinstance(value, Section):
+            yield f"{indent}{name}:"
+            yield from _describe_keys(value, indent + "  ")
+        else:
+            yield f"{indent}{name}: {json.dumps(value)}"
+            yield f"{indent}    {field.description or ''}"
 
 
 if __name__ == "__main__":

@@ -2,8 +2,8 @@
 
 Snakemake reruns a job when a parameter of its rule changes, but follows neither the content of a script nor
 the modules that it imports. A rule whose parameters carry ``fingerprint(...)`` is rerun when that code
-changes, and only then: comments, formatting, docstrings and type-checking imports do not count, nor does the
-place where the repository lies.
+changes, and only then: comments, formatting, docstrings, log lines, messages of exceptions, descriptions of keys and
+type-checking imports do not count, nor does the place where the repository lies.
 
 Imports are read from the syntax tree; nothing is executed. The walk follows absolute and relative imports at
 any depth (inside functions too), ``from package import submodule``, the ``__init__`` of every package on the
@@ -29,16 +29,29 @@ from typing import Any, NamedTuple
 
 from asrtransfer.files.errors import InputError
 
+DESCRIBING = {"description", "json_schema_extra"}
+"""Keyword arguments that say what something means, as those of a configuration's key."""
 DIGEST_LENGTH = 16
 """Hexadecimal digits kept of each SHA-256: short enough to read where Snakemake gives its reason."""
 
 
-def fingerprint(script: Path, root: Path, extra_modules: Iterable[str] = ()) -> dict[str, str]:
-    """Return ``{module name: digest}`` of a script and the first-party code it reaches, sorted by name.
+def fingerprint(
+    script: Path, root: Path, extra_modules: Iterable[str] = (), without: Iterable[str] = ()
+) -> dict[str, str]:
+    """Digest a script and the first-party code that it reaches.
 
-    ``root`` is the folder from which first-party modules are imported; the script lies in or below it.
-    ``extra_modules`` are dotted names that the script imports by a computed name. Raises ``InputError``
-    where the script or one of the extra modules is not a file below ``root``.
+    Args:
+        script: lies in or below ``root``.
+        root: the folder from which first-party modules are imported.
+        extra_modules: dotted names that the script imports by a computed name, and paths of files of the user's,
+            which may lie anywhere; what these import below ``root`` counts, too.
+        without: modules that change no result, and are left out with all that they alone reach.
+
+    Returns:
+        ``{module name: digest}``, sorted by name.
+
+    Raises:
+        InputError: where the script or one of the extra modules is not a file.
     """
     if not script.is_file() or not script.resolve().is_relative_to(root.resolve()):
         raise InputError(f"{script}: no such script below {root}; correct the path in the rule")
@@ -46,12 +59,11 @@ def fingerprint(script: Path, root: Path, extra_modules: Iterable[str] = ()) -> 
     digests: dict[str, str] = {}
     pending = [(own_name, script)]
     for name in extra_modules:
-        if _find(root, name) is None:
-            raise InputError(f"{name}: no such module below {root}; add its file or correct the name")
-        pending += _with_packages(root, name)
+        pending += _extra(root, name)
+    left_out = set(without)
     while pending:
         name, path = pending.pop()
-        if name in digests:
+        if name in digests or name in left_out:
             continue
         module = _parse(path.read_bytes(), str(path))
         digests[name] = module.digest
@@ -59,6 +71,17 @@ def fingerprint(script: Path, root: Path, extra_modules: Iterable[str] = ()) -> 
         for imported in module.imports:
             pending += _resolve(root, package, imported)
     return dict(sorted(digests.items()))
+
+
+def _extra(root: Path, name: str) -> list[tuple[str, Path]]:
+    """Name and file of every module that importing one by a computed name loads."""
+    if name.endswith(".py"):
+        if not Path(name).is_file():
+            raise InputError(f"{name}: no such file; correct the path")
+        return [(name, Path(name))]
+    if _find(root, name) is None:
+        raise InputError(f"{name}: no such module below {root}; add its file or correct the name")
+    return list(_with_packages(root, name))
 
 
 def contents(folder: Path, names: Iterable[str]) -> dict[str, str]:
@@ -95,7 +118,8 @@ def _parse(source: bytes, filename: str) -> _Module:
 def _walk(node: ast.AST, pieces: list[str], imports: list[_Import]) -> None:
     """Append the meaning of a node to ``pieces`` and what it imports to ``imports``.
 
-    Like ``ast.dump``, but absent and empty fields are left out: Python versions add optional fields to nodes.
+    Like ``ast.dump``, but absent and empty fields are left out: Python versions add optional fields to nodes. Left out
+    is also what changes no result: the message of an exception, and the description of a key.
     """
     if isinstance(node, ast.Import | ast.ImportFrom | ast.Call):
         imports += _imports(node)
@@ -104,6 +128,10 @@ def _walk(node: ast.AST, pieces: list[str], imports: list[_Import]) -> None:
         value = getattr(node, field, None)
         if value is None or value == []:
             continue
+        if isinstance(node, ast.Raise):
+            value = _without_message(value)
+        if isinstance(node, ast.Call) and field == "keywords":
+            value = [keyword for keyword in value if keyword.arg not in DESCRIBING]
         pieces.append(f"{field}=")
         for item in _statements(value) if isinstance(value, list) else (value,):
             if isinstance(item, ast.AST):
@@ -114,14 +142,33 @@ def _walk(node: ast.AST, pieces: list[str], imports: list[_Import]) -> None:
 
 
 def _statements(items: list[Any]) -> Iterator[Any]:
-    """Yield a list field without bare strings (docstrings among them) and type-checking blocks."""
+    """Yield a list field without bare strings (docstrings among them), log lines and type-checking blocks."""
     for item in items:
-        if isinstance(item, ast.Expr) and isinstance(item.value, ast.Constant) and isinstance(item.value.value, str):
+        if isinstance(item, ast.Expr) and (_is_text(item.value) or _is_log_line(item.value)):
             continue
         if isinstance(item, ast.If) and _is_type_checking(item.test):
             yield from _statements(item.orelse)
         else:
             yield item
+
+
+def _is_text(value: ast.expr) -> bool:
+    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+
+
+def _is_log_line(value: ast.expr) -> bool:
+    """Whether an expression is a call of ``log.info`` or the like, ``progress`` or ``job.progress``."""
+    match value:
+        case ast.Call(func=ast.Attribute(value=ast.Name(id="log"))) | ast.Call(func=ast.Name(id="progress")):
+            return True
+        case ast.Call(func=ast.Attribute(attr="progress")):
+            return True
+    return False
+
+
+def _without_message(raised: Any) -> Any:
+    """What is raised: its type alone."""
+    return raised.func if isinstance(raised, ast.Call) else raised
 
 
 def _is_type_checking(test: ast.expr) -> bool:

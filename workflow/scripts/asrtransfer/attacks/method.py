@@ -1,18 +1,41 @@
-"""What an attack has to provide."""
+"""What an attack has to provide: step by step, or as a whole.
+
+This module imports no PyTorch, and neither do the attacks of this library: a configuration is read with their classes.
+"""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from typing import TYPE_CHECKING, Any, ClassVar
 
-import torch
-from torch import Tensor
+from asrtransfer.attacks.section import AttackSection
+
+if TYPE_CHECKING:
+    import numpy as np
+    import torch
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from asrtransfer.recognisers.base import Surrogate
 
 # One more than the largest 16-bit sample.
 FULL_SCALE = 32768.0
 
 
-class Method(ABC):
-    """The perturbations of a batch of utterances, and how a gradient moves them.
+class Attack(ABC):
+    """An attack: what it is called, and its keys.
+
+    Attributes:
+        label: in tables, figures and the verdict.
+        section: its keys, a subclass of :class:`AttackSection`.
+    """
+
+    label: ClassVar[str]
+    section: ClassVar[type[AttackSection]]
+
+
+class Method(Attack):
+    """An attack step by step: the perturbations of a batch of utterances, and how a gradient moves them.
 
     An attack keeps one row of state for each utterance. The loop (:mod:`asrtransfer.attacks.loop`) asks for the
     perturbation, hands back the gradient of each utterance's loss with respect to it, and tells which utterances
@@ -21,15 +44,19 @@ class Method(ABC):
     Args:
         audio: float32 (batch, samples), the clean audio in 16-bit units, zero after each utterance's end.
         lengths: samples of each utterance.
-        generators: one for each utterance, for everything the attack draws for it.
-        shrinks: whether a success calls for less distortion (the low-confidence regime).
+        generators: one for each utterance, on the CPU, for everything the attack draws for it.
+        keys: the attack's section.
+        confidence: ``low`` (the target need only be the top transcription) or ``high``.
     """
 
-    def __init__(self, audio: Tensor, lengths: list[int], generators: list[torch.Generator], *, shrinks: bool) -> None:
+    def __init__(
+        self, audio: Tensor, lengths: list[int], generators: list[torch.Generator], keys: Any, confidence: str
+    ) -> None:
         self.audio = audio
         self.lengths = lengths
         self.generators = generators
-        self.shrinks = shrinks
+        self.keys = keys
+        self.confidence = confidence
 
     @abstractmethod
     def perturbation(self) -> Tensor:
@@ -45,7 +72,7 @@ class Method(ABC):
 
     @abstractmethod
     def keep(self, rows: Tensor) -> None:
-        """Go on with these rows (int64) alone; subclasses select their own state besides."""
+        """Go on with these rows (int64) alone; subclasses select the rows of their own state, too."""
         self.audio = self.audio[rows]
         self.lengths = [self.lengths[row] for row in rows.tolist()]
         self.generators = [self.generators[row] for row in rows.tolist()]
@@ -56,16 +83,56 @@ class Method(ABC):
         return False
 
     def noise(self) -> Tensor | None:
-        """What is added to the audio in the loop besides the perturbation, drawn anew: None, or (batch, samples)."""
+        """What the loop adds to the audio beside the perturbation, drawn anew: None, or (batch, samples)."""
         return None
 
-    def succeeded(self, rows: list[int]) -> None:  # noqa: B027
-        """These utterances have reached their target with the present perturbation; most attacks do not mind."""
+    def succeeded(self, rows: list[int]) -> None:
+        """Take note that these utterances have reached their target with the present perturbation."""
 
     def normal(self, deviation: float) -> Tensor:
-        """Gaussian noise, float32 (batch, samples): each utterance from its own generator, so that it does not
-        depend on the others in the batch."""
-        noise = torch.zeros(self.audio.shape)
+        """Draw Gaussian noise, float32 (batch, samples), for each utterance from its own generator.
+
+        So the noise of an utterance does not depend on the others in the batch.
+        """
+        noise = self.audio.new_zeros(self.audio.shape, device="cpu")
         for row, length, generator in zip(noise, self.lengths, self.generators, strict=True):
             row[:length].normal_(std=deviation, generator=generator)
         return noise.to(self.audio.device)
+
+
+class Whole(Attack):
+    """An attack as a whole: a recogniser, audio and a phrase become audio; for code that people already have.
+
+    The caller decides on the 16-bit audio whether the phrase is reached, and measures the distortion.
+
+    Args:
+        keys: the attack's section.
+        confidence: ``low`` (the target need only be the top transcription) or ``high``.
+    """
+
+    def __init__(self, keys: Any, confidence: str) -> None:
+        self.keys = keys
+        self.confidence = confidence
+
+    @abstractmethod
+    def craft(
+        self, surrogates: list[Surrogate], audio: NDArray[np.int16], phrase: str, generator: np.random.Generator
+    ) -> NDArray[Any]:
+        """Make audio that the surrogates should hear as the phrase.
+
+        Args:
+            surrogates: whom to fool; mostly one.
+            audio: of one utterance, int16 (samples,), 16 kHz.
+            phrase: what they should hear.
+            generator: draws everything the attack draws for this utterance.
+
+        Returns:
+            (samples,), integers or floats in 16-bit units; the caller rounds and clips it.
+        """
+
+    def bound(self, audio: NDArray[np.int16]) -> float | None:
+        """The largest magnitude of a perturbation of this audio, 16-bit units; None promises none.
+
+        Audio that breaks the promise is no sample.
+        """
+        return None

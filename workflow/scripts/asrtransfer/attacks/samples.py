@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow
 from numpy.typing import NDArray
 
-from asrtransfer.attacks.loop import Outcome, Sample
+from asrtransfer.attacks.task import Outcome, Sample
 from asrtransfer.speech.audio import flac_bytes, from_flac_bytes
 
 SCHEMA = pyarrow.schema(
@@ -18,6 +18,7 @@ SCHEMA = pyarrow.schema(
         ("attack", pyarrow.string()),
         ("surrogate", pyarrow.string()),
         ("target", pyarrow.string()),
+        ("target_kind", pyarrow.string()),
         ("confidence", pyarrow.string()),
         ("utterance_id", pyarrow.string()),
         ("text", pyarrow.string()),
@@ -32,6 +33,7 @@ SCHEMA = pyarrow.schema(
         ("ctc_loss", pyarrow.float64()),
         ("best_loss", pyarrow.float64()),
         ("linf", pyarrow.float64()),
+        ("bound", pyarrow.float64()),
         ("l2", pyarrow.float64()),
         ("snr_db", pyarrow.float64()),
         ("peak_db", pyarrow.float64()),
@@ -70,7 +72,7 @@ def table(
     Args:
         kept: the samples to store, an entry an outcome.
         texts: what each utterance says, an entry an outcome.
-        job: attack, surrogate, target, confidence.
+        job: attack, surrogate, target, target_kind, confidence.
     """
     rows = []
     for outcome, samples, text in zip(outcomes, kept, texts, strict=True):
@@ -82,7 +84,7 @@ def table(
             "status": "capped" if outcome.status == "sample" and not samples else outcome.status,
             "primary": False,
             "best_loss": outcome.best_loss if math.isfinite(outcome.best_loss) else None,
-            "seconds": len(outcome.task.samples) / 16000,
+            "seconds": len(outcome.task.audio) / 16000,
         }
         if not samples:
             rows.append(row)
@@ -97,11 +99,12 @@ def _measured(outcome: Outcome, sample: Sample) -> dict[str, object]:
     return {
         "iteration": sample.iteration,
         "audio": {"bytes": flac_bytes(sample.audio), "path": name},
-        "k1": min(1.0, math.exp(-sample.ctc_loss)),
-        "k2": min(1.0, math.exp(-sample.ctc_loss / max(1, len(outcome.task.phrase)))),
+        "k1": min(1.0, math.exp(-sample.loss)),
+        "k2": min(1.0, math.exp(-sample.loss / max(1, len(outcome.task.phrase)))),
         "k5": sample.k5,
-        "ctc_loss": sample.ctc_loss,
-        **distortion(outcome.task.samples, sample.audio),
+        "ctc_loss": sample.loss,
+        "bound": sample.bound,
+        **distortion(outcome.task.audio, sample.audio),
     }
 
 
@@ -127,8 +130,8 @@ def distortion(clean: NDArray[np.int16], adversarial: NDArray[np.int16]) -> dict
     }
 
 
-def sound(cell: dict[str, object]) -> NDArray[np.int16]:
-    """The audio in a row's ``audio`` column, int16 at 16 kHz."""
+def read_audio(cell: dict[str, object]) -> NDArray[np.int16]:
+    """Decode the audio in a row's ``audio`` column: int16 at 16 kHz."""
     content = cell["bytes"]
     assert isinstance(content, bytes)
     return from_flac_bytes(content)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+
+from asrtransfer.machine.random import numpy_stream
 
 Samples = NDArray[np.int16]
 Kind = Literal["shuffled", "moved", "noise"]
@@ -28,7 +29,7 @@ def control(kind: Kind, clean: Samples, adversarial: Samples, other: Samples, se
         int16, as long as ``clean``, or as ``other`` for ``moved``.
     """
     perturbation = adversarial.astype(np.float64) - clean
-    random = generator(f"{seed}\0{kind}")
+    random = numpy_stream(f"{seed}\0{kind}")
     if kind == "moved":
         fitted = np.zeros(len(other))
         fitted[: len(perturbation)] = perturbation[: len(other)]
@@ -37,11 +38,6 @@ def control(kind: Kind, clean: Samples, adversarial: Samples, other: Samples, se
         return _add(clean, random.permutation(perturbation))
     noise = random.standard_normal(len(clean))
     return _add(clean, noise * (np.linalg.norm(perturbation) / np.linalg.norm(noise)))
-
-
-def generator(seed: str) -> np.random.Generator:
-    """A stream of random numbers for a name."""
-    return np.random.default_rng(list(hashlib.sha256(seed.encode()).digest()))
 
 
 def _add(audio: Samples, perturbation: NDArray[np.float64]) -> Samples:

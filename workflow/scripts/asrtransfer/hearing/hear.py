@@ -11,13 +11,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asrtransfer.ctc import confidence, decoding
+from asrtransfer.ctc import confidence
+from asrtransfer.ctc.base import Decoder, Hypothesis, frames
 from asrtransfer.ctc.best_path import greedy
-from asrtransfer.machine import compute
+from asrtransfer.ctc.proof import proven
 from asrtransfer.machine.memory import Plan
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.recognisers.base import Frames, Recogniser, Surrogate
+from asrtransfer.recognisers.batching import run_in_batches
 from asrtransfer.speech.utterances import pad
 
+Audio = NDArray[np.int16]
 Need = Literal["list", "best", "place"]
 """What must be known of an utterance: its ten most likely texts; or the phrase's place among them, and the best one;
 or that place alone."""
@@ -25,29 +28,37 @@ or that place alone."""
 
 @dataclass(frozen=True)
 class Hearing:
-    """One utterance as one model hears it.
+    """One utterance as one recogniser hears it.
 
     Attributes:
-        greedy: text of the best path.
         texts: at most ten, the most likely first.
-        log_probabilities: of the texts, natural.
-        ctc_loss: of the phrase asked about, in nats; None if none was, infinite if it does not fit.
-        searched: whether the texts are all that there are to know; else what :func:`asrtransfer.ctc.decoding.proven`
-            says, which leaves no other place for the phrase than the one that it has among them, or none.
+        log_probabilities: of the texts, natural; None where the recogniser tells none.
+        greedy: text of the best path; None where the recogniser has no frames.
+        loss: -ln P(phrase | audio) in nats of the phrase asked about, infinite if it does not fit; None if none was
+            asked about, or the recogniser only hears.
+        searched: whether the texts are all that there are to know. If not, they are those of
+            :func:`asrtransfer.ctc.proof.proven`: a part of the list that settles the phrase's rank.
+        raw: the best text as the recogniser wrote it; None where it is the same.
     """
 
-    greedy: str
     texts: list[str]
-    log_probabilities: list[float]
-    ctc_loss: float | None
+    log_probabilities: list[float] | None
+    greedy: str | None
+    loss: float | None
     searched: bool = True
+    raw: str | None = None
+
+    @property
+    def top(self) -> str:
+        """The most likely text; empty where none is known."""
+        return self.texts[0] if self.texts else ""
 
 
 @torch.no_grad()
 def hear(
-    model: DeepSpeech,
-    decoder: decoding.Decoder,
-    utterances: Sequence[NDArray[np.int16]],
+    recogniser: Recogniser,
+    decoder: Decoder,
+    utterances: Sequence[Audio],
     phrases: Sequence[str | None] | None = None,
     needs: Sequence[Need] | None = None,
     *,
@@ -56,68 +67,90 @@ def hear(
     """Transcribe utterances, in the order given; those of similar length run as one batch.
 
     Args:
-        phrases: for each utterance a text whose CTC loss is wanted, or None.
-        needs: what must be known of each utterance, by default the list; less may spare it the search.
-        plan: how many utterances run at once; by default what the model's device has room for.
+        decoder: makes texts of frames; a recogniser without frames has its own.
+        phrases: for each utterance a text whose loss is wanted, or None.
+        needs: what must be known of each utterance, by default the list; less may need no search.
+        plan: what a batch may be; by default what the recogniser's device has room for.
     """
-    device = model.dense1.weight.device
     wanted = list(phrases) if phrases is not None else [None] * len(utterances)
-    needed = list(needs) if needs is not None else ["list"] * len(utterances)
+    if isinstance(recogniser, Frames):
+        needed = list(needs) if needs is not None else ["list"] * len(utterances)
+        return _hear_frames(recogniser, decoder, utterances, wanted, needed, plan)
+    losses = compute_losses(recogniser, utterances, wanted)
+    heard = recogniser.hear(utterances)
+    return [Hearing(one.texts, one.scores, None, loss, raw=one.raw) for one, loss in zip(heard, losses, strict=True)]
+
+
+def _hear_frames(
+    recogniser: Frames,
+    decoder: Decoder,
+    utterances: Sequence[Audio],
+    wanted: Sequence[str | None],
+    needed: Sequence[Need],
+    plan: Plan | None,
+) -> list[Hearing]:
     heard: dict[int, Hearing] = {}
-    by_length = sorted(range(len(utterances)), key=lambda index: (len(utterances[index]), index))
+    by_length = order_by_length(utterances)
 
     def work(part: range) -> None:
         indices = by_length[part.start : part.stop]
         audio, lengths = pad([utterances[index] for index in indices])
-        log_probs, counts = model(audio.to(device), lengths.to(device))
+        log_probs, counts = recogniser.log_probs(audio.to(recogniser.device), lengths.to(recogniser.device))
         log_probs, counts = log_probs.cpu(), counts.cpu()
         texts = greedy(log_probs, counts)
         losses = confidence.ctc_loss(log_probs, counts, [wanted[index] or "" for index in indices]).tolist()
         questions = [(wanted[index], losses[row], needed[index]) for row, index in enumerate(indices)]
-        answers = decoder.each(_likeliest, decoding.frames(log_probs, counts), questions)
+        answers = decoder.each(_find_texts, frames(log_probs, counts), questions)
         for row, (index, (top, searched)) in enumerate(zip(indices, answers, strict=True)):
             heard[index] = Hearing(
-                texts[row],
                 [hypothesis.text for hypothesis in top],
                 [hypothesis.log_probability for hypothesis in top],
+                texts[row],
                 None if wanted[index] is None else losses[row],
                 searched,
             )
 
-    plan = plan or Plan(device, model.units)
-    compute.in_batches(
-        len(utterances), plan.most, work, lambda part: plan.hears(len(part), len(utterances[by_length[part[-1]]]))
-    )
+    lengths = [len(utterances[index]) for index in by_length]
+    run_in_batches([recogniser], lengths, work, gradient=False, plan=plan)
     return [heard[index] for index in range(len(utterances))]
 
 
-def _likeliest(
-    decoder: decoding.Decoder, row: Tensor, question: tuple[str | None, float, Need]
-) -> tuple[list[decoding.Hypothesis], bool]:
+def _find_texts(
+    decoder: Decoder, row: Tensor, question: tuple[str | None, float, Need]
+) -> tuple[list[Hypothesis], bool]:
     """Of a row's most likely texts those that are needed of a phrase with this loss; and whether it took a search."""
     phrase, loss, need = question
     if phrase is not None and need != "list" and decoder.by_probability:
-        known = decoding.proven(row, phrase, loss, with_best=need == "best")
+        known = proven(row, phrase, loss, with_best=need == "best")
         if known is not None:
             return known, False
     return decoder.top_of(row), True
 
 
 @torch.no_grad()
-def losses(model: DeepSpeech, utterances: Sequence[NDArray[np.int16]], phrases: Sequence[str]) -> list[float]:
-    """The CTC loss of a phrase in each utterance, in nats."""
-    device = model.dense1.weight.device
-    found: list[float] = []
+def compute_losses(
+    recogniser: Recogniser, utterances: Sequence[Audio], phrases: Sequence[str | None]
+) -> list[float | None]:
+    """The loss of a phrase in each utterance, in nats; None without a phrase, and of a recogniser that only hears."""
+    found: list[float | None] = [None] * len(utterances)
+    if not isinstance(recogniser, Surrogate):
+        return found
+    asked = [index for index in order_by_length(utterances) if phrases[index] is not None]
 
     def work(part: range) -> None:
-        audio, lengths = pad(utterances[part.start : part.stop])
-        log_probs, counts = model(audio.to(device), lengths.to(device))
-        found.extend(confidence.ctc_loss(log_probs, counts, phrases[part.start : part.stop]).tolist())
+        indices = asked[part.start : part.stop]
+        audio, lengths = (tensor.to(recogniser.device) for tensor in pad([utterances[index] for index in indices]))
+        texts = [phrases[index] or "" for index in indices]
+        for index, loss in zip(indices, recogniser.aim(audio, lengths, texts).loss.tolist(), strict=True):
+            found[index] = loss
 
-    plan = Plan(device, model.units)
-    longest = max(map(len, utterances), default=0)
-    compute.in_batches(len(utterances), plan.most, work, lambda part: plan.hears(len(part), longest))
+    run_in_batches([recogniser], [len(utterances[index]) for index in asked], work, gradient=False)
     return found
+
+
+def order_by_length(utterances: Sequence[Audio]) -> list[int]:
+    """Indices of utterances, ascending by length, so that a batch pads little."""
+    return sorted(range(len(utterances)), key=lambda index: (len(utterances[index]), index))
 
 
 def rank(phrase: str, texts: Sequence[str]) -> int | None:

@@ -11,9 +11,9 @@ from torch import Tensor
 
 from asrtransfer.ctc.decoding import Decoder, LanguageModelDecoder
 from asrtransfer.ctc.pool import Pool
-from asrtransfer.machine import compute
 from asrtransfer.machine.memory import Plan
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.recognisers.base import Frames
+from asrtransfer.recognisers.batching import run_in_batches
 from asrtransfer.speech.utterances import Speech
 from asrtransfer.text import error_rates
 
@@ -28,26 +28,20 @@ class Point:
 
 
 @torch.no_grad()
-def log_probabilities(model: DeepSpeech, speech: Speech, indices: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
-    """The model's output for some utterances, batch by batch: (batch, frames, 29) and frame counts, on the CPU."""
-    device = model.dense1.weight.device
-    plan = Plan(device, model.units)
+def log_probabilities(recogniser: Frames, speech: Speech, indices: Sequence[int]) -> Iterator[tuple[Tensor, Tensor]]:
+    """The recogniser's output for some utterances, batch by batch: (batch, frames, 29) and frame counts, on the CPU."""
     found: list[tuple[Tensor, Tensor]] = []
+    most = Plan(recogniser.device.type).most
 
     def work(part: range) -> None:
-        audio, lengths = speech.batch([indices[place] for place in part])
-        log_probs, counts = model(audio.to(device), lengths.to(device))
+        audio, lengths = speech.batch([some[place] for place in part])
+        log_probs, counts = recogniser.log_probs(audio.to(recogniser.device), lengths.to(recogniser.device))
         found.append((log_probs.cpu(), counts.cpu()))
 
-    longest = int(float(speech.table["seconds"].max()) * 16_000) + 1
-    for start in range(0, len(indices), plan.most):
-        some = min(plan.most, len(indices) - start)
-        compute.in_batches(
-            some,
-            some,
-            lambda part, start=start: work(range(start + part.start, start + part.stop)),  # type: ignore[misc]
-            lambda part: plan.hears(len(part), longest),
-        )
+    seconds = speech.table["seconds"]
+    for start in range(0, len(indices), most):
+        some = indices[start : start + most]
+        run_in_batches([recogniser], [int(float(seconds[place]) * 16_000) + 1 for place in some], work, gradient=False)
         yield from found
         found.clear()
 

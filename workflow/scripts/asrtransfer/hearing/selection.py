@@ -17,7 +17,7 @@ def select(utterances: pd.DataFrame, transcripts: Mapping[str, pd.DataFrame], co
     without disturbing the others.
 
     Args:
-        utterances: the test split; columns utterance_id, seconds and whatever else.
+        utterances: the test split; at least the columns utterance_id and seconds.
         transcripts: by model, rows of the clean test split; columns utterance_id, text (truth), texts (best first).
         count: how many to draw.
 
@@ -40,10 +40,10 @@ def select(utterances: pd.DataFrame, transcripts: Mapping[str, pd.DataFrame], co
 
 
 def near_targets(selected: pd.DataFrame, transcripts: pd.DataFrame, ranks: list[int]) -> pd.DataFrame:
-    """The surrogate's own k-th most likely transcriptions of the selected utterances.
+    """List a recogniser's own k-th most likely transcriptions of the selected utterances.
 
     Returns:
-        Columns utterance_id, rank, target; target is missing where the surrogate names fewer texts.
+        Columns utterance_id, rank, phrase; the phrase is missing where the recogniser names fewer texts.
     """
     texts = {name: list(heard) for name, heard in zip(transcripts["utterance_id"], transcripts["texts"], strict=True)}
     rows = [
@@ -51,7 +51,7 @@ def near_targets(selected: pd.DataFrame, transcripts: pd.DataFrame, ranks: list[
         for name in selected["utterance_id"]
         for rank in ranks
     ]
-    return pd.DataFrame(rows, columns=["utterance_id", "rank", "target"])
+    return pd.DataFrame(rows, columns=["utterance_id", "rank", "phrase"])
 
 
 def _right(row: object) -> bool:

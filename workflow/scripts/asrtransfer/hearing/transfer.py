@@ -10,16 +10,18 @@ import pandas as pd
 import pyarrow
 from numpy.typing import NDArray
 
-from asrtransfer.attacks.samples import sound
-from asrtransfer.ctc import decoding
+from asrtransfer.attacks.samples import read_audio
+from asrtransfer.ctc.base import Decoder
 from asrtransfer.hearing import controls
-from asrtransfer.hearing.hear import Hearing, Need, contains, hear, losses, rank
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.hearing.hear import Hearing, Need, compute_losses, contains, hear, rank
+from asrtransfer.recognisers.base import Recogniser
 from asrtransfer.text import error_rates
 
-Samples = NDArray[np.int16]
+Audio = NDArray[np.int16]
 JOB = ["surrogate", "attack", "target", "confidence"]
-# Samples whose audio is decoded at a time: a job may hold thousands, of some 300 kB each.
+KEPT = [*JOB, "target_kind", "utterance_id", "phrase", "primary", "iteration"]
+"""Columns of a sample that its hearings have as well."""
+# Samples whose audio is in memory at a time: a job may hold thousands, of some 300 kB each.
 DECODED = 512
 SCHEMA = pyarrow.schema(
     [
@@ -29,6 +31,7 @@ SCHEMA = pyarrow.schema(
         ("arm", pyarrow.string()),
         ("attack", pyarrow.string()),
         ("target", pyarrow.string()),
+        ("target_kind", pyarrow.string()),
         ("confidence", pyarrow.string()),
         ("utterance_id", pyarrow.string()),
         ("iteration", pyarrow.int64()),
@@ -39,6 +42,7 @@ SCHEMA = pyarrow.schema(
         ("greedy", pyarrow.string()),
         ("searched", pyarrow.bool_()),
         ("texts", pyarrow.list_(pyarrow.string())),
+        ("raw", pyarrow.string()),
         ("log_probabilities", pyarrow.list_(pyarrow.float64())),
         ("rank", pyarrow.int64()),
         ("hit", pyarrow.bool_()),
@@ -57,19 +61,19 @@ class Listener:
     Args:
         clean: by utterance_id, int16 at 16 kHz.
         texts: by utterance_id, what is said.
-        certify: whether to spare a hearing the search where what the tables need of it is proven without: where the
-            phrase stands among the ten texts, and of primary samples and controls the best text as well. Of other
-            samples there may be thousands an utterance, and none of their other texts is read.
+        certify: whether to skip the beam search where a bound already decides what the tables read: the rank of the
+            phrase, and of primary samples and controls the best text as well. Of other samples there may be thousands an
+            utterance, and no table reads their other texts.
     """
 
     def __init__(
         self,
-        remote: DeepSpeech,
-        decoder: decoding.Decoder,
-        clean: Mapping[str, Samples],
+        remote: Recogniser,
+        decoder: Decoder,
+        clean: Mapping[str, Audio],
         texts: Mapping[str, str],
         *,
-        certify: bool = False,
+        certify: bool,
     ) -> None:
         self.remote = remote
         self.decoder = decoder
@@ -81,7 +85,7 @@ class Listener:
     def transcripts(self, samples: pd.DataFrame) -> list[dict[str, object]]:
         """Hear the samples of one attack job.
 
-        Besides every sample (kind ``adversarial``), each primary one is heard as ``clean`` audio and as the negative
+        Every sample is heard (kind ``adversarial``), and of each primary one also the ``clean`` audio and the negative
         controls of :mod:`asrtransfer.hearing.controls`.
 
         Args:
@@ -94,32 +98,30 @@ class Listener:
         baseline = self._clean_losses(samples)
         for start in range(0, len(samples), DECODED):
             rows = []
-            audio: list[Samples] = []
+            audio: list[Audio] = []
             for row in samples.iloc[start : start + DECODED].to_dict("records"):
-                common = {key: row[key] for key in (*JOB, "utterance_id", "phrase", "primary", "iteration")}
+                common = {key: row[key] for key in KEPT}
                 common["ctc_loss_clean"] = baseline[row["utterance_id"], row["phrase"]]
                 for kind, text, heard in self._audible(row):
                     rows.append({**common, "kind": kind, "text": text})
                     audio.append(heard)
             hearings = hear(self.remote, self.decoder, audio, [row["phrase"] for row in rows], self._needs(rows))
-            result += [{**row, **measured(row, hearing)} for row, hearing in zip(rows, hearings, strict=True)]
+            result += [{**row, **measure(row, hearing)} for row, hearing in zip(rows, hearings, strict=True)]
         for row in samples[samples["primary"]].to_dict("records"):
             name = row["utterance_id"]
             loss = baseline[name, row["phrase"]]
-            common = {key: row[key] for key in (*JOB, "utterance_id", "phrase", "primary", "iteration")}
+            common = {key: row[key] for key in KEPT}
             common.update(kind="clean", text=self.texts[name], ctc_loss_clean=loss)
-            result.append({**common, **measured(common, self.heard[name]), "ctc_loss": loss})
+            result.append({**common, **measure(common, self.heard[name]), "ctc_loss": loss})
         return result
 
     def _needs(self, rows: list[dict[str, object]]) -> list[Need] | None:
         return [("best" if row["primary"] else "place") for row in rows] if self.certify else None
 
-    def _audible(self, row: Mapping[Any, Any]) -> list[tuple[str, str, Samples]]:
+    def _audible(self, row: Mapping[Any, Any]) -> list[tuple[str, str, Audio]]:
         """Kind, true text and audio of a sample and, if it is primary, of its negative controls."""
         name = str(row["utterance_id"])
-        cell = row["audio"]
-        assert isinstance(cell, dict)
-        adversarial = sound(cell)
+        adversarial = read_audio(row["audio"])
         found = [("adversarial", self.texts[name], adversarial)]
         if not row["primary"]:
             return found
@@ -138,35 +140,36 @@ class Listener:
         other = names[(names.index(name) + 1) % len(names)]
         return other if other != name else None
 
-    def _clean_losses(self, samples: pd.DataFrame) -> dict[tuple[str, str], float]:
+    def _clean_losses(self, samples: pd.DataFrame) -> dict[tuple[str, str], float | None]:
         pairs = list(dict.fromkeys(zip(samples["utterance_id"], samples["phrase"], strict=True)))
-        values = losses(self.remote, [self.clean[name] for name, _ in pairs], [phrase for _, phrase in pairs])
+        values = compute_losses(self.remote, [self.clean[name] for name, _ in pairs], [phrase for _, phrase in pairs])
         return dict(zip(pairs, values, strict=True))
 
 
-def measured(row: Mapping[str, object], hearing: Hearing) -> dict[str, object]:
-    """What a hearing says of a row's ``phrase`` (the target) and ``text`` (the truth).
+def measure(row: Mapping[str, object], hearing: Hearing) -> dict[str, object]:
+    """Say what a hearing tells of a row's ``phrase`` (the target) and ``text`` (the truth).
 
     What only the best text tells is None where that is not known.
     """
     phrase, text = str(row["phrase"]), str(row["text"])
     known = bool(hearing.texts) or hearing.searched
-    top = hearing.texts[0] if hearing.texts else ""
+    top = hearing.top
     return {
         "greedy": hearing.greedy,
         "searched": hearing.searched,
         "texts": hearing.texts,
+        "raw": hearing.raw,
         "log_probabilities": hearing.log_probabilities,
         "rank": rank(phrase, hearing.texts),
         "hit": known and top == phrase,
         "contains": contains(phrase, top) if known else None,
         "cer_target": error_rates.character_errors(phrase, top).rate if known else None,
         "cer_truth": error_rates.character_errors(text, top).rate if known else None,
-        "ctc_loss": hearing.ctc_loss,
+        "ctc_loss": hearing.loss,
     }
 
 
-def as_table(rows: list[dict[str, object]], remote: str, weights: str, arm: str) -> pyarrow.Table:
-    """Rows of :meth:`Listener.transcripts` with the remote's name, the hash of the weights that heard, and the arm."""
-    common = {"remote": remote, "remote_weights_sha256": weights, "arm": arm}
+def as_table(rows: list[dict[str, object]], remote: str, identity: str, arm: str) -> pyarrow.Table:
+    """Rows of :meth:`Listener.transcripts` with the remote's name and identity (of its weights), and the arm."""
+    common = {"remote": remote, "remote_weights_sha256": identity, "arm": arm}
     return pyarrow.Table.from_pylist([row | common for row in rows], schema=SCHEMA)

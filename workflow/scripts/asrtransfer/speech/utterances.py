@@ -119,3 +119,11 @@ def pad(utterances: Sequence[NDArray[np.int16]]) -> tuple[Tensor, Tensor]:
     for row, utterance in zip(padded, utterances, strict=True):
         row[: len(utterance)] = utterance
     return torch.from_numpy(padded), torch.tensor(lengths)
+
+
+def make_noise(utterances: int, seconds: float) -> list[NDArray[np.int16]]:
+    """Noise that comes and goes as syllables do, int16 at 16 kHz, for measurements that do not depend on what is said."""
+    random = np.random.default_rng(1)
+    time = np.arange(int(seconds * 16_000)) / 16_000
+    loudness = 1500 * np.square(np.sin(2 * np.pi * 2 * time))
+    return [np.rint(random.normal(0, 1, len(time)) * loudness).astype(np.int16) for _ in range(utterances)]

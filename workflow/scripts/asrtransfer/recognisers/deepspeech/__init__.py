@@ -1,1 +1,87 @@
-"""Mozilla DeepSpeech 0.4.1: front end, network, training."""
+"""The family DeepSpeech: Mozilla DeepSpeech 0.4.1, trained by the study in any width.
+
+This module imports no PyTorch: a configuration is read with its class.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from asrtransfer.recognisers.base import Cost, Frames
+from asrtransfer.recognisers.deepspeech import sizes
+from asrtransfer.recognisers.deepspeech.section import DeepSpeechSection
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from asrtransfer.recognisers.deepspeech.network import Network
+
+
+class DeepSpeech(Frames):
+    """A network with trained weights.
+
+    Args:
+        network: in eval mode, its parameters frozen.
+    """
+
+    section = DeepSpeechSection
+    trained = True
+    pads = True
+
+    def __init__(self, network: Network) -> None:
+        self.network = network
+        self.device = network.device
+
+    @classmethod
+    def load(cls, keys: Any, device: str, weights: Path | None) -> Self:
+        """See :meth:`asrtransfer.recognisers.base.Recogniser.load`; the weights' file tells the width."""
+        from asrtransfer.recognisers.deepspeech.network import load_weights
+
+        assert weights is not None
+        return cls(load_weights(weights, device))
+
+    @classmethod
+    def cost(cls, keys: DeepSpeechSection) -> Cost:
+        """See :meth:`asrtransfer.recognisers.base.Recogniser.cost`."""
+        units = keys.network.units
+        return Cost(
+            sizes.FRAMES_PER_SECOND * sizes.count_multiplications(units),
+            0.0,
+            3 * sizes.weight_bytes(units) / 1e6,
+            lambda utterances, seconds, gradient: sizes.activation_bytes(units, utterances, seconds, gradient) / 1e6,
+        )
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the weights."""
+        from asrtransfer.recognisers.deepspeech.network import weight_hash
+
+        return weight_hash(self.network)
+
+    def log_probs(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`asrtransfer.recognisers.base.Frames.log_probs`.
+
+        A single utterance runs beside its copy: matrix products of one row take another path through the BLAS, which
+        rounds differently, and what is heard must not depend on how many others run beside it.
+        """
+        # cuDNN computes an LSTM's gradient in training mode only; the LSTM has no dropout, so nothing else changes.
+        self.network.lstm.train(audio.is_cuda and audio.requires_grad)
+        alone = len(audio) == 1
+        if alone:
+            audio, lengths = audio.expand(2, -1), lengths.expand(2)
+        log_probs, counts = self.network(audio, lengths)
+        self.network.lstm.eval()
+        return (log_probs[:1], counts[:1]) if alone else (log_probs, counts)
+
+    def frames(self, samples: int) -> int:
+        """See :meth:`asrtransfer.recognisers.base.Frames.frames`."""
+        return sizes.count_frames(samples)
+
+    def bytes(self, utterances: int, samples: int, *, gradient: bool) -> float:
+        """See :meth:`asrtransfer.recognisers.base.Surrogate.bytes`."""
+        take = sizes.attack_bytes if gradient else sizes.hearing_bytes
+        return utterances * take(self.network.units, samples)
+
+
+RECOGNISER = DeepSpeech

@@ -14,15 +14,11 @@ import torch
 import torchaudio.functional
 from torch import Tensor, nn
 
-SAMPLE_RATE = 16_000
-WINDOW = 512
-HOP = 320
+from asrtransfer.recognisers.deepspeech.sizes import CEPSTRA, CONTEXT, HOP, INPUTS, SAMPLE_RATE, WINDOW
+
 PRE_EMPHASIS = 0.97
 FILTERS = 26
-CEPSTRA = 26
 LIFTER = 22
-CONTEXT = 9
-INPUTS = (2 * CONTEXT + 1) * CEPSTRA
 Change = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
 """What is done in training to log mel bands (batch, frames, 26) and log energy (batch, frames), given frame counts."""
 # The smallest double above zero at 1.0, which python_speech_features puts where a logarithm would see zero.

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from asrtransfer.files import tensors
-from asrtransfer.recognisers.deepspeech.front_end import INPUTS, FrontEnd
+from asrtransfer.recognisers.deepspeech.front_end import FrontEnd
+from asrtransfer.recognisers.deepspeech.sizes import INPUTS
 from asrtransfer.text import alphabet
 
 ACTIVATION_CEILING = 20.0
@@ -19,7 +21,7 @@ PUBLISHED_UNITS = 2048
 PUBLISHED_PARAMETERS = 47_224_861 + 8_192
 
 
-class DeepSpeech(nn.Module):
+class Network(nn.Module):
     """Audio to per-frame log-probabilities of the 29 classes.
 
     Three dense layers, a forward LSTM and a dense layer of ``units`` each, then 29 outputs. Dropout follows the
@@ -41,6 +43,11 @@ class DeepSpeech(nn.Module):
         self.dense5 = nn.Linear(units, units)
         self.dense6 = nn.Linear(units, alphabet.SIZE)
         self.dropout = nn.Dropout(dropout)
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are."""
+        return self.dense1.weight.device
 
     def initialise(self, seed: int) -> None:
         """Draw the initial weights: Xavier-uniform, zero biases, LSTM forget bias 1 (``DeepSpeech.py``).
@@ -65,8 +72,8 @@ class DeepSpeech(nn.Module):
         """Move one weight by one unit in the last place: the smallest difference arithmetic can make.
 
         Args:
-            which: 1, 2, ...; the weight of the last layer with the so-manieth largest magnitude. There the difference
-                meets numbers of its own size; in the first layer rounding mostly swallows it.
+            which: 1 for the weight of the last layer with the largest magnitude, 2 for the second largest, and so on.
+                There the difference meets numbers of its own size; in the first layer rounding mostly swallows it.
         """
         with torch.no_grad():
             flat = self.dense6.weight.view(-1)
@@ -95,28 +102,52 @@ class DeepSpeech(nn.Module):
         with torch.autocast(hidden.device.type, enabled=False):
             hidden, _ = self.lstm(hidden.float())
         hidden = self.dropout(self.dense5(hidden).clamp(0, ACTIVATION_CEILING))
-        # Whatever the layers are computed in, and nothing to do where that is float32.
+        # The layers may have been computed in bfloat16.
         return self.dense6(hidden).float().log_softmax(dim=2)
 
 
-def weight_hash(model: nn.Module) -> str:
-    """SHA-256 of all weights: equal exactly if they are bit-identical."""
-    return tensors.digest(model.state_dict())
+def weight_hash(network: nn.Module) -> str:
+    """Hash all weights (SHA-256): equal exactly if they are bit-identical."""
+    return tensors.digest(network.state_dict())
 
 
-def save_weights(model: DeepSpeech, path: Path) -> None:
+def save_weights(network: Network, path: Path) -> None:
     """Write the weights, whole or not at all, with their checksum."""
-    tensors.write(path, model.state_dict(), {"units": model.units})
+    tensors.write(path, network.state_dict(), {"units": network.units})
 
 
-def load_weights(path: Path, device: str = "cpu") -> DeepSpeech:
-    """Read a model for listening: eval mode, parameters frozen.
+def load_weights(path: Path, device: str = "cpu") -> Network:
+    """Read a network for listening: eval mode, parameters frozen.
 
     Raises:
         InputError: if the file is missing or damaged.
     """
     weights, about = tensors.read(path, "the weights of a model")
-    model = DeepSpeech(about["units"])
-    model.load_state_dict(weights)
-    model.requires_grad_(False)
-    return model.eval().to(device)
+    return with_weights(about["units"], weights, device)
+
+
+def with_weights(units: int, weights: Mapping[str, Tensor], device: torch.device | str) -> Network:
+    """Make a network of some weights, in eval mode, its parameters frozen."""
+    network = Network(units)
+    network.load_state_dict(dict(weights))
+    return network.requires_grad_(False).eval().to(device)
+
+
+def save_epochs(epochs: Mapping[int, Mapping[str, Tensor]], path: Path) -> None:
+    """Write the weights after some epochs into one file, whole or not at all, with a checksum."""
+    named = {f"{epoch}.{name}": tensor for epoch, weights in epochs.items() for name, tensor in weights.items()}
+    tensors.write(path, named, {"epochs": sorted(epochs)})
+
+
+def load_epochs(path: Path) -> dict[int, dict[str, Tensor]]:
+    """Read what :func:`save_epochs` wrote, ascending.
+
+    Raises:
+        InputError: if the file is missing or damaged.
+    """
+    named, about = tensors.read(path, "the weights of epochs")
+    found: dict[int, dict[str, Tensor]] = {epoch: {} for epoch in about["epochs"]}
+    for name, tensor in named.items():
+        epoch, _, parameter = name.partition(".")
+        found[int(epoch)][parameter] = tensor
+    return found

@@ -10,12 +10,11 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -26,50 +25,12 @@ from asrtransfer.files import tensors
 from asrtransfer.files.errors import InputError
 from asrtransfer.files.whole import remove_parts
 from asrtransfer.machine import compute
-from asrtransfer.recognisers.deepspeech.augmentation import SpecAugment
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.recognisers.deepspeech.augmentation import hide
+from asrtransfer.recognisers.deepspeech.network import Network
+from asrtransfer.recognisers.deepspeech.section import Recipe
+from asrtransfer.recognisers.trained import Interrupted
 from asrtransfer.speech.utterances import Speech
 from asrtransfer.text import error_rates
-
-
-@dataclass(frozen=True, kw_only=True)
-class Recipe:
-    """How a model is trained; the defaults are those of DeepSpeech 0.4.1.
-
-    Attributes:
-        epochs: passes over the training utterances.
-        batch: utterances a step.
-        learning_rate: Adam's step size.
-        order: ``length`` (ascending, the same in every epoch) or ``shuffled`` (batches of similar length in an
-            order drawn anew each epoch from ``order_seed``, the same for every model).
-        order_seed: seed of the shuffled order.
-        schedule: ``constant``, or ``cosine``: warm-up over the first tenth of the steps, then half a cosine to zero.
-        clip: largest norm of the gradient, or None.
-        accumulate: batches whose gradients make one step, as those of one batch of all their utterances would.
-        precision: ``fp32``; ``tf32``: an accelerator may shorten the factors of products; ``bf16``: dense layers are
-            computed in bfloat16 in training and the LSTM as with ``tf32``; front end, loss and weights stay float32.
-        spec_augment: what is hidden of the spectrogram in training, or None.
-        give_up: share of the epochs, five at least, after which training ends if in all of them the dev WER was 100 %,
-            hardly a letter was right, and the dev loss stood still; None goes on.
-    """
-
-    epochs: int = 13
-    batch: int = 24
-    learning_rate: float = 1e-4
-    order: Literal["length", "shuffled"] = "length"
-    order_seed: int = 0
-    schedule: Literal["constant", "cosine"] = "constant"
-    clip: float | None = None
-    accumulate: int = 1
-    precision: Literal["fp32", "tf32", "bf16"] = "fp32"
-    spec_augment: SpecAugment | None = None
-    give_up: float | None = 0.5
-
-    @classmethod
-    def from_dict(cls, settings: Mapping[str, Any]) -> Recipe:
-        """A recipe of plain values, as a configuration has them."""
-        masks = settings.get("spec_augment")
-        return cls(**{**settings, "spec_augment": SpecAugment(**masks) if masks is not None else None})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,19 +46,15 @@ class Epoch:
 
 
 class Diverged(InputError):
-    """The loss is no number any more, or the model has learnt nothing."""
-
-
-class Interrupted(Exception):
-    """Training was asked to stop; its checkpoint is written."""
+    """The loss is no number any more, or the network has learnt nothing."""
 
 
 LEAST_EPOCHS = 5
-"""With a dev WER of 100 % before training is given up: a model that will learn may emit nothing for as many."""
+"""With a dev WER of 100 % before training is given up: a network that will learn may emit nothing for as many."""
 HOPELESS_CER = 0.9
-"""With utterances of one word, a model that is well on its way still has every word wrong, but not every letter."""
+"""With utterances of one word, a network that is well on its way still has every word wrong, but not every letter."""
 STANDSTILL = 0.98
-"""Share of the dev loss that is left in the second half of those epochs where it stands still: CTC models emit nothing
+"""Share of the dev loss that is left in the second half of those epochs where it stands still: CTC networks emit nothing
 for a while, but their loss falls."""
 # Seconds between two checkpoints within an epoch; when they are written changes no result.
 CHECKPOINT_SECONDS = 300.0
@@ -113,7 +70,7 @@ class Progress:
 
 
 def train(
-    model: DeepSpeech,
+    network: Network,
     speech: Speech,
     dev: Speech,
     recipe: Recipe,
@@ -131,13 +88,13 @@ def train(
     among all, so that a resumed run repeats the undisturbed one bit by bit, on whatever number of equal devices.
 
     Args:
-        model: initialised, on the device to train on.
+        network: initialised, on the device to train on.
         checkpoint: written after each epoch and every five minutes, whole or not at all; read at the start if it is
             there.
         identity: what the run is made of; a checkpoint of another identity is left aside.
         report: called after each epoch, before its checkpoint, so that what it keeps is there where a run goes on.
         stop: asked after each step; once it is true, the checkpoint is written and training ends.
-        devices: share the batches of a step, the model's own first; none: its own does all.
+        devices: share the batches of a step, the network's own first; none: its own does all.
 
     Raises:
         Diverged: if a loss is not finite, or the recipe gives up.
@@ -145,15 +102,15 @@ def train(
         InputError: if the checkpoint is damaged, or a batch too large for the device's memory.
     """
     compute.allow_tf32(recipe.precision != "fp32")
-    optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
+    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
     progress = Progress([])
     remove_parts(checkpoint)
     if checkpoint.exists():
-        progress = load_checkpoint(checkpoint, model, optimiser, identity)
-    models = [model, *(copy.deepcopy(model).to(device) for device in devices[1:])]
+        progress = load_checkpoint(checkpoint, network, optimiser, identity)
+    networks = [network, *(copy.deepcopy(network).to(device) for device in devices[1:])]
 
     def save() -> None:
-        save_checkpoint(checkpoint, model, optimiser, progress, identity)
+        save_checkpoint(checkpoint, network, optimiser, progress, identity)
 
     batches = list(speech.batches(recipe.batch))
     steps = math.ceil(len(batches) / recipe.accumulate)
@@ -170,7 +127,7 @@ def train(
                 first = progress.steps * recipe.accumulate
                 seeds = [step_seed(seed, first + number) for number in range(len(group))]
                 try:
-                    loss = train_step(models, optimiser, group, recipe, seeds)
+                    loss = train_step(networks, optimiser, group, recipe, seeds)
                 except torch.OutOfMemoryError:
                     raise InputError(
                         f"training.batch: the device's memory does not hold {recipe.batch} utterances at once; "
@@ -184,7 +141,7 @@ def train(
                 if time.monotonic() - saved > CHECKPOINT_SECONDS:
                     save()
                     saved = time.monotonic()
-        dev_loss, dev_wer, dev_cer = evaluate(model, dev, recipe.batch)
+        dev_loss, dev_wer, dev_cer = evaluate(network, dev, recipe.batch)
         progress.curve.append(
             Epoch(
                 epoch=epoch,
@@ -203,7 +160,7 @@ def train(
 
 
 def check_progress(curve: Sequence[Epoch], recipe: Recipe) -> None:
-    """Give up on a model that has stopped learning before it got any word of the dev split right.
+    """Give up on a network that has stopped learning before it got any word of the dev split right.
 
     Raises:
         Diverged: after as many of them as the recipe says.
@@ -265,7 +222,7 @@ def step_seed(seed: int, step: int) -> int:
 
 
 def train_step(
-    models: Sequence[DeepSpeech],
+    networks: Sequence[Network],
     optimiser: torch.optim.Optimizer,
     batches: Sequence[Batch],
     recipe: Recipe,
@@ -273,24 +230,24 @@ def train_step(
 ) -> float:
     """One step of Adam on some batches; returns the mean CTC loss an utterance before it.
 
-    The models take the batches in turn, and the gradients are added up in the order of the batches, so that the sum is
-    the same, bit by bit, for any number of models on equal devices.
+    The networks take the batches in turn, and the gradients are added up in the order of the batches, so that the sum is
+    the same, bit by bit, for any number of networks on equal devices.
 
     Args:
-        models: of the same weights, each on a device; the optimiser's is the first, and the others follow it.
+        networks: of the same weights, each on a device; the optimiser's is the first, and the others follow it.
         seeds: one a batch; draws dropout and masks.
     """
     utterances = sum(len(batch.texts) for batch in batches)
-    for model in models:
-        model.train()
+    for network in networks:
+        network.train()
     optimiser.zero_grad(set_to_none=True)
     total = 0.0
-    for start in range(0, len(batches), len(models)):
-        turn = batches[start : start + len(models)]
+    for start in range(0, len(batches), len(networks)):
+        turn = batches[start : start + len(networks)]
         # An accelerator is not waited for before something is read from it: so all of them work at once.
         outputs = [
-            _recognised(model, batch, recipe, seed)
-            for model, batch, seed in zip(models, turn, seeds[start:], strict=False)
+            _recognised(network, batch, recipe, seed)
+            for network, batch, seed in zip(networks, turn, seeds[start:], strict=False)
         ]
         for batch, (log_probs, counts) in zip(turn, outputs, strict=True):
             share = len(batch.texts) / utterances
@@ -303,74 +260,74 @@ def train_step(
                 )
             (loss * share).backward()
             total += value * share
-        _gather(models)
+        _gather(networks)
     if recipe.clip is not None:
-        torch.nn.utils.clip_grad_norm_(models[0].parameters(), recipe.clip)
+        torch.nn.utils.clip_grad_norm_(networks[0].parameters(), recipe.clip)
     optimiser.step()
-    _spread(models)
+    _spread(networks)
     return total
 
 
-def _gather(models: Sequence[DeepSpeech]) -> None:
-    """Move the gradients of the others to the first model, which adds them up one after the other."""
-    for model in models[1:]:
-        for sum_, part in zip(models[0].parameters(), model.parameters(), strict=True):
+def _gather(networks: Sequence[Network]) -> None:
+    """Move the gradients of the others to the first network, which adds them up one after the other."""
+    for network in networks[1:]:
+        for sum_, part in zip(networks[0].parameters(), network.parameters(), strict=True):
             if sum_.grad is not None and part.grad is not None:
                 sum_.grad += part.grad.to(sum_.device)
                 part.grad = None
 
 
 @torch.no_grad()
-def _spread(models: Sequence[DeepSpeech]) -> None:
-    """Give the others the first model's weights."""
-    for model in models[1:]:
-        for weights, moved in zip(model.parameters(), models[0].parameters(), strict=True):
+def _spread(networks: Sequence[Network]) -> None:
+    """Give the others the first network's weights."""
+    for network in networks[1:]:
+        for weights, moved in zip(network.parameters(), networks[0].parameters(), strict=True):
             weights.copy_(moved)
 
 
-def _recognised(model: DeepSpeech, batch: Batch, recipe: Recipe, seed: int) -> tuple[Tensor, Tensor]:
-    device = model.dense1.weight.device
+def _recognised(network: Network, batch: Batch, recipe: Recipe, seed: int) -> tuple[Tensor, Tensor]:
+    device = network.device
     masks = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
 
-    def hide(bands: Tensor, energy: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
+    def hide_parts(bands: Tensor, energy: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
         assert recipe.spec_augment is not None
-        return recipe.spec_augment.hide(bands, energy, counts, masks)
+        return hide(recipe.spec_augment, bands, energy, counts, masks)
 
-    inputs, counts = model.front_end(
-        batch.audio.to(device), batch.lengths.to(device), hide if recipe.spec_augment is not None else None
+    inputs, counts = network.front_end(
+        batch.audio.to(device), batch.lengths.to(device), hide_parts if recipe.spec_augment is not None else None
     )
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-        return model.recognise(inputs), counts
+        return network.recognise(inputs), counts
 
 
 @torch.no_grad()
-def evaluate(model: DeepSpeech, speech: Speech, batch: int) -> tuple[float, float, float]:
+def evaluate(network: Network, speech: Speech, batch: int) -> tuple[float, float, float]:
     """Mean CTC loss an utterance, WER and CER (shares, greedy decoding) over a split."""
-    device = model.dense1.weight.device
-    model.eval()
+    device = network.device
+    network.eval()
     loss = 0.0
     texts: list[str] = []
     for part in batches_of(speech, list(speech.batches(batch))):
-        log_probs, counts = model(part.audio.to(device), part.lengths.to(device))
+        log_probs, counts = network(part.audio.to(device), part.lengths.to(device))
         loss += float(confidence.ctc_loss(log_probs, counts, part.texts).sum())
         texts += greedy(log_probs, counts)
     return loss / len(speech), error_rates.wer(speech.texts, texts), error_rates.cer(speech.texts, texts)
 
 
 def save_checkpoint(
-    path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, progress: Progress, identity: str
+    path: Path, network: Network, optimiser: torch.optim.Adam, progress: Progress, identity: str
 ) -> None:
     """Write weights, optimiser state and progress, whole or not at all, with a checksum."""
-    state = {f"model.{name}": tensor for name, tensor in model.state_dict().items()}
-    for name, parameter in model.named_parameters():
+    state = {f"model.{name}": tensor for name, tensor in network.state_dict().items()}
+    for name, parameter in network.named_parameters():
         for key, value in optimiser.state[parameter].items():
             state[f"adam.{key}.{name}"] = value
     tensors.write(path, state, {"identity": identity, "progress": asdict(progress)})
 
 
-def load_checkpoint(path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, identity: str) -> Progress:
-    """Put model and optimiser back where :func:`save_checkpoint` found them.
+def load_checkpoint(path: Path, network: Network, optimiser: torch.optim.Adam, identity: str) -> Progress:
+    """Put network and optimiser back where :func:`save_checkpoint` found them.
 
     Returns:
         The progress so far; none, with nothing changed, if the checkpoint is of another identity.
@@ -378,13 +335,13 @@ def load_checkpoint(path: Path, model: DeepSpeech, optimiser: torch.optim.Adam, 
     Raises:
         InputError: if the file is damaged.
     """
-    state, about = tensors.read(path, "a checkpoint of this model")
+    state, about = tensors.read(path, "a checkpoint of this network")
     if about["identity"] != identity:
         return Progress([])
-    model.load_state_dict(
+    network.load_state_dict(
         {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
     )
-    for name, parameter in model.named_parameters():
+    for name, parameter in network.named_parameters():
         own = {key: state[f"adam.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
         # Adam counts steps on the CPU, whatever the device.
         optimiser.state[parameter] = {

@@ -9,15 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from study import grid
-from study.config import Scoring, Study
-from study.rates import Rates
+from asrtransfer.recognisers.base import Cost
+from study import designs, names
+from study.config import Study
+from study.config.scoring import Scoring
+from study.cost.rates import Rates
 
-HOP_SECONDS = 0.02
-INPUTS = 494
-CLASSES = 29
 AT_ONCE = 32
 """Utterances in a batch of attack or hearing."""
 
@@ -35,7 +34,7 @@ TEXTS = 90 / MB
 # MB of each process that decodes, where there are several, and more for each second of the longest utterance: upper
 # bounds. Measured: 14 for 2 seconds, 280 for 7.4 and 530 for 35.
 DECODES, DECODES_LONGER = 250, 10
-# Time of the search, of samples that decoder.certify spares it where it can: 1 / 3.2 was measured, for shorter ones
+# Share of the search time that is left with decoder.certify: 1 / 3.2 was measured, for shorter samples
 # (benchmarks/README.md).
 CERTIFIED = 1 / 2.6
 
@@ -82,7 +81,7 @@ class Work:
     devices: int = 1
 
 
-NETWORKS = ("train", "hear", "tune", "score", "attack", "transcribe", "neighbours", "calibrate")
+NETWORKS = ("train", "describe", "hear", "tune", "score", "attack", "transcribe", "neighbours", "calibrate")
 """Rules that run a network: on a GPU, where the study has them."""
 
 
@@ -104,25 +103,17 @@ def speech(study: Study, split: str) -> Speech:
             return UNKNOWN if split == "train" else Speech(UNKNOWN.seconds / 20, UNKNOWN.utterances // 20, LONGEST)
 
 
-def multiplications(units: int) -> int:
-    """Multiplications that a frame takes on its way through the network; nearly the number of its weights."""
-    return (INPUTS + CLASSES) * units + 11 * units**2
-
-
 def samples(study: Study, attack: str) -> int:
     """Samples that a job of an attack leaves at the most."""
-    settings = study.configured[attack]
+    settings = study.attacks[attack]
     most = study.selection.utterances * settings.keep
     return most if settings.cap is None else min(most, settings.cap)
 
 
 def hearings(study: Study, surrogate: str) -> int:
     """Samples of a surrogate, and the three controls of each utterance's primary one."""
-    return sum(samples(study, job.attack) + 3 * study.selection.utterances for job in _jobs(study, surrogate))
-
-
-def _jobs(study: Study, surrogate: str) -> list[grid.Job]:
-    return [job for job in grid.jobs(study) if job.surrogate == surrogate]
+    jobs = designs.jobs_of(study, surrogate)
+    return sum(samples(study, job.attack) + 3 * study.selection.utterances for job in jobs)
 
 
 def of(study: Study, rates: Rates, rule: str, wildcards: Mapping[str, str]) -> Work:
@@ -134,6 +125,7 @@ def of(study: Study, rates: Rates, rule: str, wildcards: Mapping[str, str]) -> W
     return {
         "corpus": _corpus,
         "train": _train,
+        "describe": _describe,
         "hear": _hear,
         "language": _language,
         "tune": _tune,
@@ -156,29 +148,35 @@ class _Costs:
     def __init__(self, study: Study, rates: Rates) -> None:
         self.study = study
         self.rates = rates
-        device = getattr(rates, study.device)
-        wider = multiplications(study.network.units) / multiplications(device.units)
-        self.training = wider / device.training
-        self.attack = wider / device.attack
-        self.listening = wider / device.listening
+        self.device = getattr(rates, study.device)
         # Rows are decoded by as many processes as a job has threads.
-        self.decoding = 0.0 if study.decoder.backend == "greedy" else 1 / rates.decoding / study.threads
-        self.weights = 4 * multiplications(study.network.units) / MB
+        self.search = 0.0 if study.decoder.backend == "greedy" else 1 / rates.decoding / study.threads
         self.base = BESIDE + (NETWORK if study.device == "cpu" else CUDA)
 
+    def of_model(self, model: str) -> Cost:
+        """What a model takes."""
+        return self.study.class_of(model).cost(self.study.section_of(model))
+
+    def seconds(self, model: str, work: str) -> float:
+        """Seconds that a second of audio takes: of ``training``, an iteration of an ``attack``, or ``listening``."""
+        cost = self.of_model(model)
+        if cost.multiplications is None:
+            # Assumed: a gradient takes three times as long as hearing.
+            return (1 if work == "listening" else 3) / cost.speed
+        return cost.multiplications / float(self.device.multiplications) / float(getattr(self.device, work))
+
+    def decoding(self, model: str) -> float:
+        """Seconds that decoding a second of audio takes; a model without frames decodes by itself."""
+        return self.search if self.study.has_frames(model) else 0.0
+
     def processes(self, longest: float) -> float:
-        """MB of the processes that decode besides the one that runs the network."""
+        """MB of the processes that decode beside the one that runs the network."""
         return self.study.threads * (DECODES + DECODES_LONGER * longest) if self.study.threads > 1 else 0.0
 
-    def activations(self, batch: int, longest: float, layers: int) -> float:
-        """MB of a batch on its way through the network: so many numbers for each unit and frame, and the front end's.
-
-        On a GPU they are in its own memory.
-        """
-        if self.study.device == "cuda":
-            return 0.0
-        numbers = longest / HOP_SECONDS * (layers * self.study.network.units + 4 * INPUTS)
-        return batch * (numbers * 4 / MB + 20 * 2 * longest * SECOND_OF_AUDIO)
+    def loaded(self, model: str, batch: int, longest: float, *, gradient: bool) -> float:
+        """MB of a model and a batch on its way through it; on a GPU the batch is in its own memory."""
+        cost = self.of_model(model)
+        return cost.memory + (0.0 if self.study.device == "cuda" else cost.activations(batch, longest, gradient))
 
 
 def _small(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
@@ -199,8 +197,8 @@ def _corpus(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
             disk = audio * FLAC
         case "librispeech" if study.corpus.librispeech.folder is None:
             settings = study.corpus.librispeech
-            names = [*settings.train, *settings.dev, *settings.test]
-            archives = sum(LIBRISPEECH.get(name, (0, 0, 6300))[2] for name in names)
+            subsets = [*settings.train, *settings.dev, *settings.test]
+            archives = sum(LIBRISPEECH.get(name, (0, 0, 6300))[2] for name in subsets)
             # The archives, and what is in them.
             seconds += 2 * archives / costs.rates.download
             disk = 2 * archives
@@ -208,28 +206,33 @@ def _corpus(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
 
 
 def _train(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
-    study, recipe = costs.study, costs.study.training
+    study, model = costs.study, wildcards["model"]
+    section: Any = study.section_of(model)
+    recipe = section.training
     train, dev = speech(study, "train"), speech(study, "dev")
     # Assumed: as many batches at a time as there are GPUs, each as fast as alone, and copying costs nothing.
     turns = math.ceil(recipe.accumulate / recipe.gpus) / recipe.accumulate
-    seconds = recipe.epochs * (train.seconds * costs.training * turns + dev.seconds * costs.listening)
-    memory = (
-        costs.base
-        + CONTEXT * (recipe.gpus - 1)
-        + 10 * costs.weights
-        + costs.activations(recipe.batch, train.longest, 30)
-    )
+    training, listening = costs.seconds(model, "training"), costs.seconds(model, "listening")
+    seconds = recipe.epochs * (train.seconds * training * turns + dev.seconds * listening)
+    weights = costs.of_model(model).memory / 3
+    memory = costs.base + CONTEXT * (recipe.gpus - 1) + 7 * weights
+    memory += costs.loaded(model, recipe.batch, train.longest, gradient=True)
     memory += train.utterances * 0.002 + min(train.seconds, 4 * 3600) * SECOND_OF_AUDIO
     # Weights, those of the last epochs, and while it runs a checkpoint with Adam's two moments.
-    disk = costs.weights * (1 + 2 * study.neighbours.epochs + 3)
+    disk = weights * (1 + 2 * 3 + 3)
     return Work(costs.rates.start + seconds, memory, disk, recipe.gpus)
+
+
+def _describe(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    return Work(costs.rates.start + 10, costs.base + costs.of_model(wildcards["model"]).memory)
 
 
 def _hear(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     splits = [speech(costs.study, split) for split in ("dev", "test")]
     audio = sum(split.seconds for split in splits)
-    seconds = audio * (costs.listening + costs.decoding)
-    memory = costs.base + 3 * costs.weights + costs.activations(AT_ONCE, splits[1].longest, 12)
+    model = wildcards.get("model", costs.study.models[0])
+    seconds = audio * (costs.seconds(model, "listening") + costs.decoding(model))
+    memory = costs.base + costs.loaded(model, AT_ONCE, splits[1].longest, gradient=False)
     memory += audio * (SECOND_OF_AUDIO + 0.001) + costs.processes(splits[1].longest)
     return Work(costs.rates.start + seconds, memory, audio * TEXTS)
 
@@ -248,29 +251,34 @@ def _tune(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     scoring, dev = costs.study.scoring or Scoring(), speech(costs.study, "dev")
     tries = len(scoring.alphas) * len(scoring.betas) * min(scoring.utterances, dev.utterances) * dev.mean
     score = _score(costs, wildcards)
-    return replace(score, seconds=score.seconds + tries * costs.decoding, disk=0.0)
+    return replace(score, seconds=score.seconds + tries * costs.search, disk=0.0)
 
 
 def _attack(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
     name = wildcards["attack"]
     audio, count = speech(study, "test"), study.selection.utterances
-    seconds = count * audio.mean * study.configured[name].iterations * costs.attack
-    memory = costs.base + 3 * costs.weights + costs.activations(min(count, AT_ONCE), audio.longest, 30)
+    members = names.split_surrogate(wildcards["surrogate"])
+    iteration = sum(costs.seconds(member, "attack") for member in members)
+    seconds = count * audio.mean * study.attacks[name].iterations * iteration
+    memory = costs.base
+    memory += sum(costs.loaded(member, min(count, AT_ONCE), audio.longest, gradient=True) for member in members)
     stored = samples(study, name) * audio.mean
-    kept = count * study.configured[name].keep * audio.mean
+    kept = count * study.attacks[name].keep * audio.mean
     return Work(costs.rates.start + seconds, memory + 3 * kept * SECOND_OF_AUDIO, stored * FLAC)
 
 
 def _transcribe(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
     heard, audio = hearings(study, wildcards["surrogate"]), speech(study, "test")
-    # Primary samples and their three controls count as searched: a quarter was spared it.
-    spared = heard - 4 * study.selection.utterances * len(_jobs(study, wildcards["surrogate"]))
-    searched = heard - (1 - CERTIFIED) * max(0, spared) if study.decoder.certify else heard
-    seconds = audio.mean * (heard * costs.listening + searched * costs.decoding)
-    memory = costs.base + 3 * costs.weights + costs.activations(AT_ONCE, audio.longest, 12)
-    largest = max(samples(study, name) + 3 * study.selection.utterances for name in study.configured)
+    # Primary samples and their three controls count as searched, though a quarter of them needs no search.
+    unsearched = heard - 4 * study.selection.utterances * len(designs.jobs_of(study, wildcards["surrogate"]))
+    searched = heard - (1 - CERTIFIED) * max(0, unsearched) if study.decoder.certify else heard
+    remote = wildcards["remote"]
+    listening, decoding = costs.seconds(remote, "listening"), costs.decoding(remote)
+    seconds = audio.mean * (heard * listening + searched * decoding)
+    memory = costs.base + costs.loaded(remote, AT_ONCE, audio.longest, gradient=False)
+    largest = max(samples(study, name) + 3 * study.selection.utterances for name in study.attacks)
     memory += costs.processes(audio.longest)
     # The audio of one attack job, and the rows of all: an upper bound.
     memory += 3 * largest * audio.mean * SECOND_OF_AUDIO + heard * 0.02
@@ -280,21 +288,26 @@ def _transcribe(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
 def _neighbours(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
     audio, dev = speech(study, "test"), speech(study, "dev")
-    primary = study.selection.utterances * len(_jobs(study, wildcards["surrogate"]))
+    primary = study.selection.utterances * len(designs.jobs_of(study, wildcards["surrogate"]))
     listeners = study.neighbours.epochs + len(study.neighbours.shares)
-    seconds = listeners * (primary * audio.mean * (costs.listening + costs.decoding) + dev.seconds * costs.listening)
-    memory = costs.base + (3 + study.neighbours.epochs) * costs.weights
-    memory += costs.activations(AT_ONCE, audio.longest, 12) + 2 * primary * audio.mean * SECOND_OF_AUDIO
+    surrogate = wildcards["surrogate"]
+    listening, decoding = costs.seconds(surrogate, "listening"), costs.decoding(surrogate)
+    seconds = listeners * (primary * audio.mean * (listening + decoding) + dev.seconds * listening)
+    memory = costs.base + 2 * costs.of_model(surrogate).memory
+    memory += costs.loaded(surrogate, AT_ONCE, audio.longest, gradient=False)
+    memory += 2 * primary * audio.mean * SECOND_OF_AUDIO
     memory += costs.processes(audio.longest)
     return Work(costs.rates.start + seconds, memory)
 
 
 def _calibrate(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
-    return Work(300, costs.base + 10 * costs.weights + costs.activations(AT_ONCE, 10.0, 30))
+    model = costs.study.models[0]
+    memory = costs.base + 2.5 * costs.of_model(model).memory
+    return Work(300, memory + costs.loaded(model, AT_ONCE, 10.0, gradient=True))
 
 
 def _tables(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
-    heard = len({*study.listening, *study.attacked}) * sum(hearings(study, name) for name in study.attacked)
+    heard = sum(hearings(study, surrogate) for surrogate, _ in designs.list_hearings(study))
     # A row of the joined table in memory: an upper bound.
     return Work(costs.rates.start + heard / costs.rates.tables, BESIDE + PLAIN + heard * 0.001)

@@ -13,7 +13,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from study.config import ConfigError
+from study.config.errors import ConfigError
 
 Rate = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 
@@ -30,14 +30,14 @@ class Device(Part):
     """What the network does on a device, in one job.
 
     Attributes:
-        units: width of the network that the rates are of; for another width they are converted by the
-            multiplications a frame takes.
+        multiplications: that a second of audio takes in the network that the rates are of; for another network they
+            are converted by its own.
         training: seconds of audio trained on a second: forward, backward and step, each epoch counted.
         attack: seconds of audio times iterations a second: forward, gradient, step and test.
         listening: seconds of audio through the network a second, without decoding.
     """
 
-    units: int = Field(ge=1)
+    multiplications: Rate
     training: Rate
     attack: Rate
     listening: Rate
@@ -54,7 +54,7 @@ class Rates(Part):
         download: megabytes a second, for a corpus that is downloaded.
         tables: hearings counted a second, by the rules that make tables and report.
         start: seconds in which a job starts, ends and does nothing else.
-        queue: seconds that a job takes besides on a cluster, until its end has been noticed.
+        queue: seconds that a job takes on a cluster beyond its work, until its end has been noticed.
     """
 
     cpu: Device
@@ -83,7 +83,7 @@ def read(paths: Iterable[Path]) -> Rates:
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         key = ".".join(map(str, problem["loc"]))
-        raise ConfigError(f"{names}: {key}: {problem['msg'].lower()}; see study/rates.py for the keys") from None
+        raise ConfigError(f"{names}: {key}: {problem['msg'].lower()}; see study/cost/rates.py for the keys") from None
     except (OSError, ValueError, AttributeError) as error:
         raise ConfigError(f"{names}: cannot be read ({error}); mend or delete it") from None
 

@@ -9,8 +9,9 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from study import grid, work
+from study import params
 from study.config import Study
+from study.cost import work
 
 # Cards and disks differ, and a job that is ended early has cost its time.
 SPARE_MEMORY = 1.25
@@ -26,13 +27,23 @@ def place(study: Study, rule: str, site: Mapping[str, Any]) -> dict[str, Any]:
     Args:
         site: what is particular to a cluster: ``cpu_partition``, ``gpu_partition``, ``gpu_kind``.
     """
-    gpu = grid.gpus(study, rule) if rule in work.NETWORKS else 0
+    gpu = count_gpus(study, rule)
     found = {
         "slurm_partition": site.get("gpu_partition" if gpu else "cpu_partition"),
         "gpu_model": site.get("gpu_kind") if gpu else None,
         "nodes": 1 if gpu > 1 else None,
     }
     return {"gpu": gpu} | {name: value for name, value in found.items() if value}
+
+
+def count_gpus(study: Study, rule: str) -> int:
+    """GPUs that the jobs of a rule ask for: a training as many as any family's."""
+    if rule not in work.NETWORKS:
+        return 0
+    if rule == "train":
+        sections = [study.section_of(name) for name in study.trained]
+        return max((params.count_gpus(study, section) for section in sections), default=0)
+    return params.count_gpus(study)
 
 
 def memory(job: work.Work, attempt: int) -> int:

@@ -1,6 +1,6 @@
 """What a study will take before it is run: jobs, GPU hours, disk, and the wall time on so many GPUs.
 
-Times are those of :mod:`study.work`. Runs on a cluster are simulated: jobs start in the order in which Snakemake
+Times are those of :mod:`study.cost.work`. Runs on a cluster are simulated: jobs start in the order in which Snakemake
 lists them, as soon as what they need is made and a GPU is free; jobs without a network wait for nothing.
 """
 
@@ -10,9 +10,10 @@ import heapq
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
-from study import grid, work
+from study import designs, params
 from study.config import Study
-from study.rates import Rates
+from study.cost import work
+from study.cost.rates import Rates
 
 GPUS = (1, 2, 4, 8, 16, 32, 64)
 # Twice as many GPUs are worth while if they save this share of the wall time.
@@ -43,23 +44,25 @@ def jobs(study: Study, rates: Rates) -> dict[str, Job]:
         return name
 
     corpus = add("corpus", {}, [])
-    trained = [add("train", {"model": model}, [corpus]) for model in study.models]
-    heard = [add("hear", {"model": model}, [train]) for model, train in zip(study.models, trained, strict=True)]
+    made = {model: add("train", {"model": model}, [corpus]) for model in study.trained}
+    loaded = {model: add("describe", {"model": model}, []) for model in study.models if model not in made}
+    heard = {model: add("hear", {"model": model}, [made.get(model, corpus)]) for model in study.models}
     scored = []
     if study.scoring is not None:
-        fetched = [add("language", {}, [])] if grid.downloaded(study) else []
-        tuned = add("tune", {}, [trained[0], *fetched])
-        pairs = zip(study.models, trained, strict=True)
-        scored = [add("score", {"model": model}, [train, tuned]) for model, train in pairs]
-    selected = add("select", {}, heard)
+        fetched = [add("language", {}, [])] if params.is_downloaded(study) else []
+        tuned = add("tune", {}, [made.get(study.models[0], corpus), *fetched])
+        scored = [
+            add("score", {"model": model}, [made.get(model, corpus), tuned]) for model in params.list_scored(study)
+        ]
+    selected = add("select", {}, [heard[model] for model in study.voting])
     attacks: dict[str, list[str]] = {surrogate: [] for surrogate in study.attacked}
-    for job in grid.jobs(study):
+    for job in designs.list_jobs(study):
         attacks[job.surrogate].append(add("attack", vars(job), [selected]))
     hearings = [
         add("transcribe", {"surrogate": surrogate, "remote": remote}, attacks[surrogate])
-        for surrogate, remote in grid.hearings(study)
+        for surrogate, remote in designs.list_hearings(study)
     ]
-    tables = add("tables", {}, [*hearings, *scored])
+    tables = add("tables", {}, [*hearings, *scored, *heard.values(), *loaded.values()])
     add("verdict", {}, [tables])
     add("report", {}, [tables])
     return found

@@ -1,0 +1,94 @@
+"""The utterances that an attack works on at once, and how their number falls as they are finished."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+
+import torch
+from torch import Tensor
+
+from asrtransfer.attacks.method import Method
+from asrtransfer.attacks.objective import Proof, as_int16, as_stored
+from asrtransfer.attacks.task import Goal, Outcome, Sample
+from asrtransfer.machine.random import torch_stream
+from asrtransfer.speech.utterances import pad
+
+Build = Callable[[Tensor, list[int], list[torch.Generator]], Method]
+"""Makes an attack of audio, lengths and generators; see :class:`asrtransfer.attacks.method.Method`."""
+
+
+class Batch:
+    """Utterances under attack; those that are finished leave it.
+
+    Args:
+        outcomes: whose tasks to attack; their samples and best losses are put into them.
+        build: makes the attack.
+        goal: of the attack.
+        seed: what names this job among all.
+        device: where the surrogates are.
+    """
+
+    def __init__(
+        self, outcomes: Sequence[Outcome], build: Build, goal: Goal, seed: str, device: torch.device | str
+    ) -> None:
+        self.goal = goal
+        self.outcomes = list(outcomes)
+        self.phrases = [outcome.task.phrase or "" for outcome in self.outcomes]
+        self.kept: list[deque[Sample]] = [deque(maxlen=goal.keep) for _ in self.outcomes]
+        audio, self.lengths = (tensor.to(device) for tensor in pad([one.task.audio for one in self.outcomes]))
+        generators = [torch_stream(f"{seed}\0{outcome.task.utterance_id}") for outcome in self.outcomes]
+        self.method = build(audio, self.lengths.tolist(), generators)
+
+    def __len__(self) -> int:
+        return len(self.outcomes)
+
+    def note_losses(self, losses: Tensor) -> None:
+        """Remember each utterance's smallest loss."""
+        for outcome, loss in zip(self.outcomes, losses.tolist(), strict=True):
+            outcome.best_loss = min(outcome.best_loss, loss)
+
+    def stored(self, rows: Sequence[int]) -> tuple[Tensor, Tensor, list[str]]:
+        """The present audio of some rows as a 16-bit file holds it, their lengths and phrases."""
+        method = self.method
+        places = torch.tensor(rows, dtype=torch.int64, device=method.audio.device)
+        audio = as_stored(method.audio[places], method.perturbation()[places], method.bounds()[places])
+        return audio, self.lengths[places], [self.phrases[row] for row in rows]
+
+    def keep_samples(
+        self, iteration: int, rows: Sequence[int], audio: Tensor, proofs: Sequence[Proof | None]
+    ) -> list[int]:
+        """Keep the audio of the rows that have a proof, and return these rows."""
+        bounds = self.method.bounds().tolist()
+        hits = []
+        for place, (row, proof) in enumerate(zip(rows, proofs, strict=True)):
+            if proof is not None:
+                samples = as_int16(audio[place], int(self.lengths[row]))
+                self.kept[row].append(Sample(iteration, samples, proof.loss, proof.k5, bounds[row]))
+                hits.append(row)
+        return hits
+
+    def drop_finished(self) -> None:
+        """Go on without the utterances that cannot gain any more, and put their samples into their outcomes."""
+        going = self._find_unfinished()
+        if len(going) == len(self.outcomes):
+            return
+        self.store()
+        rows = torch.tensor(going, dtype=torch.int64, device=self.lengths.device)
+        self.method.keep(rows)
+        self.lengths = self.lengths[rows]
+        self.outcomes, self.phrases, self.kept = (
+            [values[row] for row in going]  # type: ignore[index]
+            for values in (self.outcomes, self.phrases, self.kept)
+        )
+
+    def _find_unfinished(self) -> list[int]:
+        """Rows without all their samples, or, where less is better, with room for less."""
+        if not self.method.improves:
+            return [row for row, kept in enumerate(self.kept) if len(kept) < self.goal.keep]
+        return [row for row, bound in enumerate(self.method.bounds().tolist()) if bound >= 1]
+
+    def store(self) -> None:
+        """Put the samples into the outcomes."""
+        for outcome, kept in zip(self.outcomes, self.kept, strict=True):
+            outcome.samples = list(kept)

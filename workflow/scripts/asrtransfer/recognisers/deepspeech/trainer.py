@@ -1,0 +1,106 @@
+"""Training of one DeepSpeech model from its tables of speech to its weights, curve and card."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from asrtransfer.files import parquet
+from asrtransfer.files.cards import write_card
+from asrtransfer.machine import compute
+from asrtransfer.recognisers.deepspeech import training
+from asrtransfer.recognisers.deepspeech.network import Network, load_weights, save_epochs, save_weights, weight_hash
+from asrtransfer.recognisers.trained import Report, TrainingJob
+from asrtransfer.speech.utterances import Speech
+
+LAST_EPOCHS = 3
+"""Epochs at the end of each training whose weights are kept, for the transfer curve."""
+
+
+def train_model(job: TrainingJob, report: Report, stop: Callable[[], bool]) -> None:
+    """Train a model; see :func:`asrtransfer.recognisers.trained.train_model`."""
+    recipe = job.keys.training
+    compute.prepare(job.device, job.threads, deterministic=job.arm != "native", gpus=recipe.gpus)
+    network = _initialise(job)
+    start = weight_hash(network)
+    network.to(job.device)
+    speech, dev = Speech.read(job.train), Speech.read(job.dev)
+    checkpoint = job.weights.with_name("checkpoint.safetensors")
+    last = range(max(1, recipe.epochs - LAST_EPOCHS + 1), recipe.epochs + 1)
+
+    def tell(epoch: training.Epoch) -> None:
+        if epoch.epoch in last:
+            save_weights(network, _epoch_file(checkpoint, epoch.epoch))
+        line = f"epoch {epoch.epoch}/{recipe.epochs}: loss {epoch.train_loss:.2f}, dev WER {epoch.dev_wer:.1%} (greedy)"
+        report(line, epoch.epoch == recipe.epochs)
+
+    curve = training.train(
+        network,
+        speech,
+        dev,
+        recipe,
+        seed=job.seed,
+        checkpoint=checkpoint,
+        identity=_identify(job, start, speech),
+        report=tell,
+        stop=stop,
+        devices=[f"{job.device}:{number}" for number in range(recipe.gpus)],
+    )
+    save_weights(network, job.weights)
+    epochs = {epoch: load_weights(_epoch_file(checkpoint, epoch)).state_dict() for epoch in last}
+    save_epochs(epochs, job.epochs)
+    parquet.write(pd.DataFrame(curve), job.curve)
+    write_card(_describe(job, network, start, speech, curve), job.card)
+    for path in checkpoint.parent.glob("checkpoint*.safetensors"):
+        path.unlink()
+
+
+def _initialise(job: TrainingJob) -> Network:
+    network = Network(job.keys.network.units, job.keys.network.dropout)
+    network.initialise(job.seed)
+    if job.arm == "ulp":
+        network.nudge(job.which)
+    return network
+
+
+def _identify(job: TrainingJob, start: str, speech: Speech) -> str:
+    """What a training is made of; the number of GPUs changes no weight."""
+    recipe = job.keys.training.model_dump(exclude={"gpus"})
+    network = job.keys.network.model_dump()
+    return json.dumps([start, speech.digest(), job.seed, recipe, network, job.device, job.threads, job.code])
+
+
+def _epoch_file(checkpoint: Path, epoch: int) -> Path:
+    """Where the weights after an epoch wait for the end of the training."""
+    return checkpoint.with_name(f"checkpoint-{epoch}.safetensors")
+
+
+def _describe(
+    job: TrainingJob, network: Network, start: str, speech: Speech, curve: list[training.Epoch]
+) -> dict[str, Any]:
+    """What the model's card says."""
+    return {
+        "model": job.model,
+        "family": job.family,
+        "seed": job.seed,
+        "arm": job.arm,
+        "units": network.units,
+        "parameters": sum(parameter.numel() for parameter in network.parameters()),
+        "recipe": job.keys.training.model_dump(),
+        "dropout": job.keys.network.dropout,
+        "train_utterances": len(speech),
+        "train_minutes": round(float(speech.table["seconds"].sum()) / 60, 2),
+        "dev_wer_greedy": curve[-1].dev_wer,
+        "dev_cer_greedy": curve[-1].dev_cer,
+        "initial_weights_sha256": start,
+        "training_data_sha256": speech.digest(),
+        "weights_sha256": weight_hash(network),
+        "device": job.device,
+        "threads": job.threads,
+        "seconds": round(sum(epoch.seconds for epoch in curve), 1),
+        **compute.describe(job.device),
+    }

@@ -1,0 +1,27 @@
+"""Rule report: verdict, tables, figures and samples to hear as one file that opens without a network."""
+
+from pathlib import Path
+
+from asrtransfer.files import parquet
+from asrtransfer.files.whole import replace_file
+from asrtransfer.report import gallery, material, page
+from job import Job, run
+
+TEMPLATES = Path(__file__).parents[1] / "report"
+
+
+def main(job: Job) -> None:
+    """Read the tables and results, choose samples to hear, and write the page."""
+    params = job.params
+    paths = {name: job.inputs(name) for name in ("tables", "attacks", "transcripts", "curves", "cards")}
+    study = material.read(**paths)
+    selected = parquet.read(job.input("selected"))
+    exhibits = gallery.build(study, job.input("audio").parent, selected, **params.gallery)
+    settings = page.Settings(params.level, params.rows)
+    html = page.render(study, exhibits, settings, TEMPLATES, [path.stem for path in paths["tables"]]).encode()
+    replace_file(job.output("report"), html)
+    job.progress(f"{len(html) / 1e6:.1f} MB, {len(exhibits.exhibits)} samples to hear", last=True)
+
+
+if __name__ == "__main__":
+    run(main, globals()["snakemake"])

@@ -1,0 +1,185 @@
+"""What each rule's jobs are told: all that decides their results, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from asrtransfer.extension import is_file, module_name
+from asrtransfer.recognisers.section import FamilySection, LoadedSection
+from study import designs, names
+from study.config import Study
+from study.config.scoring import LANGUAGE_MODELS, Scoring
+
+# Keys that say which jobs there are, or how long one may take, not what comes of it.
+_OF_THE_GRID = {"use", "phrases", "ranks", "confidences", "cap", "seed"}
+_OF_THE_JOB = set(LoadedSection.model_fields)
+
+
+def name_use(name: str, section: Any) -> str:
+    """What a section is of: the name of an attack or a family, or a file."""
+    return str(section.use or name)
+
+
+def describe_attack(study: Study, job: designs.Job) -> dict[str, Any]:
+    """What one attack job needs to know, and nothing that concerns another.
+
+    Returns:
+        ``use``, ``keys`` and ``confidence`` of the attack, ``target_kind``, ``phrase`` (None for a near target), ``cap``
+        and ``seed``.
+    """
+    attack = study.attacks[job.attack]
+    keys = attack.model_dump(exclude=_OF_THE_GRID)
+    if job.confidence == "low":
+        del keys["threshold"]
+    phrases = {names.slug(text): text for text in attack.phrases}
+    return {
+        "use": name_use(job.attack, attack),
+        "keys": keys,
+        "target_kind": "phrase" if job.target in phrases else "near",
+        "phrase": phrases.get(job.target),
+        "cap": attack.cap,
+        "seed": attack.seed,
+    }
+
+
+def describe_recogniser(study: Study, model: str) -> dict[str, Any]:
+    """What loads a model: its family's ``use``, the ``keys`` of one that is not trained, and whether it is ``trained``."""
+    family = study.parsed(model).family
+    section = study.families[family]
+    trained = model in study.trained
+    # The file of trained weights tells all that loading them takes.
+    keys = {} if trained else section.model_dump(exclude=_OF_THE_JOB)
+    return {"use": name_use(family, section), "keys": keys, "trained": trained}
+
+
+def describe_training(study: Study, model: str) -> dict[str, Any]:
+    """What trains a model: its family and the keys of this, its seed, and its arm."""
+    parsed = study.parsed(model)
+    section = study.families[parsed.family]
+    return {
+        "use": name_use(parsed.family, section),
+        "family": parsed.family,
+        "keys": section.model_dump(exclude={"use"}),
+        "seed": parsed.seed,
+        "arm": parsed.arm,
+        "which": parsed.which,
+    }
+
+
+def code_of_attack(study: Study, attack: str) -> list[str]:
+    """The module or file of an attack, whose digest its jobs have."""
+    return [_code("attack", name_use(attack, study.attacks[attack]))]
+
+
+def code_of_models(study: Study, models: list[str], part: str = "") -> list[str]:
+    """The modules or files of the families of some models.
+
+    Args:
+        part: of the family's package; empty for the package itself.
+    """
+    uses = [describe_recogniser(study, model)["use"] for model in models]
+    return [_code("recogniser", use) + (f".{part}" if part else "") for use in dict.fromkeys(uses)]
+
+
+def _code(kind: Any, use: str) -> str:
+    return use if is_file(use) else module_name(kind, use)
+
+
+def list_files(study: Study, models: list[str]) -> list[str]:
+    """The files that the recognisers of some models read, of those that are not trained."""
+    sections = [study.section_of(model) for model in models if model not in study.trained]
+    return [path for section in sections for path in section.files()]
+
+
+def describe_corpus(study: Study) -> dict[str, Any]:
+    """What makes the corpus: its ``kind``, and ``settings``: keyword arguments of its ``prepare``."""
+    settings = study.corpus
+    match settings.kind:
+        case "synthetic":
+            arguments = settings.synthetic.model_dump()
+        case "manifest":
+            assert settings.manifest is not None
+            arguments = settings.manifest.model_dump(exclude={"path"}) | {"manifest": settings.manifest.path}
+        case "librispeech":
+            folder = settings.librispeech.folder
+            arguments = settings.librispeech.model_dump(exclude={"folder"})
+            arguments |= {"source": folder, "download": folder is None}
+    return {"kind": settings.kind, "settings": arguments}
+
+
+def list_shareable(study: Study) -> list[str]:
+    """Rules whose results a cache may give to other checkouts: those that their parameters determine.
+
+    Recordings of one's own may change under the same names; those of LibriSpeech do not, but its corpus is a link.
+    """
+    return {"synthetic": ["corpus", "train"], "librispeech": ["train"], "manifest": []}[study.corpus.kind]
+
+
+def list_manifests(study: Study) -> list[str]:
+    """The table that lists the corpus, if it has one."""
+    corpus = study.corpus
+    return [corpus.manifest.path] if corpus.kind == "manifest" and corpus.manifest else []
+
+
+def list_language_models(study: Study) -> list[str]:
+    """The file of the decoder's language model, if it has one."""
+    return [study.decoder.language_model] if study.decoder.language_model else []
+
+
+def is_downloaded(study: Study) -> bool:
+    """Whether the language model that models are scored with is LibriSpeech's, which is downloaded."""
+    return study.scoring is not None and study.scoring.language_model in LANGUAGE_MODELS
+
+
+def describe_language_model(study: Study) -> dict[str, Any]:
+    """Which of LibriSpeech's language models to download, and from where."""
+    scoring = study.scoring or Scoring()
+    return {"name": scoring.language_model, "mirror": scoring.mirror}
+
+
+def describe_scorer(study: Study, language_model: str) -> dict[str, Any]:
+    """Keyword arguments of the decoder that models are scored with, without its weights."""
+    assert study.scoring is not None
+    return {
+        "language_model": str(language_model),
+        "lexicon": study.scoring.lexicon,
+        "beam": study.decoder.beam,
+    }
+
+
+def describe_tuning(study: Study) -> dict[str, Any]:
+    """What is tried on dev, and the phrases whose words the language model should know."""
+    scoring = study.scoring or Scoring()
+    phrases = [text for attack in study.attacks.values() for text in attack.phrases]
+    return {
+        "alphas": scoring.alphas,
+        "betas": scoring.betas,
+        "utterances": scoring.utterances,
+        "phrases": list(dict.fromkeys(phrases)),
+    }
+
+
+def list_scored(study: Study) -> list[str]:
+    """The models that are scored with a language model."""
+    return [name for name in study.models if study.has_frames(name)] if study.scoring else []
+
+
+def count_gpus(study: Study, section: FamilySection | None = None) -> int:
+    """GPUs that a job that runs a model asks for: a training of a family for those of its section."""
+    if study.device == "cpu":
+        return 0
+    return 1 if section is None else section.gpus
+
+
+def describe_decoder(study: Study) -> dict[str, Any]:
+    """Keyword arguments of :func:`asrtransfer.ctc.decoding.build`."""
+    settings = study.decoder
+    if settings.language_model is not None:
+        return {
+            "backend": "language-model",
+            "language_model": settings.language_model,
+            "alpha": settings.alpha,
+            "beta": settings.beta,
+            "beam": settings.beam,
+        }
+    return {"backend": settings.backend} | ({} if settings.backend == "greedy" else {"beam": settings.beam})
