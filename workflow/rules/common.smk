@@ -68,10 +68,14 @@ def asked(rule):
         return work.of(study, rates, rule, wildcards)
 
     limit = {} if study.time_limit is None else {"time_limit": study.time_limit}
-    return needs.place(study, rule, site) | limit | {
-        "mem_mb": lambda wildcards, attempt: needs.memory(job(wildcards), attempt),
-        "runtime": lambda wildcards, attempt: needs.minutes(job(wildcards), attempt, site),
-    }
+    return (
+        needs.place(study, rule, site)
+        | limit
+        | {
+            "mem_mb": lambda wildcards, attempt: needs.memory(job(wildcards), attempt),
+            "runtime": lambda wildcards, attempt: needs.minutes(job(wildcards), attempt, site),
+        }
+    )
 
 
 def untimed(workflow, rule):
@@ -126,9 +130,7 @@ def near_targets(wildcards):
 
 def job_names():
     """Every attack job, as its files are named."""
-    return [
-        f"{job.attack}/{job.surrogate}/{job.target}/{job.confidence}" for job in designs.list_jobs(study)
-    ]
+    return [f"{job.attack}/{job.surrogate}/{job.target}/{job.confidence}" for job in designs.list_jobs(study)]
 
 
 def hearing_names():

@@ -1,8 +1,8 @@
 """The grammar of names: models, surrogates and targets. Nothing else takes a name apart.
 
 A model is ``seed-3``, an arm of it (``seed-3.twin``, ``seed-3.ulp-1``, ``seed-3.native-2``), one of these of another
-family (``log-mel.seed-3.twin``), or a recogniser that is loaded, by the name that the configuration gives it. A surrogate
-is a set of models, joined by ``+``. A target is the slug of a phrase, or ``rank-2``, a near target.
+family (``log-mel.seed-3.twin``), or a recogniser that is loaded, by the name that the configuration gives it. A
+surrogate is a set of models, joined by ``+``. A target is the slug of a phrase, or ``rank-2``, a near target.
 """
 
 from __future__ import annotations

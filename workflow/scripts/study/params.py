@@ -24,8 +24,8 @@ def describe_attack(study: Study, job: designs.Job) -> dict[str, Any]:
     """What one attack job needs to know, and nothing that concerns another.
 
     Returns:
-        ``use``, ``keys`` and ``confidence`` of the attack, ``target_kind``, ``phrase`` (None for a near target), ``cap``
-        and ``seed``.
+        ``use``, ``keys`` and ``confidence`` of the attack, ``target_kind``, ``phrase`` (None for a near target),
+        ``cap`` and ``seed``.
     """
     attack = study.attacks[job.attack]
     keys = attack.model_dump(exclude=_OF_THE_GRID)

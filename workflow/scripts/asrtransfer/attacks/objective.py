@@ -1,7 +1,7 @@
 """What an attack lowers, and when it has succeeded: for one surrogate, or for several at once.
 
-Of several surrogates the losses are averaged, and an utterance has reached its target when every one of them hears it in
-the audio as stored.
+Of several surrogates the losses are averaged, and an utterance has reached its target when every one of them hears it
+in the audio as stored.
 """
 
 from __future__ import annotations

@@ -42,8 +42,8 @@ def attack_whole(
         progress: told how it goes.
 
     Returns:
-        One outcome a task, in the order given: a sample if every surrogate hears the target in the 16-bit audio, and the
-        perturbation keeps to the bound that the attack promised; else failed.
+        One outcome a task, in the order given: a sample if every surrogate hears the target in the 16-bit audio, and
+        the perturbation keeps to the bound that the attack promised; else failed.
     """
     outcomes = []
     for place, task in enumerate(tasks):

@@ -62,8 +62,8 @@ class Listener:
         clean: by utterance_id, int16 at 16 kHz.
         texts: by utterance_id, what is said.
         certify: whether to skip the beam search where a bound already decides what the tables read: the rank of the
-            phrase, and of primary samples and controls the best text as well. Of other samples there may be thousands an
-            utterance, and no table reads their other texts.
+            phrase, and of primary samples and controls the best text as well. Of other samples there may be thousands
+            an utterance, and no table reads their other texts.
     """
 
     def __init__(

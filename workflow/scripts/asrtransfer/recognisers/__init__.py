@@ -1,7 +1,7 @@
 """Recognisers: what hears, what can be attacked, and how one of a study is loaded.
 
-A family of recognisers is a package here, or a file of the user's, that ends in ``RECOGNISER = TheClass``: a subclass of
-:class:`asrtransfer.recognisers.base.Recogniser`.
+A family of recognisers is a package here, or a file of the user's, that ends in ``RECOGNISER = TheClass``: a subclass
+of :class:`asrtransfer.recognisers.base.Recogniser`.
 """
 
 from __future__ import annotations

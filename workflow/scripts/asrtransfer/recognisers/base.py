@@ -1,10 +1,10 @@
 """What a recogniser has to provide, by what is done with it.
 
 Three classes, each more than the one before: a :class:`Recogniser` hears, which makes a remote; a :class:`Surrogate`
-tells how far audio is from being heard as a text, with a gradient, so that it can be attacked; :class:`Frames` gives the
-log-probabilities of characters frame by frame, as character CTC models do, so that losses, beam search and proofs are
-computed from them here. They are classes and no protocols, since most of each follows from little: a family gives what is
-its own and inherits the rest.
+tells how far audio is from being heard as a text, with a gradient, so that it can be attacked; :class:`Frames` gives
+the log-probabilities of characters frame by frame, as character CTC models do, so that losses, beam search and proofs
+are computed from them here. They are classes and no protocols, since most of each follows from little: a family gives
+what is its own and inherits the rest.
 
 This module imports no PyTorch: a configuration is read with the classes of its recognisers.
 """

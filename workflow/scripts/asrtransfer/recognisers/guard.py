@@ -1,4 +1,4 @@
-"""Recognisers from files of the user's: what they raise and return is checked at each call, and blamed on their line."""
+"""Recognisers from files of the user's: each call is checked, and what is wrong is blamed on their file and line."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ class FamilySection(Section):
         return []
 
     def check(self, device: str) -> str | None:
-        """What of these keys does not fit together, or the device: the key, what is wrong, what to do; None: nothing."""
+        """Say which key does not fit the others or the device, and what to do; None where all fit."""
         return None
 
     @property

@@ -122,7 +122,7 @@ def pad(utterances: Sequence[NDArray[np.int16]]) -> tuple[Tensor, Tensor]:
 
 
 def make_noise(utterances: int, seconds: float) -> list[NDArray[np.int16]]:
-    """Noise that comes and goes as syllables do, int16 at 16 kHz, for measurements that do not depend on what is said."""
+    """Make noise that comes and goes as syllables do, int16 at 16 kHz, to measure what does not depend on words."""
     random = np.random.default_rng(1)
     time = np.arange(int(seconds * 16_000)) / 16_000
     loudness = 1500 * np.square(np.sin(2 * np.pi * 2 * time))

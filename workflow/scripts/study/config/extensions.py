@@ -78,7 +78,8 @@ def class_of(kind: Kind, name: str, use: Any) -> Any:
     own = getattr(class_, "section", None)
     if not isinstance(own, type) or not issubclass(own, section):
         raise InputError(
-            f"{found.use}: {class_.__name__} has no section; give it section = YourKeys, a subclass of {section.__name__}"
+            f"{found.use}: {class_.__name__} has no section; give it section = YourKeys, a subclass of "
+            f"{section.__name__}"
         )
     if kind == "attack" and not isinstance(getattr(class_, "label", None), str):
         raise InputError(f"{found.use}: {class_.__name__} has no label; give it label = 'what tables call it'")

@@ -49,14 +49,14 @@ class Study(Section):
         default={}, description="families of recognisers, by name: those that are trained, and those that are loaded"
     )
     models: Models = Field(
-        description="models: seed-N, one a seed, and its arms (twin: nothing differs; ulp-K: one initial weight, by one "
-        "unit in the last place; native-K: nothing but what the hardware does); FAMILY.seed-N of another family; or "
-        "the name of a recogniser that is loaded",
+        description="models: seed-N, one a seed, and its arms (twin: nothing differs; ulp-K: one initial weight, by "
+        "one unit in the last place; native-K: nothing but what the hardware does); FAMILY.seed-N of another family; "
+        "or the name of a recogniser that is loaded",
     )
     surrogates: SurrogatesOrNull = Field(
         default=None,
-        description="models that are attacked, each alone, or several at once as a list; null: every trained model that "
-        "is no arm",
+        description="models that are attacked, each alone, or several at once as a list; null: every trained model "
+        "that is no arm",
     )
     remotes: ModelsOrNull = Field(default=None, description="models that listen; null: all")
     decoder: Decoder = Decoder()
@@ -74,8 +74,8 @@ class Study(Section):
     )
     time_limit: Annotated[FloatOrNull, Field(gt=0, le=1e7)] = Field(
         default=None,
-        description="seconds that one call of code in a file of your own may take (a step of an attack, an utterance of "
-        "a whole one, a batch heard); one that takes longer ends the job. null: no limit",
+        description="seconds that one call of code in a file of your own may take (a step of an attack, an utterance "
+        "of a whole one, a batch heard); one that takes longer ends the job. null: no limit",
     )
 
     @model_validator(mode="after")

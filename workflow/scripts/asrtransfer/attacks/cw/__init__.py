@@ -52,8 +52,8 @@ class CarliniWagner(Method):
     if that is smaller, then by 0.8. Two faults of that code are not repeated: the peak is each utterance's own, not
     the batch's, and failure shrinks nothing.
 
-    With ``gradient: whole`` Adam sees the gradient itself, its largest component scaled to 1, so that Adam's steps do not
-    shrink as an utterance's loss does. That is not published; it reaches its target in fewer iterations
+    With ``gradient: whole`` Adam sees the gradient itself, its largest component scaled to 1, so that Adam's steps do
+    not shrink as an utterance's loss does. That is not published; it reaches its target in fewer iterations
     (``benchmarks/cw_settings.py``).
     """
 

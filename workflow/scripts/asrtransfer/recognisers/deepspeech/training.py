@@ -54,8 +54,8 @@ LEAST_EPOCHS = 5
 HOPELESS_CER = 0.9
 """With utterances of one word, a network that is well on its way still has every word wrong, but not every letter."""
 STANDSTILL = 0.98
-"""Share of the dev loss that is left in the second half of those epochs where it stands still: CTC networks emit nothing
-for a while, but their loss falls."""
+"""Share of the dev loss that is left in the second half of those epochs where it stands still: CTC networks emit
+nothing for a while, but their loss falls."""
 # Seconds between two checkpoints within an epoch; when they are written changes no result.
 CHECKPOINT_SECONDS = 300.0
 
@@ -230,8 +230,8 @@ def train_step(
 ) -> float:
     """One step of Adam on some batches; returns the mean CTC loss an utterance before it.
 
-    The networks take the batches in turn, and the gradients are added up in the order of the batches, so that the sum is
-    the same, bit by bit, for any number of networks on equal devices.
+    The networks take the batches in turn, and the gradients are added up in the order of the batches, so that the sum
+    is the same, bit by bit, for any number of networks on equal devices.
 
     Args:
         networks: of the same weights, each on a device; the optimiser's is the first, and the others follow it.
