@@ -18,7 +18,9 @@ from test_decoding import arpa_text
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from asrtransfer.ctc.decoding import Decoder, FlashlightDecoder, Hypothesis, LanguageModelDecoder
+from asrtransfer.ctc.decoding import Decoder, Hypothesis
+from asrtransfer.ctc.flashlight import FlashlightDecoder
+from asrtransfer.ctc.language_model import LanguageModelDecoder
 from asrtransfer.ctc.pool import Pool, pooled
 from asrtransfer.files.errors import InputError
 from asrtransfer.hearing import scoring

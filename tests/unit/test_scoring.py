@@ -14,7 +14,8 @@ import pytest
 import torch
 import yaml
 
-from asrtransfer.ctc.decoding import LanguageModelDecoder, librispeech_models
+from asrtransfer.ctc import librispeech_models
+from asrtransfer.ctc.language_model import LanguageModelDecoder
 from asrtransfer.files.errors import InputError
 from asrtransfer.hearing import scoring
 from asrtransfer.recognisers.deepspeech.network import DeepSpeech

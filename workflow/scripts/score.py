@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from asrtransfer.ctc.decoding import LanguageModelDecoder
+from asrtransfer.ctc.language_model import LanguageModelDecoder
 from asrtransfer.ctc.pool import pooled
 from asrtransfer.files import parquet
 from asrtransfer.hearing import scoring

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from asrtransfer.ctc.decoding import LanguageModelDecoder
+from asrtransfer.ctc.language_model import LanguageModelDecoder
 from asrtransfer.ctc.pool import pooled
 from asrtransfer.files.whole import replace_file
 from asrtransfer.hearing import scoring

@@ -1,4 +1,4 @@
-"""What a decoder gives, the exact score every decoder's list is ordered by, and the simplest decoder."""
+"""What a decoder gives, the exact score every decoder's list is ordered by, and the base of all decoders."""
 
 from __future__ import annotations
 
@@ -72,17 +72,6 @@ class Decoder(ABC):
             if known is not None:
                 return known
         return self.top_of(row)[0].text == text
-
-
-class GreedyDecoder(Decoder):
-    """The text of the most probable alignment, which need not be the most probable text."""
-
-    by_probability = False
-
-    def top(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
-        """See `Decoder.top`; each list has one hypothesis."""
-        rows = frames(log_probs, lengths)
-        return [ranked(row, [text]) for row, text in zip(rows, greedy(log_probs, lengths), strict=True)]
 
 
 def frames(log_probs: Tensor, lengths: Tensor) -> list[Tensor]:

@@ -50,3 +50,6 @@ class CTCDecodeDecoder(Decoder):
         results, _, _, counts = self._search.decode(row[None], torch.tensor([len(row)]))
         pairs = zip(results[0].tolist(), counts[0].tolist(), strict=True)
         return ranked(row, [decode(result[:count]) for result, count in pairs])
+
+
+DECODER = CTCDecodeDecoder

@@ -93,3 +93,6 @@ def _rescored(row: Tensor, results: list[DecodeResult]) -> list[Hypothesis]:
             gap = max(gap, exact - result.score)
             found[text] = Hypothesis(text, exact)
     return best(found.values())
+
+
+DECODER = FlashlightDecoder

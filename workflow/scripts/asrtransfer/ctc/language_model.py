@@ -167,3 +167,6 @@ def _unigrams(path: Path) -> Iterator[str]:
                 inside = line.startswith("\\1-grams:")
             elif inside and line.strip():
                 yield line.split()[1]
+
+
+DECODER = LanguageModelDecoder

@@ -17,6 +17,7 @@ from itertools import repeat
 from multiprocessing import get_context
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
+from operator import methodcaller
 from typing import Any, TypeVar
 
 import numpy as np
@@ -25,7 +26,6 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asrtransfer.ctc.base import Decoder, Hypothesis, RowTask, frames
-from asrtransfer.ctc.language_model import LanguageModelDecoder
 from asrtransfer.files.errors import InputError
 from asrtransfer.machine import compute
 
@@ -89,9 +89,9 @@ class Pool(Decoder):
                 found[busy.pop(pipe)] = self._answer(pipe)
 
     def weigh(self, alpha: float, beta: float) -> None:
-        """See `LanguageModelDecoder.weigh`."""
+        """Set the weights of a decoder with a language model; see its `weigh`."""
         for pipe in self._workers:
-            self._ask(pipe, partial(_weigh, alpha, beta))
+            self._ask(pipe, methodcaller("weigh", alpha, beta))
         _answers([self._answer(pipe) for pipe in self._workers])
 
     def close(self) -> None:
@@ -130,10 +130,6 @@ def _of_row(task: RowTask, row: NDArray[np.float32], about: Any, decoder: Decode
 
 def _top(decoder: Decoder, row: Tensor, _: None) -> list[Hypothesis]:
     return decoder.top_of(row)
-
-
-def _weigh(alpha: float, beta: float, decoder: LanguageModelDecoder) -> None:
-    decoder.weigh(alpha, beta)
 
 
 def _answers(found: Sequence[Any]) -> list[Any]:
