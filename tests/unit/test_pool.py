@@ -117,7 +117,7 @@ def test_an_error_of_a_process_is_the_callers(capfd: pytest.CaptureFixture[str])
     with pooled(Odd(), 2) as decoder:
         with pytest.raises(ValueError, match="a row of 2 frames") as caught:
             decoder.top(*rows(0, -1, 0, -1, 0))
-        assert "in _top" in caught.value.__notes__[0]
+        assert "in _decode_row" in caught.value.__notes__[0]
         assert len(decoder.top(*rows(0, 0, 0))) == 3
     assert capfd.readouterr() == ("", "")
 
