@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import importlib
 import itertools
 import math
+import subprocess
 import sys
 from pathlib import Path
 from types import ModuleType
@@ -13,18 +15,15 @@ import torch
 from posteriors import exhaustive_top, one, random_row, spoken_row
 from torch import Tensor
 
+from asrtransfer.ctc import decoding
 from asrtransfer.ctc.best_path import greedy
 from asrtransfer.ctc.confidence import ctc_loss
-from asrtransfer.ctc.decoding import (
-    Decoder,
-    FlashlightDecoder,
-    GreedyDecoder,
-    Hypothesis,
-    build,
-    is_top,
-)
+from asrtransfer.ctc.decoding import BACKENDS, Decoder, Hypothesis, build, is_top
+from asrtransfer.ctc.flashlight import FlashlightDecoder
+from asrtransfer.ctc.greedy import GreedyDecoder
 from asrtransfer.files.errors import InputError
 from asrtransfer.text.alphabet import BLANK, CHARACTERS, SIZE, collapse, decode, encode
+from study.fingerprint import fingerprint
 
 PHRASES = ["open the door", "go to evil website", "text mom i need money", "turn off all the cameras"]
 
@@ -313,5 +312,37 @@ class TestOtherLibraries:
 
 
 def test_unknown_backend_is_named() -> None:
-    with pytest.raises(InputError, match="'beam' is unknown: use one of flashlight, ctcdecode, greedy"):
-        build("beam")
+    for ask in (build, decoding.module):
+        with pytest.raises(InputError, match="'beam' is unknown: use one of flashlight, ctcdecode, greedy"):
+            ask("beam")
+
+
+@pytest.mark.parametrize("backend", BACKENDS)
+def test_backends_are_modules_that_name_their_decoder(backend: str) -> None:
+    module = importlib.import_module(decoding.module(backend))
+    assert issubclass(module.DECODER, Decoder)
+    assert module.DECODER.__module__ == module.__name__
+
+
+def test_scripts_reach_the_chosen_backend_alone() -> None:
+    """Attacks and pools use flashlight; the other back ends count only where a rule names them."""
+    root = Path(decoding.__file__).parents[2]
+    users = {
+        "asrtransfer.attacks.loop": {"flashlight"},
+        "asrtransfer.ctc.pool": set(),
+        "asrtransfer.ctc.decoding": {"flashlight"},
+    }
+    backends = {decoding.module(backend): backend for backend in BACKENDS}
+    for user, expected in users.items():
+        reached = fingerprint(root / f"{user.replace('.', '/')}.py", root)
+        assert {backends[name] for name in reached if name in backends} == expected
+    chosen = fingerprint(root / "asrtransfer/ctc/pool.py", root, [decoding.module("language-model")])
+    assert {"asrtransfer.ctc.language_model", "asrtransfer.ctc.flashlight"} <= chosen.keys()
+    assert "asrtransfer.ctc.ctcdecode_backend" not in chosen
+
+
+def test_registry_is_read_without_pytorch() -> None:
+    command = "import sys; from asrtransfer.ctc import backends; sys.exit('torch' in sys.modules)"
+    subprocess.run(
+        [sys.executable, "-c", command], env={"PYTHONPATH": str(Path(decoding.__file__).parents[2])}, check=True
+    )

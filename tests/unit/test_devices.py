@@ -108,7 +108,7 @@ def test_where_there_are_fewer_than_asked_for_the_job_says_so(jobs: Jobs, monkey
     assert device(jobs.start(5)) == "all"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 4)
-    with pytest.raises(InputError, match=r"^training\.gpus: 5 are asked for, and this job sees 4; lower it"):
+    with pytest.raises(InputError, match=r"^training\.gpus: 5 GPUs are configured, but this job sees 4; lower it"):
         compute.prepare("cuda", 1, own=False, gpus=5)
 
 

@@ -18,7 +18,9 @@ from test_decoding import arpa_text
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from asrtransfer.ctc.decoding import Decoder, FlashlightDecoder, Hypothesis, LanguageModelDecoder
+from asrtransfer.ctc.decoding import Decoder, Hypothesis
+from asrtransfer.ctc.flashlight import FlashlightDecoder
+from asrtransfer.ctc.language_model import LanguageModelDecoder
 from asrtransfer.ctc.pool import Pool, pooled
 from asrtransfer.files.errors import InputError
 from asrtransfer.hearing import scoring
@@ -115,7 +117,7 @@ def test_an_error_of_a_process_is_the_callers(capfd: pytest.CaptureFixture[str])
     with pooled(Odd(), 2) as decoder:
         with pytest.raises(ValueError, match="a row of 2 frames") as caught:
             decoder.top(*rows(0, -1, 0, -1, 0))
-        assert "in _top" in caught.value.__notes__[0]
+        assert "in _decode_row" in caught.value.__notes__[0]
         assert len(decoder.top(*rows(0, 0, 0))) == 3
     assert capfd.readouterr() == ("", "")
 

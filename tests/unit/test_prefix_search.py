@@ -11,7 +11,7 @@ from torch import Tensor
 
 from asrtransfer.ctc.base import log_probabilities
 from asrtransfer.ctc.best_path import greedy
-from asrtransfer.ctc.decoding import FlashlightDecoder
+from asrtransfer.ctc.flashlight import FlashlightDecoder
 from asrtransfer.ctc.prefix_search import _follow, is_most_probable, most_probable
 from asrtransfer.text.alphabet import BLANK, SIZE, encode
 

@@ -1,4 +1,4 @@
-"""A corpus: utterances with text, speaker and split, and the tables that the rest of the study reads."""
+"""A corpus: utterances with text, speaker and split, and the tables that all later steps read."""
 
 from __future__ import annotations
 
@@ -33,8 +33,14 @@ _SCHEMA = pyarrow.schema(
 class Utterance:
     """One recording.
 
-    `path` is relative to the corpus folder, `seconds` its length, `text` normalised, `sha256` that of the file where
-    we wrote it; recordings that stay where their publisher put them have none.
+    Attributes:
+        utterance_id: unique in the corpus.
+        split: one of SPLITS.
+        speaker: name of the speaker.
+        path: audio file, relative to the corpus folder.
+        seconds: length of the audio.
+        text: normalised transcript.
+        sha256: checksum of the audio file; None for a file that the corpus links and has not written.
     """
 
     utterance_id: str
@@ -47,10 +53,16 @@ class Utterance:
 
 
 def normalise(text: str, where: str) -> str:
-    """Lower-case, accents off (NFKD), one space between words; `where` names the row in errors.
+    """Convert a text to lower case, remove accents (NFKD), and separate words by one space.
 
-    InputError for an empty text and for characters outside the alphabet: digits and symbols have no single
-    spelling, so the writer of the corpus has to choose one.
+    Digits and symbols have no unique spelling, so they are errors: the author of the corpus must spell them out.
+
+    Args:
+        text: the transcript.
+        where: the place of the text, such as file and row, for error messages.
+
+    Raises:
+        InputError: if the text is empty, or has a character outside the alphabet.
     """
     plain = text.lower()
     if not plain.isascii():
@@ -69,9 +81,9 @@ def normalise(text: str, where: str) -> str:
 
 
 def audio_folder(folder: Path) -> Path:
-    """`folder`/audio as a folder of our own, made if it is not there.
+    """Create `folder`/audio if necessary, and return its path.
 
-    A link left by a LibriSpeech corpus is taken away first: writing through it would change the originals.
+    A link that a LibriSpeech corpus left is removed first: writing through it would change the original files.
     """
     own = folder / "audio"
     if own.is_symlink():
@@ -83,9 +95,14 @@ def audio_folder(folder: Path) -> Path:
 def write(utterances: Iterable[Utterance], folder: Path, *, disjoint_speakers: bool = False) -> None:
     """Write {train,dev,test}.parquet into `folder`: utterance_id, speaker, path, seconds, text, sha256.
 
-    Rows ascend by (seconds, utterance_id). With `disjoint_speakers` no speaker may be in two splits.
-    InputError for a duplicate utterance_id, an empty split, a text that is not normalised, and one that is too long
-    for its audio.
+    Args:
+        utterances: the corpus, in any order; rows are sorted by (seconds, utterance_id).
+        folder: the corpus folder.
+        disjoint_speakers: whether a speaker in two splits is an error.
+
+    Raises:
+        InputError: for a duplicate utterance_id, an empty split, a text that is not normalised, or a text that is too
+            long for its audio.
     """
     rows = sorted(utterances, key=lambda utterance: (utterance.seconds, utterance.utterance_id))
     check(rows, folder, disjoint_speakers=disjoint_speakers)
@@ -98,7 +115,17 @@ def write(utterances: Iterable[Utterance], folder: Path, *, disjoint_speakers: b
 
 
 def check(utterances: Iterable[Utterance], source: Path, *, disjoint_speakers: bool) -> None:
-    """Raise the InputError of `write`, naming `source`: the corpus folder, or the manifest it comes from."""
+    """Check identifiers, splits, texts and speakers.
+
+    Args:
+        utterances: the corpus.
+        source: the corpus folder or the manifest, for error messages.
+        disjoint_speakers: whether a speaker in two splits is an error.
+
+    Raises:
+        InputError: for a duplicate utterance_id, an unknown or empty split, a text that is not normalised, or a speaker
+            in two splits.
+    """
     seen: set[str] = set()
     filled: set[str] = set()
     home: dict[str, str] = {}
@@ -123,9 +150,16 @@ def check(utterances: Iterable[Utterance], source: Path, *, disjoint_speakers: b
 
 
 def check_lengths(utterances: Iterable[Utterance], folder: Path) -> None:
-    """InputError for the first utterance in whose audio CTC cannot emit its text: training's loss would be infinite.
+    """Check that CTC can emit each text in its audio; otherwise the training loss would be infinite.
 
-    Frames are 32 ms long, one every 20 ms, as in the front end of DeepSpeech 0.4.1.
+    Frames are 32 ms long and start every 20 ms, as in the front end of DeepSpeech 0.4.1.
+
+    Args:
+        utterances: the corpus.
+        folder: the corpus folder, for error messages.
+
+    Raises:
+        InputError: for the first utterance whose text needs more frames than its audio has.
     """
     for row in utterances:
         needed = alphabet.frames_needed(row.text)

@@ -1,9 +1,9 @@
-"""Synthetic speech: household commands spoken by espeak-ng's formant voices, byte-identical for a seed.
+"""Synthetic speech: household commands spoken by the formant voices of espeak-ng, byte-identical for a seed.
 
-espeak-ng carries state (oscillator phases, a random generator seeded by the clock) from one call to the next,
-so what a call returns depends on the calls before it. Here every utterance is spoken by a freshly loaded
-library with seeded random generators, about 4 ms each: an utterance then depends on nothing but its own text
-and voice, the order of calls does not matter, and voices with breath noise are as reproducible as the others.
+espeak-ng keeps state between calls (oscillator phases, a random generator seeded by the clock), so the result of a call
+depends on earlier calls. Here a freshly loaded library with seeded random generators speaks each utterance, which takes
+about 4 ms. An utterance then depends only on its text and voice, in any order of calls, and voices with breath noise
+are as reproducible as the others.
 """
 
 from __future__ import annotations
@@ -50,8 +50,8 @@ TEMPLATES = (
 )
 """The grammar: a sentence takes one entry from each place of one template.
 
-Its words are those of the published phrases and some more, put together so freely that a small network learns words
-rather than sentences: one that has learned the grammar by heart can hardly be made to say anything else.
+The words are those of the published phrases and some more. They combine freely, so that a small network learns words
+and not sentences: a network that memorises the grammar hardly transcribes anything else, even under attack.
 """
 
 UNSAID = (
@@ -67,18 +67,18 @@ UNSAID = (
     "order me some candy",
     "take a picture",
 )
-"""The published phrases: a sentence that holds one is never said, so that a model has not learned a target."""
+"""The published phrases. No sentence contains one, so no model learns a target."""
 
 _ACCENTS = ("en-us", "en-gb-x-rp", "en", "en-us-nyc")
 _VARIANTS = ("m3", "f2", "m1", "f1", "m7", "f4", "m2", "f3", "m4", "m6")
 
 _RATE = (160, 185)
-"""Words per minute; a voice draws its own centre."""
+"""Words per minute; the range from which a voice draws its mean rate."""
 _PITCH = {"m": (35, 60), "f": (40, 65)}
-"""espeak's 0..100 scale around the variant's own pitch."""
+"""The 0..100 scale of espeak, centred on the pitch of the variant."""
 _MARGIN_SECONDS = 0.15
 _NOISE_PEAK = (3, 30)
-"""16-bit units. Digital silence has no finite logarithm and no room sounds like it."""
+"""16-bit units. Digital silence has no finite logarithm, and no recording contains it."""
 
 
 def prepare(
@@ -93,15 +93,26 @@ def prepare(
 ) -> list[Utterance]:
     """Speak a corpus into `folder`/audio and return its utterances.
 
-    Dev: sentences that training never says, by training voices. Test: sentences that neither says, by held-out
-    voices, or, with none held out, by the training voices. With ten training voices or more, training has heard
-    the accent and the variant of those held out, but never together. An utterance depends on the seed, its split,
-    its number and the number of voices alone, so a longer corpus begins with the shorter one. InputError if more
-    sentences or voices are asked for than there are.
+    The sentences of train, dev and test differ. Training voices speak dev; held-out voices speak test, or training
+    voices if none is held out. With ten training voices or more, training contains the accent and the variant of each
+    held-out voice, but not their combination. An utterance depends only on the seed, its split, its number and the
+    number of voices, so a longer corpus begins with the shorter one.
+
+    Args:
+        folder: the corpus folder.
+        seed: seed of sentences, voices and noise.
+        train_minutes: minimum length of the training split.
+        dev_utterances: number of dev utterances.
+        test_utterances: number of test utterances.
+        train_voices: number of voices that speak train and dev.
+        held_out_voices: number of voices that speak test only.
+
+    Raises:
+        InputError: if a value is outside the range of available sentences or voices.
     """
     pools = sentences(seed)
-    voices = _cast(seed, train_voices, held_out_voices)
-    _check(pools, train_minutes, dev_utterances, test_utterances)
+    voices = _draw_voices(seed, train_voices, held_out_voices)
+    _check_amounts(pools, train_minutes, dev_utterances, test_utterances)
     audio_folder(folder)
     counts = {"dev": dev_utterances, "test": test_utterances}
     utterances = []
@@ -114,7 +125,7 @@ def prepare(
                 text = pools[split][number % len(pools[split])]
                 rng = np.random.default_rng([seed, SPLITS.index(split), number])
                 voice = voices[split][number % len(voices[split])]
-                samples = _speak(engine, text, voice, rng)
+                samples = _speak_sentence(engine, text, voice, rng)
                 name = f"{split}-{number:05d}"
                 path = f"audio/{name}.flac"
                 digest = audio.write_flac(folder / path, samples)
@@ -125,7 +136,7 @@ def prepare(
 
 
 def sentences(seed: int) -> dict[str, list[str]]:
-    """All sentences of the grammar by split, no sentence in two, in seeded order, templates taking turns."""
+    """List all sentences of the grammar by split, without overlap, in seeded order, alternating between templates."""
     rng = np.random.default_rng([seed, len(SPLITS)])
     shuffled = []
     for template in TEMPLATES:
@@ -140,10 +151,10 @@ def sentences(seed: int) -> dict[str, list[str]]:
 
 
 def voice_names() -> tuple[list[str], list[str]]:
-    """The espeak voices that can train and those held out, best choices first.
+    """List the espeak voices for training and those to be held out, each in the order of use.
 
-    A diagonal of the table of accents and variants pairs each variant with another accent, so the first ten
-    voices hold every variant and every accent.
+    A diagonal in the table of accents and variants pairs consecutive variants with different accents, so the first ten
+    voices cover every variant and every accent.
     """
 
     def diagonals(chosen: range) -> Iterator[str]:
@@ -165,14 +176,16 @@ class _Voice:
         return self.name.replace("+", "-")
 
 
-def _cast(seed: int, train_voices: int, held_out_voices: int) -> dict[str, list[_Voice]]:
+def _draw_voices(seed: int, train_voices: int, held_out_voices: int) -> dict[str, list[_Voice]]:
     training, held_out = voice_names()
     for key, count, least, available in (
         ("train_voices", train_voices, 1, training),
         ("held_out_voices", held_out_voices, 0, held_out),
     ):
         if not least <= count <= len(available):
-            raise InputError(f"{key}: {count} is outside {least}..{len(available)}, the voices there are")
+            raise InputError(
+                f"{key}: {count} is outside {least}..{len(available)}, the number of available voices; change it"
+            )
 
     def draw(name: str) -> _Voice:
         rng = np.random.default_rng([seed, len(SPLITS) + 1, *name.encode()])
@@ -183,25 +196,27 @@ def _cast(seed: int, train_voices: int, held_out_voices: int) -> dict[str, list[
     return {"train": trained, "dev": trained, "test": tested or trained}
 
 
-def _check(pools: dict[str, list[str]], minutes: float, dev_utterances: int, test_utterances: int) -> None:
+def _check_amounts(pools: dict[str, list[str]], minutes: float, dev_utterances: int, test_utterances: int) -> None:
     if not minutes > 0:
-        raise InputError(f"train_minutes: {minutes} must be more than 0")
+        raise InputError(f"train_minutes: {minutes} must be greater than 0; raise it")
     for split, count in (("dev", dev_utterances), ("test", test_utterances)):
         if not 1 <= count <= len(pools[split]):
             limit = len(pools[split])
-            raise InputError(f"{split}_utterances: {count} is outside 1..{limit}, the sentences held back")
+            raise InputError(
+                f"{split}_utterances: {count} is outside 1..{limit}, the number of available sentences; change it"
+            )
 
 
-def _speak(engine: _Engine, text: str, voice: _Voice, rng: np.random.Generator) -> audio.Samples:
+def _speak_sentence(engine: _Engine, text: str, voice: _Voice, rng: np.random.Generator) -> audio.Samples:
     rate = voice.rate + int(rng.integers(-6, 7))
     pitch = voice.pitch + int(rng.integers(-6, 7))
     spoken = engine.say(text, voice.name, rate=rate, pitch=pitch, volume=int(rng.integers(45, 71)))
-    signal = audio.resample(_trim(spoken.astype(np.float64), engine.rate), engine.rate)
+    signal = audio.resample(_trim_silence(spoken.astype(np.float64), engine.rate), engine.rate)
     peak = int(rng.integers(*_NOISE_PEAK))
     return audio.to_int16(signal + rng.integers(-peak, peak + 1, size=len(signal)))
 
 
-def _trim(signal: np.ndarray, rate: int) -> np.ndarray:
+def _trim_silence(signal: np.ndarray, rate: int) -> np.ndarray:
     loud = np.flatnonzero(np.abs(signal) > 0.01 * np.abs(signal).max())
     margin = np.zeros(round(_MARGIN_SECONDS * rate))
     return np.concatenate([margin, signal[loud[0] : loud[-1] + 1], margin])
@@ -216,12 +231,16 @@ _SYNTH_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short),
 
 
 class _Engine:
-    """espeak-ng without memory. `rate` (Hz) is known after the first call."""
+    """espeak-ng without state between calls.
+
+    Attributes:
+        rate: sample rate in Hz, known after the first call.
+    """
 
     rate: int
 
     def __enter__(self) -> Self:
-        # A private copy: another handle on the installed library would keep it, and its state, loaded.
+        # A private copy, because any other handle on the installed library would keep it loaded with its state.
         self._folder = tempfile.TemporaryDirectory()
         self._library = Path(self._folder.name) / "espeak-ng"
         shutil.copyfile(espeakng_loader.get_library_path(), self._library)
@@ -232,16 +251,27 @@ class _Engine:
         self._folder.cleanup()
 
     def say(self, text: str, voice: str, *, rate: int, pitch: int, volume: int) -> audio.Samples:
-        """int16 samples (n,) at `self.rate` Hz; `rate` in words per minute, pitch and volume in 0..100."""
+        """Speak a text.
+
+        Args:
+            text: a sentence.
+            voice: name of the espeak voice.
+            rate: words per minute.
+            pitch: 0..100.
+            volume: 0..100.
+
+        Returns:
+            int16 (samples,) at `self.rate` Hz.
+        """
         library = ctypes.CDLL(str(self._library))
         try:
             parameters = {_ESPEAK_RATE: rate, _ESPEAK_PITCH: pitch, _ESPEAK_VOLUME: volume}
-            return self._say(library, text, voice, parameters)
+            return self._synthesise(library, text, voice, parameters)
         finally:
             library.espeak_Terminate()
             _ctypes.dlclose(library._handle)
 
-    def _say(self, library: ctypes.CDLL, text: str, voice: str, parameters: dict[int, int]) -> audio.Samples:
+    def _synthesise(self, library: ctypes.CDLL, text: str, voice: str, parameters: dict[int, int]) -> audio.Samples:
         chunks: list[bytes] = []
 
         @_SYNTH_CALLBACK
@@ -255,7 +285,7 @@ class _Engine:
         if self.rate <= 0:
             raise RuntimeError(f"espeak-ng does not start with the data in {data.decode()}")
         library.espeak_SetSynthCallback(collect)
-        # Its own generator starts from the clock; the Klatt synthesiser uses the C library's.
+        # The generator of espeak-ng is seeded by the clock; the Klatt synthesiser uses that of the C library.
         library.espeak_ng_SetRandSeed(ctypes.c_long(1))
         self._c.srand(ctypes.c_uint(1))
         if library.espeak_SetVoiceByName(voice.encode()):

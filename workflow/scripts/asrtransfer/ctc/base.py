@@ -1,4 +1,4 @@
-"""What a decoder gives, the exact score every decoder's list is ordered by, and the simplest decoder."""
+"""The decoder interface, its hypotheses, and the exact score by which every decoder orders them."""
 
 from __future__ import annotations
 
@@ -16,49 +16,76 @@ from asrtransfer.ctc.confidence import ctc_loss
 from asrtransfer.ctc.prefix_search import is_most_probable
 
 TOP = 10
-"""The published study keeps the ten most likely transcriptions."""
-
+"""Hypotheses kept for each row; the published study keeps the ten most likely transcriptions."""
 
 RowTask = Callable[["Decoder", Tensor, Any], Any]
-"""What is done with a decoder, a row, and something about it."""
+"""Function of a decoder, one row, (frames, 29), and one item that belongs to the row."""
 
 
 @dataclass(frozen=True)
 class Hypothesis:
-    """A text and ln P(text | audio), in nats: the sum over all CTC alignments, without any language model."""
+    """A text and its acoustic score.
+
+    Attributes:
+        text: the transcription.
+        log_probability: ln P(text | audio) in nats, the sum over all CTC alignments, without any language model.
+    """
 
     text: str
     log_probability: float
 
 
 class Decoder(ABC):
-    """Turns log-probabilities into texts, each row on its own: batch order and padding do not matter."""
+    """Turn log-probabilities into texts. Rows are independent: batch order and padding change nothing."""
 
     by_probability: bool = True
-    """Whether `top` looks for the most probable texts, or for the best by another criterion."""
+    """Whether `top` searches for the most probable texts (True) or for the best texts by another criterion."""
 
     @abstractmethod
     def top(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
-        """For each row one to ten different texts, best first, equally good ones in alphabetical order.
+        """Decode each row into one to ten different texts, best first, ties in alphabetical order.
 
-        :param log_probs: (batch, frames, 29) natural log-probabilities, on any device.
-        :param lengths: (batch,) int64, the frames of each row that count; of none the only text is "".
-        :raises ValueError: if a log-probability that counts is not a number.
+        Args:
+            log_probs: (batch, frames, 29) natural log-probabilities, on any device.
+            lengths: (batch,) int64, valid frames of each row; a row without frames decodes to "".
+
+        Returns:
+            One list of hypotheses per row.
+
+        Raises:
+            ValueError: if a valid log-probability is NaN.
         """
 
     def top_of(self, row: Tensor) -> list[Hypothesis]:
-        """What `top` gives for one row, (frames, 29), all of which counts."""
+        """Decode one row, (frames, 29), all of whose frames are valid; see `top`."""
         return self.top(row[None], torch.tensor([len(row)]))[0]
 
     def each(self, task: RowTask, rows: Iterable[Tensor], about: Iterable[Any]) -> list[Any]:
-        """What a task makes of this decoder, each row of `frames`, and something about it."""
+        """Call a task with this decoder, each row, and the row's item.
+
+        Args:
+            task: the function; a pool sends it to its processes.
+            rows: float32 tensors (frames, 29) on the CPU, as `frames` returns them.
+            about: one item per row.
+
+        Returns:
+            The results, in the order of the rows.
+        """
         return [task(self, row, one) for row, one in zip(rows, about, strict=True)]
 
     def is_top(self, log_probs: Tensor, length: int, text: str) -> bool:
-        """Whether `text` is the best text of one row, (frames, 29): what `top` would list first.
+        """Tell whether `text` is the best text of one row, the one that `top` would list first.
 
-        Most cases need no beam search: the probabilities of all texts sum to one, so that a text above one half is
-        the best, a text less probable than the greedy one is not, and others are known after a few more.
+        Most cases need no beam search. The probabilities of all texts sum to one, so a text above one half is the
+        best. A text less probable than the greedy text is not. A short prefix search settles most other cases.
+
+        Args:
+            log_probs: (frames, 29) natural log-probabilities, on any device.
+            length: valid frames.
+            text: the candidate.
+
+        Raises:
+            ValueError: if a valid log-probability is NaN.
         """
         (row,) = frames(log_probs[None], torch.tensor([length]))
         if self.by_probability:
@@ -74,29 +101,29 @@ class Decoder(ABC):
         return self.top_of(row)[0].text == text
 
 
-class GreedyDecoder(Decoder):
-    """The text of the most probable alignment, which need not be the most probable text."""
-
-    by_probability = False
-
-    def top(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
-        """See `Decoder.top`; each list has one hypothesis."""
-        rows = frames(log_probs, lengths)
-        return [ranked(row, [text]) for row, text in zip(rows, greedy(log_probs, lengths), strict=True)]
-
-
 def frames(log_probs: Tensor, lengths: Tensor) -> list[Tensor]:
-    """The frames of each row that count, (length, 29) float32 on the CPU; ValueError for not-a-number."""
+    """Cut each row to its valid frames.
+
+    Args:
+        log_probs: (batch, frames, 29) natural log-probabilities, on any device.
+        lengths: (batch,) int64, valid frames of each row.
+
+    Returns:
+        One float32 tensor (length, 29) per row, on the CPU.
+
+    Raises:
+        ValueError: if a valid log-probability is NaN.
+    """
     batch = log_probs.detach().to("cpu", torch.float32)
     rows = [row[:length].contiguous() for row, length in zip(batch, lengths.tolist(), strict=True)]
     for number, row in enumerate(rows):
         if row.isnan().any():
-            raise ValueError(f"row {number} of the log-probabilities has values that are not numbers")
+            raise ValueError(f"row {number} of the log-probabilities has NaN values")
     return rows
 
 
 def log_probabilities(row: Tensor, texts: Sequence[str]) -> list[float]:
-    """ln P(text | audio) of each text, in nats, computed in float64, for one row, (frames, 29)."""
+    """Compute ln P(text | audio) of each text in nats, in float64, for one row, (frames, 29)."""
     if len(row) == 0:
         return [-math.inf if text else 0.0 for text in texts]
     batch = row.double().expand(len(texts), -1, -1)
@@ -105,12 +132,12 @@ def log_probabilities(row: Tensor, texts: Sequence[str]) -> list[float]:
 
 
 def ranked(row: Tensor, texts: Iterable[str]) -> list[Hypothesis]:
-    """The ten most probable of the texts, repeated ones once, in the order of `best`."""
+    """Score texts for one row, (frames, 29), and return the ten most probable without duplicates, as `best` does."""
     different = list(dict.fromkeys(texts))
     scores = log_probabilities(row, different)
     return best(Hypothesis(*pair) for pair in zip(different, scores, strict=True))
 
 
 def best(hypotheses: Iterable[Hypothesis]) -> list[Hypothesis]:
-    """The ten most probable hypotheses, best first, equal ones in alphabetical order."""
+    """Return the ten most probable hypotheses, best first, ties in alphabetical order."""
     return sorted(hypotheses, key=lambda one: (-one.log_probability, one.text))[:TOP]

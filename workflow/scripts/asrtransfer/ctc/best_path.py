@@ -12,9 +12,14 @@ _CODES = np.frombuffer((CHARACTERS + "-").encode("ascii"), dtype=np.uint8)
 
 
 def greedy(log_probs: Tensor, lengths: Tensor) -> list[str]:
-    """The collapsed text of each row's most probable class per frame (the first of equal ones).
+    """Collapse each row's most probable class per frame into a text.
 
-    `log_probs` is (batch, frames, 29), in any monotonous scale; `lengths` (batch,) int64.
+    Args:
+        log_probs: (batch, frames, 29), any monotonic function of the probabilities; the first of equal classes wins.
+        lengths: (batch,) int64, valid frames of each row.
+
+    Returns:
+        One text per row.
     """
     path = log_probs.detach().argmax(dim=-1).cpu().numpy()
     keep = path != BLANK
@@ -24,7 +29,7 @@ def greedy(log_probs: Tensor, lengths: Tensor) -> list[str]:
 
 
 def spelt(path: NDArray[np.int64]) -> str:
-    """The collapsed text of one alignment, (frames,) class indices."""
+    """Collapse one alignment, (frames,) class indices, into its text."""
     keep = path != BLANK
     keep[1:] &= path[1:] != path[:-1]
     return _CODES[path[keep]].tobytes().decode("ascii")

@@ -1,8 +1,8 @@
-"""How probable a model finds a text: the CTC loss and the confidences K1, K2 and K5 derived from it.
+"""The CTC loss of a text, and the confidences K1, K2 and K5.
 
-"Confidence > 0.9" is not defined in the published study. The rule here is K1, the probability of the text
-given the audio: K1 > 0.9 is a CTC loss below -ln 0.9 = 0.1054 nats. Since the probabilities of all texts sum
-to one, a text with K1 > 0.5 is the most probable one.
+The published study does not define its "confidence > 0.9". This workflow uses K1, the probability of the text given
+the audio: K1 > 0.9 means a CTC loss below -ln 0.9 = 0.1054 nats. The probabilities of all texts sum to one, so a text
+with K1 > 0.5 is the most probable one.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from asrtransfer.text.alphabet import BLANK, encode
 
 
 @lru_cache(maxsize=256)
-def _targets(texts: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-    """The texts' class indices, one after the other, and lengths; cached for the iterations of an attack."""
+def _encode_targets(texts: tuple[str, ...]) -> tuple[Tensor, Tensor]:
+    """Concatenate the class indices of texts, and list their lengths; cached for the iterations of an attack."""
     encoded = [encode(text) for text in texts]
     return (
         torch.tensor([index for indices in encoded for index in indices], dtype=torch.long),
@@ -28,25 +28,32 @@ def _targets(texts: tuple[str, ...]) -> tuple[Tensor, Tensor]:
 
 
 def ctc_loss(log_probs: Tensor, lengths: Tensor, texts: Sequence[str], *, on_cpu: bool = True) -> Tensor:
-    """-ln P(text | audio) in nats for each row: the CTC negative log-likelihood, not divided by any length.
+    """Compute -ln P(text | audio) for each row: the CTC negative log-likelihood, not divided by any length.
 
-    Graves et al., ICML 2006, equation 8, as torch.nn.functional.ctc_loss computes it, in the dtype of
-    `log_probs`. The result is on the device of `log_probs` and differentiable down to it. torch's gradient
-    holds only through a preceding log_softmax: `log_probs` must be normalised over the classes.
+    Graves et al., ICML 2006, equation 8, by torch.nn.functional.ctc_loss, in the dtype of `log_probs`. The result is
+    differentiable with respect to `log_probs`. The gradient of PyTorch is correct only through a preceding
+    log_softmax: `log_probs` must be normalised over the classes.
 
-    :param log_probs: (batch, frames, 29) natural log-probabilities, float32 or float64.
-    :param lengths: (batch,) int64, the frames of each row that count.
-    :param texts: one text per row; InputError for a character outside the alphabet.
-    :param on_cpu: compute on the CPU wherever `log_probs` are, because the CUDA kernel is not deterministic.
-    :returns: (batch,). Infinite where the text needs more frames than there are (alphabet.frames_needed):
-        keep such rows out of a sum to be differentiated, their gradient is not a number.
+    Args:
+        log_probs: (batch, frames, 29) natural log-probabilities, float32 or float64.
+        lengths: (batch,) int64, valid frames of each row.
+        texts: one text per row.
+        on_cpu: compute on the CPU even if `log_probs` is elsewhere, because the CUDA kernel is not deterministic.
+
+    Returns:
+        (batch,) losses in nats, on the device of `log_probs`. The loss is infinite, and its gradient NaN, where the
+        text needs more frames than the row has (`alphabet.frames_needed`); exclude such rows before differentiating.
+
+    Raises:
+        InputError: if a text has a character outside the alphabet.
+        ValueError: if the number of texts is not the batch size.
     """
     if len(texts) != len(log_probs):
         raise ValueError(f"{len(texts)} texts for a batch of {len(log_probs)}")
     if not texts:
         return log_probs.new_zeros(0)
     device = torch.device("cpu") if on_cpu else log_probs.device
-    targets, target_lengths = _targets(tuple(texts))
+    targets, target_lengths = _encode_targets(tuple(texts))
     losses = functional.ctc_loss(
         log_probs.to(device).transpose(0, 1),
         targets.to(device),
@@ -59,26 +66,36 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, texts: Sequence[str], *, on_cpu
 
 
 def k1(loss: Tensor) -> Tensor:
-    """K1 = P(text | audio), 0..1, from the CTC loss in nats; any shape. Rounding above one is cut off."""
+    """Compute K1 = P(text | audio), 0..1, from CTC losses in nats of any shape. Rounding above one is clipped."""
     return torch.exp(-loss).clamp(max=1.0)
 
 
 def k2(loss: Tensor, texts: Sequence[str]) -> Tensor:
-    """K2 = P(text | audio) ** (1 / characters), 0..1: fair to long texts, and lenient (0.9 ** 25 = 0.07).
+    """Compute K2 = P(text | audio) ** (1 / characters), 0..1.
 
-    `loss` is (batch,), in nats; for the empty text, which has no characters, K2 is K1.
+    K2 does not penalise long texts, and it is lenient: K2 = 0.9 for 25 characters is K1 = 0.9 ** 25 = 0.07.
+
+    Args:
+        loss: (batch,) CTC losses in nats.
+        texts: one text per row; K2 of the empty text is its K1.
     """
     characters = torch.tensor([max(len(text), 1) for text in texts], dtype=loss.dtype, device=loss.device)
     return torch.exp(-loss / characters).clamp(max=1.0)
 
 
 def k5(log_probs: Tensor, lengths: Tensor) -> Tensor:
-    """K5 = mean over a row's frames of the largest class probability, 0..1; not a number without frames.
+    """Compute K5, the mean over a row's frames of the largest class probability, 0..1.
 
-    `log_probs` is (batch, frames, 29), `lengths` (batch,) int64; the result is (batch,). Blank frames
-    dominate it.
+    Blank frames dominate K5.
+
+    Args:
+        log_probs: (batch, frames, 29) natural log-probabilities.
+        lengths: (batch,) int64, valid frames of each row.
+
+    Returns:
+        (batch,), NaN for a row without frames.
     """
     best = log_probs.amax(dim=-1).exp()
     lengths = lengths.to(log_probs.device)
-    counts = torch.arange(best.shape[1], device=best.device) < lengths[:, None]
-    return torch.where(counts, best, 0.0).sum(dim=1) / lengths
+    valid = torch.arange(best.shape[1], device=best.device) < lengths[:, None]
+    return torch.where(valid, best, 0.0).sum(dim=1) / lengths

@@ -1,7 +1,6 @@
-"""Beam search without a language model by the package ctcdecode (parlance), which is not required.
+"""Beam search without a language model by the package ctcdecode (parlance), which is optional.
 
-Its last release (2021) has no wheels, downloads sources while it builds, and pins C++14, which today's
-PyTorch refuses.
+Its last release (2021) has no wheels, downloads sources while it builds, and pins C++14, which current PyTorch rejects.
 """
 
 from __future__ import annotations
@@ -15,11 +14,14 @@ from asrtransfer.text.alphabet import BLANK, CHARACTERS, SIZE, decode
 
 
 class CTCDecodeDecoder(Decoder):
-    """The ten most probable texts by ctcdecode's prefix beam search, ordered by exact probability.
+    """Find the ten most probable texts by the prefix beam search of ctcdecode, and order them by exact probability.
 
-    :param beam: texts kept per frame.
-    :param tokens_per_frame: most probable classes tried per frame, 1..29.
-    :raises InputError: where ctcdecode cannot be imported.
+    Args:
+        beam: texts kept per frame.
+        tokens_per_frame: most probable classes tried per frame, 1..29.
+
+    Raises:
+        InputError: if ctcdecode cannot be imported.
     """
 
     def __init__(self, *, beam: int = 100, tokens_per_frame: int = SIZE) -> None:
@@ -27,8 +29,8 @@ class CTCDecodeDecoder(Decoder):
             from ctcdecode import CTCBeamDecoder
         except ImportError as error:
             raise InputError(
-                f"decoder backend ctcdecode cannot be imported ({error}): its last release does not "
-                "build with today's PyTorch, so use flashlight, or an environment that has ctcdecode"
+                f"decoder backend ctcdecode cannot be imported ({error}); its last release does not build with current "
+                "PyTorch: use flashlight, or an environment that has ctcdecode"
             ) from error
         self._search = CTCBeamDecoder(
             [*CHARACTERS, "_"],
@@ -42,11 +44,14 @@ class CTCDecodeDecoder(Decoder):
 
     def top(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         """See `Decoder.top`."""
-        return [self._top(row) for row in frames(log_probs, lengths)]
+        return [self._decode_row(row) for row in frames(log_probs, lengths)]
 
-    def _top(self, row: Tensor) -> list[Hypothesis]:
+    def _decode_row(self, row: Tensor) -> list[Hypothesis]:
         if len(row) == 0:
             return [Hypothesis("", 0.0)]
         results, _, _, counts = self._search.decode(row[None], torch.tensor([len(row)]))
         pairs = zip(results[0].tolist(), counts[0].tolist(), strict=True)
         return ranked(row, [decode(result[:count]) for result, count in pairs])
+
+
+DECODER = CTCDecodeDecoder

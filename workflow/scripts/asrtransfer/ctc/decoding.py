@@ -1,57 +1,40 @@
-"""From log-probabilities to texts: greedy, the ten most probable texts, and with a language model."""
+"""From log-probabilities to texts: the chosen decoder, and whether a text is the most probable one."""
 
 from __future__ import annotations
 
+import importlib
 from functools import lru_cache
 from typing import Any
 
 from torch import Tensor
 
-from asrtransfer.ctc.base import TOP, Decoder, GreedyDecoder, Hypothesis, frames
-from asrtransfer.ctc.ctcdecode_backend import CTCDecodeDecoder
+from asrtransfer.ctc.backends import BACKENDS, module
+from asrtransfer.ctc.base import TOP, Decoder, Hypothesis, frames
 from asrtransfer.ctc.flashlight import FlashlightDecoder
-from asrtransfer.ctc.language_model import LanguageModelDecoder
 from asrtransfer.ctc.proof import proven
-from asrtransfer.files.errors import InputError
 
-__all__ = [
-    "BACKENDS",
-    "TOP",
-    "CTCDecodeDecoder",
-    "Decoder",
-    "FlashlightDecoder",
-    "GreedyDecoder",
-    "Hypothesis",
-    "LanguageModelDecoder",
-    "build",
-    "frames",
-    "is_top",
-    "proven",
-]
-
-BACKENDS: dict[str, type[Decoder]] = {
-    "flashlight": FlashlightDecoder,
-    "ctcdecode": CTCDecodeDecoder,
-    "greedy": GreedyDecoder,
-    "language-model": LanguageModelDecoder,
-}
+__all__ = ["BACKENDS", "TOP", "Decoder", "Hypothesis", "build", "frames", "is_top", "module", "proven"]
 
 
 def build(backend: str, **settings: Any) -> Decoder:
-    """The decoder of that name with the keyword arguments of its class.
+    """Import a back end and construct its decoder.
 
-    :raises InputError: for an unknown name, or a backend that is not installed or cannot read its files.
+    Args:
+        backend: a key of BACKENDS.
+        settings: keyword arguments of the decoder's class.
+
+    Raises:
+        InputError: for an unknown name, or a back end that is not installed or cannot read its files.
     """
-    if backend not in BACKENDS:
-        raise InputError(f"decoder backend {backend!r} is unknown: use one of {', '.join(BACKENDS)}")
-    return BACKENDS[backend](**settings)
+    decoder: Decoder = importlib.import_module(module(backend)).DECODER(**settings)
+    return decoder
 
 
 def is_top(log_probs: Tensor, length: int, text: str, decoder: Decoder | None = None) -> bool:
-    """`Decoder.is_top` of the given decoder, or else of a FlashlightDecoder as it is by default."""
-    return (decoder or _default()).is_top(log_probs, length, text)
+    """Call `Decoder.is_top` of the given decoder, by default of a FlashlightDecoder with its default settings."""
+    return (decoder or _build_default()).is_top(log_probs, length, text)
 
 
 @lru_cache(maxsize=1)
-def _default() -> Decoder:
+def _build_default() -> Decoder:
     return FlashlightDecoder()

@@ -1,8 +1,7 @@
 """Beam search without a language model by flashlight-text, the decoder inside torchaudio's ctc_decoder.
 
-The search sums alignments of one text (`log_add`): without, it ranks single alignments and gives another top
-three on every second utterance. Its scores miss the alignments that were pruned, so the list is ordered by
-the exact ones.
+With `log_add`, the search sums the alignments of one text. Without, it ranks single alignments, and its top three texts
+differ on every second utterance. Its scores lack the pruned alignments, so the exact scores order the list.
 """
 
 from __future__ import annotations
@@ -23,32 +22,32 @@ from asrtransfer.ctc.base import TOP, Decoder, Hypothesis, best, frames, log_pro
 from asrtransfer.text.alphabet import BLANK, SIZE, collapse, decode
 
 FLOOR = -1e4
-"""Log-probabilities are raised to this before the search, whose sums cannot take an infinite one."""
+"""Lower bound of the log-probabilities passed to the search, whose sums cannot contain infinities."""
 
 
 class FlashlightDecoder(Decoder):
-    """The ten most probable texts by beam search.
+    """Find the ten most probable texts by beam search.
 
-    Pruned as by default, 600 made-up posteriors (benchmarks/decoding.py) gave the lists of a beam of 100 over
-    all classes on the 400 whose best text has typically over e-11, on 99 of 100 at e-38, and on 95 of 100
-    at e-77. So improbable, a beam of 200 finds other lists as well: no such setting is an exact search there.
+    On 600 generated posteriors (benchmarks/decoding.py) the default pruning gave the same lists as a beam of 100 over
+    all classes: on all 400 whose best text typically has a probability above e-11, on 99 of 100 at e-38, and on 95 of
+    100 at e-77. At such low probabilities a beam of 200 changes lists as well; none of these settings is exact there.
 
-    :param beam: states kept per frame; a text whose last frame is a blank and one whose is not are two
-        states.
-    :param tokens_per_frame: most probable classes tried per frame, 1..29. Replacing one frame's class by a
-        less probable one gives at most three texts that are not new (blank and the two neighbours), so that
-        the ten best single replacements lie within the first thirteen.
-    :param threshold: states this many nats below the best one are dropped. Searched again without, where the
-        ten texts span more than half of it.
+    Args:
+        beam: states kept per frame. A text has two states: its last frame is blank, or is not.
+        tokens_per_frame: most probable classes tried per frame, 1..29. Of the texts that result when one frame's class
+            is replaced by a less probable one, at most three are not new (blank and the two neighbours); the ten best
+            single replacements are therefore among the first thirteen classes.
+        threshold: nats; states this far below the best state are dropped. If the ten texts span more than half of the
+            threshold, the search runs again without it.
     """
 
     def __init__(self, *, beam: int = 100, tokens_per_frame: int = 13, threshold: float = 25.0) -> None:
         self._threshold = threshold
         self._model = ZeroLM()
-        self._pruned = self._search(beam, tokens_per_frame, threshold)
-        self._unpruned = self._search(beam, tokens_per_frame, math.inf)
+        self._pruned = self._build_search(beam, tokens_per_frame, threshold)
+        self._unpruned = self._build_search(beam, tokens_per_frame, math.inf)
 
-    def _search(self, beam: int, tokens_per_frame: int, threshold: float) -> LexiconFreeDecoder:
+    def _build_search(self, beam: int, tokens_per_frame: int, threshold: float) -> LexiconFreeDecoder:
         options = LexiconFreeDecoderOptions(
             beam_size=beam,
             beam_size_token=tokens_per_frame,
@@ -58,29 +57,29 @@ class FlashlightDecoder(Decoder):
             log_add=True,
             criterion_type=CriterionType.CTC,
         )
-        # The search begins as if after a frame of the "silence" token: only blank leaves the first text free.
+        # The search starts as if a frame of the "silence" token preceded: only blank leaves the first letter free.
         return LexiconFreeDecoder(options, self._model, BLANK, BLANK, [])
 
     def top(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         """See `Decoder.top`."""
-        return [self._top(row) for row in frames(log_probs, lengths)]
+        return [self._decode_row(row) for row in frames(log_probs, lengths)]
 
-    def _top(self, row: Tensor) -> list[Hypothesis]:
+    def _decode_row(self, row: Tensor) -> list[Hypothesis]:
         if len(row) == 0:
             return [Hypothesis("", 0.0)]
         emissions = row.clamp(min=FLOOR)
-        found = _rescored(row, self._pruned.decode(emissions.data_ptr(), len(row), SIZE))
+        found = _rescore(row, self._pruned.decode(emissions.data_ptr(), len(row), SIZE))
         spread = found[0].log_probability - found[-1].log_probability
         if len(found) < TOP or spread > self._threshold / 2:
-            found = _rescored(row, self._unpruned.decode(emissions.data_ptr(), len(row), SIZE))
+            found = _rescore(row, self._unpruned.decode(emissions.data_ptr(), len(row), SIZE))
         return found
 
 
-def _rescored(row: Tensor, results: list[DecodeResult]) -> list[Hypothesis]:
-    """The ten most probable texts of a search, by exact probability.
+def _rescore(row: Tensor, results: list[DecodeResult]) -> list[Hypothesis]:
+    """Return the ten most probable texts of a search, ordered by exact probability.
 
-    A search's score is below the exact one by what it pruned. Results come best first, and a batch is the
-    last to be rescored when the next result would need twice the largest such gap seen to come among the ten.
+    The score of a search lacks the pruned alignments and lies below the exact one. Results arrive best first, in
+    batches. Rescoring stops when the next result would enter the ten only with twice the largest gap found.
     """
     found: dict[str, Hypothesis] = {}
     remaining = iter(results)
@@ -93,3 +92,6 @@ def _rescored(row: Tensor, results: list[DecodeResult]) -> list[Hypothesis]:
             gap = max(gap, exact - result.score)
             found[text] = Hypothesis(text, exact)
     return best(found.values())
+
+
+DECODER = FlashlightDecoder

@@ -30,22 +30,27 @@ _UNKNOWN = "<unk>"
 
 
 class LanguageModelDecoder(Decoder):
-    """The ten best word sequences by ln P(text | audio) + alpha ln P_lm(text) + beta words.
+    """Find the ten best word sequences by ln P(text | audio) + alpha ln P_lm(text) + beta words.
 
-    The score and its defaults are DeepSpeech 0.4.1's (`DeepSpeech.py`, flags lm_alpha and lm_beta). Only the
-    model's words can come out, separated by single spaces; words with other characters than the alphabet's
-    are left out. Unlike DeepSpeech, the language model also scores the end of the sentence.
-    `Hypothesis.log_probability` stays the acoustic one, so that it need not fall along the list.
+    Score and defaults are those of DeepSpeech 0.4.1 (`DeepSpeech.py`, flags lm_alpha and lm_beta). Texts consist of the
+    model's words, separated by single spaces; words with characters outside the alphabet are excluded. Unlike in
+    DeepSpeech, the language model also scores the end of the sentence. `Hypothesis.log_probability` remains the
+    acoustic score, so it need not decrease along the list.
 
-    `words` are those that can come out.
+    Attributes:
+        words: the words that texts can contain.
 
-    :param language_model: a KenLM word model, ARPA text (also .gz) or KenLM's binary format.
-    :param lexicon: the words, one per line; needed for a binary, whose words cannot be listed. An ARPA file
-        has its own.
-    :param alpha: weight of the language model's natural log-probability.
-    :param beta: bonus per word, in nats.
-    :param beam, tokens_per_frame: as for FlashlightDecoder.
-    :raises InputError: for a missing or unreadable file, or a flashlight-text without KenLM.
+    Args:
+        language_model: a KenLM word model, ARPA text (also .gz) or KenLM's binary format.
+        lexicon: a file with one word per line; required for a binary model, whose words cannot be listed. An ARPA file
+            lists its own words.
+        alpha: weight of the language model's natural log-probability.
+        beta: bonus per word, in nats.
+        beam: see FlashlightDecoder.
+        tokens_per_frame: see FlashlightDecoder.
+
+    Raises:
+        InputError: for a missing or unreadable file, or a flashlight-text that was built without KenLM.
     """
 
     by_probability = False
@@ -60,19 +65,19 @@ class LanguageModelDecoder(Decoder):
         beam: int = 100,
         tokens_per_frame: int = 13,
     ) -> None:
-        words = _words(Path(language_model), None if lexicon is None else Path(lexicon))
+        words = _read_words(Path(language_model), None if lexicon is None else Path(lexicon))
         self.words = frozenset(words)
         self._words = Dictionary([*words, _UNKNOWN])
-        # flashlight keeps no reference to the model: it must live as long as the decoder.
-        self._model = _kenlm(Path(language_model), self._words)
-        self._trie = self._spelt(words)
+        # flashlight keeps no reference to the model, which must live as long as the decoder.
+        self._model = _load_kenlm(Path(language_model), self._words)
+        self._trie = self._build_trie(words)
         self._beam = beam
         self._tokens = tokens_per_frame
         self.weigh(alpha, beta)
 
     def weigh(self, alpha: float, beta: float) -> None:
-        """Go on with other weights; reading the model takes longer than decoding with it."""
-        self._weight = alpha * math.log(10)  # KenLM's scores are decadic
+        """Set new weights without reading the model again; reading takes longer than decoding."""
+        self._weight = alpha * math.log(10)  # KenLM scores are base-10 logarithms
         self._bonus = beta
         options = LexiconDecoderOptions(
             beam_size=self._beam,
@@ -88,7 +93,7 @@ class LanguageModelDecoder(Decoder):
         unknown = self._words.get_index(_UNKNOWN)
         self._search = LexiconDecoder(options, self._trie, self._model, _SPACE, BLANK, unknown, [], False)
 
-    def _spelt(self, words: list[str]) -> Trie:
+    def _build_trie(self, words: list[str]) -> Trie:
         trie = Trie(SIZE, _SPACE)
         start = self._model.start(False)
         for word in words:
@@ -99,19 +104,19 @@ class LanguageModelDecoder(Decoder):
         return trie
 
     def top(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
-        """See `Decoder.top`; "best" is the combined score."""
-        return [self._top(row) for row in frames(log_probs, lengths)]
+        """See `Decoder.top`; the combined score orders the list."""
+        return [self._decode_row(row) for row in frames(log_probs, lengths)]
 
-    def _top(self, row: Tensor) -> list[Hypothesis]:
+    def _decode_row(self, row: Tensor) -> list[Hypothesis]:
         if len(row) == 0:
             return [Hypothesis("", 0.0)]
-        # Words end with a space; one certain space behind the last frame ends the last word.
+        # Words end with a space: append one frame in which space is certain, to end the last word.
         end = torch.full((1, SIZE), FLOOR)
         end[0, _SPACE] = 0.0
         emissions = torch.cat([row.clamp(min=FLOOR), end])
-        return self._ranked(row, self._search.decode(emissions.data_ptr(), len(emissions), SIZE))
+        return self._rank(row, self._search.decode(emissions.data_ptr(), len(emissions), SIZE))
 
-    def _ranked(self, row: Tensor, results: list[DecodeResult]) -> list[Hypothesis]:
+    def _rank(self, row: Tensor, results: list[DecodeResult]) -> list[Hypothesis]:
         found: dict[str, float] = {}
         for result in results:
             words = [self._words.get_entry(index) for index in result.words if index >= 0]
@@ -121,13 +126,13 @@ class LanguageModelDecoder(Decoder):
         return [Hypothesis(text, probability) for probability, _, text in order[:TOP]]
 
 
-def _kenlm(path: Path, words: Dictionary) -> LM:
+def _load_kenlm(path: Path, words: Dictionary) -> LM:
     try:
         from flashlight.lib.text.decoder.kenlm import KenLM
     except ImportError as error:
         raise InputError(
             f"language model {path}: this flashlight-text was built without KenLM ({error}); "
-            "install its wheel, or use no language model"
+            "install the flashlight-text wheel, or use no language model"
         ) from error
     try:
         model: LM = KenLM(str(path), words)
@@ -139,24 +144,24 @@ def _kenlm(path: Path, words: Dictionary) -> LM:
         ) from error
 
 
-def _words(language_model: Path, lexicon: Path | None) -> list[str]:
-    """The words that can be decoded, sorted: the lexicon's, or else the ARPA file's."""
+def _read_words(language_model: Path, lexicon: Path | None) -> list[str]:
+    """Read the words that texts can contain, sorted: from the lexicon if given, else from the ARPA file."""
     for path in (language_model, lexicon):
         if path is not None and not path.is_file():
             raise InputError(f"language model {path}: no such file; correct the path, or use no language model")
-    source = _unigrams(language_model) if lexicon is None else iter(lexicon.read_text("utf-8").split())
+    source = _read_unigrams(language_model) if lexicon is None else iter(lexicon.read_text("utf-8").split())
     letters = set(CHARACTERS) - {" "}
     words = sorted({word for word in source if letters.issuperset(word)})
     if not words:
         raise InputError(
-            f"language model {lexicon or language_model}: no word in the letters a-z and '; "
-            "give a lower-case ARPA file, or beside a KenLM binary a lexicon with one word per line"
+            f"language model {lexicon or language_model}: no word consists of a-z and '; "
+            "give a lower-case ARPA file, or with a KenLM binary a lexicon with one word per line"
         )
     return words
 
 
-def _unigrams(path: Path) -> Iterator[str]:
-    """The words of an ARPA file, plain or gzipped; none of another file."""
+def _read_unigrams(path: Path) -> Iterator[str]:
+    """Yield the words of an ARPA file, plain or gzipped; nothing for any other file."""
     opener = gzip.open if path.suffix == ".gz" else open
     with opener(path, "rt", encoding="utf-8", errors="replace") as lines:
         inside = False
@@ -167,3 +172,6 @@ def _unigrams(path: Path) -> Iterator[str]:
                 inside = line.startswith("\\1-grams:")
             elif inside and line.strip():
                 yield line.split()[1]
+
+
+DECODER = LanguageModelDecoder

@@ -1,4 +1,4 @@
-"""LibriSpeech's own language models (openslr.org, resource 11; Panayotov et al., ICASSP 2015), in lower case."""
+"""The language models published with LibriSpeech (openslr.org, resource 11; Panayotov et al., ICASSP 2015)."""
 
 from __future__ import annotations
 
@@ -18,14 +18,20 @@ CHECKSUMS: dict[str, str | None] = {
     "3-gram": "263649573475c2991d3e755eb4e690c9d2656f2b3283a1eb589e1e4e174bf874",
     "4-gram": "f2b2d1507637ddf459d3579159f7e8099ed7d77452ff1059aeeeaea33d274613",
 }
-"""SHA-256 of the archives. The publisher gives none: those of 3-gram and 4-gram are what the recipes of RWTH Aachen's
-i6_experiments demand of their downloads, that of 3-gram.pruned.1e-7 what another user recorded of his."""
+"""SHA-256 of the archives. The publisher gives none. Those of 3-gram and 4-gram are the ones that the recipes of RWTH
+Aachen's i6_experiments check; another user recorded that of 3-gram.pruned.1e-7."""
 
 
 def fetch(name: str, path: Path, mirror: str | None) -> None:
-    """Have one of LibriSpeech's models at `path`, as an ARPA file in lower case, as transcripts are here.
+    """Download one of the models and write it to `path` as an ARPA file in lower case, like all transcripts here.
 
-    InputError if it cannot be downloaded, or is not what it was.
+    Args:
+        name: a key of CHECKSUMS.
+        path: the ARPA file.
+        mirror: http(s) folder with the archive; by default the publisher's server, then MIRRORS.
+
+    Raises:
+        InputError: if the archive cannot be downloaded, is damaged, or has another checksum.
     """
     archive = path.with_name(f"{name}.arpa.gz")
     download.fetch(download.addresses(f"{ADDRESS}/{archive.name}", mirror, MIRRORS), archive, CHECKSUMS[name])
@@ -33,10 +39,10 @@ def fetch(name: str, path: Path, mirror: str | None) -> None:
     try:
         with gzip.open(archive, "rt", encoding="utf-8") as lines, part.open("w", encoding="utf-8") as file:
             for line in lines:
-                # All that ARPA files say besides words is in lower case, or the same in both.
+                # In an ARPA file only the words have upper-case letters.
                 file.write(line.lower())
     except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
         archive.unlink()
-        raise InputError(f"{archive}: not a whole archive ({error}); it was removed, run again") from None
+        raise InputError(f"{archive}: the archive is damaged ({error}) and was removed; run again") from None
     os.replace(part, path)
     archive.unlink()

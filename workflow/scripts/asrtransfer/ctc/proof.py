@@ -1,9 +1,9 @@
-"""What the ten most probable texts are known to be without a search for them.
+"""Proofs about the ten most probable texts that replace a beam search.
 
-Most samples are nowhere near their target on another model. Ten texts that are each more probable than the target
-prove that it is not among the ten most probable, and cheap ones do: those that the best alignment and its cheapest
-changes of one frame spell. An alignment is one of those that add up to its text's probability (Graves et al., ICML
-2006, equation 3), so that it bounds it from below. The best text itself is found by prefix search.
+On a remote, most samples are far from their target. Ten texts that are each more probable than the target prove that it
+is not among the ten most probable. Cheap texts suffice: the text of the best alignment, and those of its cheapest
+changes of one frame. The probability of a text is the sum over its alignments (Graves et al., ICML 2006, equation 3),
+so each alignment is a lower bound. Prefix search finds the best text.
 """
 
 from __future__ import annotations
@@ -19,24 +19,24 @@ from asrtransfer.ctc.best_path import spelt
 from asrtransfer.ctc.prefix_search import is_most_probable, most_probable
 
 MARGIN = 0.5
-"""Nats by which a proof must hold: a hundred times what float32 loses over a loss of some hundred frames."""
+"""Nats by which a bound must hold: a hundred times the rounding error of a float32 loss over some hundred frames."""
 CHANGES = 32
-"""Changes of one frame that are looked at. Of a frame's, three at most spell no new text: the blank and the two
-neighbours; so they are ten texts, or near it."""
+"""Changes of one frame that are tried. At most three changes of a frame give no new text (blank, both neighbours), so
+32 changes usually give ten texts."""
 
 
 def proven(row: Tensor, phrase: str, loss: float, *, with_best: bool) -> list[Hypothesis] | None:
-    """The part of the ten most probable texts that settles where a phrase stands among them.
+    """Prove the rank of a phrase among the ten most probable texts, if that is possible without a beam search.
 
     Args:
-        row: log-probabilities, (frames, 29), float32 on the CPU.
-        phrase: the text in question.
-        loss: its CTC loss in nats.
-        with_best: whether the most probable text must be known as well.
+        row: (frames, 29) natural log-probabilities, float32 on the CPU.
+        phrase: the text to rank.
+        loss: CTC loss of the phrase in nats.
+        with_best: whether the most probable text is needed as well.
 
     Returns:
-        The best text, where the phrase is that or not among the ten; no text, if all that is known, and asked for, is
-        that the phrase is not among the ten; None, if it takes a beam search.
+        One hypothesis, the most probable text, if it is the phrase or the phrase is not among the ten. An empty list
+        if the phrase is not among the ten and `with_best` is false. None if a beam search is necessary.
     """
     if len(row) == 0:
         return None
@@ -53,16 +53,19 @@ def proven(row: Tensor, phrase: str, loss: float, *, with_best: bool) -> list[Hy
 
 
 def is_out_of_reach(scores: NDArray[np.float64], loss: float) -> bool:
-    """Whether ten texts are each more probable than one of this CTC loss: true only where that is proven.
+    """Tell whether ten texts are proven to be more probable than a text with the given CTC loss.
 
     Args:
-        scores: log-probabilities, (frames, 29).
+        scores: (frames, 29) natural log-probabilities, float64.
         loss: in nats.
+
+    Returns:
+        True if proven; False if not, which does not mean that the text is among the ten.
     """
     path = scores.argmax(axis=1)
     largest = scores[np.arange(len(path)), path]
     costs = largest[:, None] - scores
-    # No change at all is the best alignment itself.
+    # Exclude the best class of each frame, which changes nothing.
     costs[np.arange(len(path)), path] = math.inf
     affordable = largest.sum() + loss - MARGIN
     if affordable < 0:

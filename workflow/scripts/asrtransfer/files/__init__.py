@@ -1,1 +1,1 @@
-"""Files: whole or not at all, checked by their checksums, and the one exception for what the user can mend."""
+"""Files that are written atomically and verified by checksums, and the exception for errors that the user can mend."""

@@ -1,4 +1,4 @@
-"""Model cards: what is known of a model, as JSON with a checksum of its own."""
+"""Model cards: facts about a model, as JSON that contains its own checksum."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ _CHECKSUM = "card_sha256"
 
 
 def write_card(card: Mapping[str, Any], path: Path) -> None:
-    """Write a card, whole or not at all; ``card_sha256`` is added to it."""
-    content = json.dumps({**card, _CHECKSUM: _digest(card)}, indent=2) + "\n"
+    """Write a card atomically and add ``card_sha256`` to it."""
+    content = json.dumps({**card, _CHECKSUM: _compute_digest(card)}, indent=2) + "\n"
     replace_file(path, content.encode())
 
 
@@ -24,7 +24,7 @@ def read_card(path: Path) -> dict[str, Any]:
     """Read a card that :func:`write_card` wrote.
 
     Raises:
-        InputError: if it is missing, or says anything else than what was written.
+        InputError: if the card is missing, or differs from what was written.
     """
     remedy = "delete the model's folder and run again"
     try:
@@ -33,11 +33,11 @@ def read_card(path: Path) -> dict[str, Any]:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
     except (ValueError, AttributeError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: is no model card ({error!r}); {remedy}") from None
-    if found != _digest(card):
+        raise InputError(f"{path}: not a model card ({error!r}); {remedy}") from None
+    if found != _compute_digest(card):
         raise InputError(f"{path}: differs from the checksum kept in it; {remedy}")
     return dict(card)
 
 
-def _digest(card: Mapping[str, Any]) -> str:
+def _compute_digest(card: Mapping[str, Any]) -> str:
     return hashlib.sha256(json.dumps(card, sort_keys=True).encode()).hexdigest()

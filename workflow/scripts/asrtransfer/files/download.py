@@ -1,4 +1,4 @@
-"""Files from the network: resumed, from one of several servers, and only with the checksum that they must have."""
+"""Downloads that resume, try several servers, and verify a checksum."""
 
 from __future__ import annotations
 
@@ -19,26 +19,38 @@ _CHUNK_BYTES = 1 << 20
 
 
 def addresses(url: str, mirror: str | None, mirrors: Sequence[str]) -> list[str]:
-    """Where to look for a file: in the mirror alone if there is one, else at its own address, then in the mirrors.
+    """List the addresses of a file in the order to try.
 
-    InputError for a mirror that is no web address.
+    Args:
+        url: the publisher's address of the file.
+        mirror: the only folder to use, as an http(s) address; None for the publisher and then `mirrors`.
+        mirrors: folders that the publisher names as mirrors.
+
+    Raises:
+        InputError: if `mirror` is not an http(s) address.
     """
     name = url.rpartition("/")[2]
     if mirror is None:
         return [url, *(f"{other}/{name}" for other in mirrors)]
     if not mirror.startswith(("http://", "https://")):
-        raise InputError(f"mirror: {mirror} does not begin with http:// or https://")
+        raise InputError(f"mirror: {mirror} does not begin with http:// or https://; correct the address")
     return [f"{mirror.rstrip('/')}/{name}"]
 
 
 def fetch(urls: Sequence[str], path: Path, sha256: str | None) -> None:
-    """Have the file at `path`, from the first address that has it.
+    """Download a file to `path` from the first address that has it, unless `path` exists.
 
-    A download that broke off goes on where it stopped, in the next run or from the next address, since all have the
-    same file. InputError, of the first address, if none has it; and for a file with another checksum, which is removed.
+    An interrupted download continues where it stopped, in the next run or from the next address: all addresses have the
+    same file.
 
     Args:
-        sha256: what the file must have; None if nobody has published it.
+        urls: addresses in the order to try.
+        path: the file; while incomplete, it has the suffix ``.part``.
+        sha256: expected checksum, hexadecimal; None if none is published.
+
+    Raises:
+        InputError: if no address has the file (the message quotes the first failure), or if the file has another
+            checksum, in which case it is removed.
     """
     part = path.with_name(f"{path.name}.part")
     if not path.is_file():
@@ -53,21 +65,21 @@ def fetch(urls: Sequence[str], path: Path, sha256: str | None) -> None:
             others = f" (nor from {len(faults) - 1} mirrors)" if len(faults) > 1 else ""
             raise InputError(f"{faults[0]}{others}")
         os.replace(part, path)
-    if sha256 is not None and _sha256(path) != sha256:
+    if sha256 is not None and _hash_file(path) != sha256:
         path.unlink()
         raise InputError(f"{urls[0]}: the archive does not have the published SHA-256 and was removed; try again")
 
 
 def _download(url: str, part: Path) -> None:
-    """Fetch `url` into `part`, going on from what is there; it stays if the connection fails."""
+    """Download `url` into `part`, continuing a partial file; the partial file remains if the connection fails."""
     fault: object = "the connection ends early"
     for _ in range(_ATTEMPTS):
         try:
-            if _continue(url, part):
+            if _append_rest(url, part):
                 return
         except urllib.error.HTTPError as error:
             if error.code == 416:
-                # Nothing is left to send: the part is whole, or it is of something longer.
+                # The range is empty: the part is complete, or belongs to a longer file.
                 if error.headers.get("Content-Range") == f"bytes */{part.stat().st_size}":
                     return
                 part.unlink()
@@ -77,11 +89,11 @@ def _download(url: str, part: Path) -> None:
         except (OSError, http.client.HTTPException) as error:
             fault = getattr(error, "reason", error)
     size = part.stat().st_size if part.exists() else 0
-    raise InputError(f"{url}: download stopped after {size} bytes ({fault}); run again to go on from there")
+    raise InputError(f"{url}: download stopped after {size} bytes ({fault}); run again to continue")
 
 
-def _continue(url: str, part: Path) -> bool:
-    """Append to `part` what is missing; whether it is whole now."""
+def _append_rest(url: str, part: Path) -> bool:
+    """Append the missing bytes to `part`, and tell whether it is complete."""
     start = part.stat().st_size if part.exists() else 0
     headers = {"Range": f"bytes={start}-"} if start else {}
     request = urllib.request.Request(url, headers=headers)
@@ -94,6 +106,6 @@ def _continue(url: str, part: Path) -> bool:
     return length is None or size == int(length) + (start if resumed else 0)
 
 
-def _sha256(path: Path) -> str:
+def _hash_file(path: Path) -> str:
     with open(path, "rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()

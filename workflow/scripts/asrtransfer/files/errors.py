@@ -1,13 +1,13 @@
-"""The one exception for what the user can mend."""
+"""The exception for errors that the user can mend."""
 
 
 class InputError(ValueError):
-    """Something the user gave is wrong.
+    """An error in the user's input.
 
-    The message is one line that names the configuration key or the file and says what to do;
-    scripts print it without a traceback.
+    The message is one line. It names the configuration key or the file, the error, and the remedy. Scripts print it
+    without a traceback.
     """
 
     def __init__(self, message: str) -> None:
-        # What other libraries say, and messages here quote, may run over lines.
+        # Quoted messages of other libraries may contain line breaks.
         super().__init__(" ".join(message.split()))

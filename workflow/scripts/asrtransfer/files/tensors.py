@@ -1,4 +1,4 @@
-"""Tensors in a file: safetensors, the same bytes for the same content, with a checksum of all that counts."""
+"""Tensors in safetensors files: byte-identical for equal content, and verified by a checksum."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from torch import Tensor
 from asrtransfer.files.errors import InputError
 from asrtransfer.files.whole import replace_file
 
-# safetensors writes several entries of its metadata in an order that differs from process to process, one it cannot.
+# A single entry, because the order in which safetensors writes several metadata entries differs between processes.
 ENTRY = "asrtransfer"
 
 
 def digest(tensors: Mapping[str, Tensor]) -> str:
-    """SHA-256 over names, shapes, dtypes and bytes of some tensors: equal exactly if they are bit-identical."""
+    """Compute the SHA-256 of names, shapes, dtypes and bytes of tensors: equal exactly for bit-identical tensors."""
     found = hashlib.sha256()
     for name, tensor in sorted(tensors.items()):
         found.update(json.dumps([name, list(tensor.shape), str(tensor.dtype)]).encode())
@@ -29,17 +29,30 @@ def digest(tensors: Mapping[str, Tensor]) -> str:
 
 
 def write(path: Path, tensors: Mapping[str, Tensor], about: Mapping[str, Any]) -> None:
-    """Write tensors and what JSON can say about them, whole or not at all."""
+    """Write tensors and their description atomically.
+
+    Args:
+        path: the file.
+        tensors: by name, on any device.
+        about: a description that JSON can represent.
+    """
     plain = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     entry = json.dumps({"about": about, "sha256": digest(plain)}, sort_keys=True)
     replace_file(path, save(plain, metadata={ENTRY: entry}))
 
 
 def read(path: Path, what: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """The tensors, on the CPU, and what is said about them.
+    """Read a file that :func:`write` wrote.
+
+    Args:
+        path: the file.
+        what: the expected content, such as "a model", for the error message.
+
+    Returns:
+        The tensors by name, on the CPU, and their description.
 
     Raises:
-        InputError: if the file is missing or damaged; ``what`` says what it should have been.
+        InputError: if the file is missing or damaged.
     """
     try:
         with safe_open(path, framework="pt") as file:

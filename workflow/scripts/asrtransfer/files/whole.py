@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all."""
+"""Files that are written atomically."""
 
 from __future__ import annotations
 
@@ -7,14 +7,19 @@ import os
 import tempfile
 from pathlib import Path
 
-# The end of a file's name while it is being written.
+# Suffix of a file that is being written.
 _PART = ".part"
 
 
 def replace_file(path: Path, *content: bytes | memoryview) -> None:
-    """Put the parts of `content` at `path` in one step; what was there stays until then, also if the machine dies.
+    """Write a file atomically: until it is complete, and if the machine fails, `path` keeps its previous content.
 
-    OSError, with `path` in it, if there is no room or no right to write.
+    Args:
+        path: the file.
+        content: its parts, in order.
+
+    Raises:
+        OSError: if the file cannot be written, for lack of space or permission; the error names `path`.
     """
     try:
         handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=_PART)
@@ -24,7 +29,7 @@ def replace_file(path: Path, *content: bytes | memoryview) -> None:
                     file.write(part)
                 file.flush()
                 os.fsync(file.fileno())
-            # mkstemp gives 0600, which would keep a shared results folder from its other readers.
+            # mkstemp sets 0600, which would lock out other readers of a shared results folder.
             os.chmod(temporary, 0o644)
             os.replace(temporary, path)
         except BaseException:
@@ -35,7 +40,11 @@ def replace_file(path: Path, *content: bytes | memoryview) -> None:
 
 
 def remove_parts(path: Path) -> None:
-    """Take away what killed writers of `path` left beside it, or, if it is a folder, of files in it."""
+    """Delete the partial files that killed writers left.
+
+    Args:
+        path: a file, whose own partial files are deleted, or a folder, in which all are.
+    """
     inside = path.is_dir() and not path.is_symlink()
     folder, name = (path, "") if inside else (path.parent, f"{glob.escape(path.name)}.")
     for part in folder.glob(f".{name}*{_PART}"):

@@ -9,7 +9,8 @@ from itertools import product
 import torch
 from torch import Tensor
 
-from asrtransfer.ctc.decoding import Decoder, LanguageModelDecoder
+from asrtransfer.ctc.base import Decoder
+from asrtransfer.ctc.language_model import LanguageModelDecoder
 from asrtransfer.ctc.pool import Pool
 from asrtransfer.machine.memory import Plan
 from asrtransfer.recognisers.base import Frames

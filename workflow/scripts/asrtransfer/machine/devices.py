@@ -1,7 +1,7 @@
-"""GPUs for each job on a machine that several jobs share without a cluster's engine.
+"""Reservation of GPUs by jobs that share a machine without a cluster scheduler.
 
-Snakemake counts GPUs and hands out none, so that all jobs would run on the first. Here a job takes its devices
-by exclusive locks on files named after them; the kernel takes the locks back when the job ends, however it ends.
+Snakemake counts GPUs but assigns none, so all jobs would use the first. Here a job reserves its devices by exclusive
+locks on files named after them. The kernel releases the locks when the job ends, even by a kill.
 """
 
 from __future__ import annotations
@@ -20,10 +20,13 @@ _held: list[int] = []
 
 
 def take(count: int = 1) -> None:
-    """See to it that this process sees so many GPUs, which no other job has; call it before CUDA is used.
+    """Reserve GPUs for this process and hide the others; call this before CUDA is used.
 
-    Waits until they are free. Where Slurm has chosen, and where there are fewer, nothing is done; where
-    ``CUDA_VISIBLE_DEVICES`` names devices, they are taken of those.
+    Waits until enough GPUs are free, among those in ``CUDA_VISIBLE_DEVICES`` if it is set. Does nothing in a Slurm job,
+    whose GPUs Slurm assigns, if this process already holds GPUs, or if the machine has fewer than ``count``.
+
+    Args:
+        count: number of GPUs.
     """
     if "SLURM_JOB_ID" in os.environ or _held:
         return
@@ -33,7 +36,7 @@ def take(count: int = 1) -> None:
 
 
 def visible() -> list[str]:
-    """The GPUs that this process may use, as ``CUDA_VISIBLE_DEVICES`` names them; none where that cannot be known."""
+    """List the GPUs that this process may use, by their names in ``CUDA_VISIBLE_DEVICES``; empty if unknown."""
     named = os.environ.get("CUDA_VISIBLE_DEVICES")
     if named is None:
         command = ["nvidia-smi", "--query-gpu=index", "--format=csv,noheader"]
@@ -45,17 +48,21 @@ def visible() -> list[str]:
 
 
 def claim(devices: Sequence[str], folder: Path, count: int = 1, *, pause: float = 1.0) -> list[str]:
-    """Take the first devices that nobody has, and keep them until this process ends.
+    """Lock the first free devices until this process ends.
 
     Args:
-        folder: where the locks are; all jobs of a machine and user must give the same.
-        count: how many to take, all at once: jobs that kept some while waiting for more could wait for each other.
-        pause: seconds between two looks while too many are taken.
+        devices: names of the devices.
+        folder: folder of the lock files, the same for all jobs of a machine and user.
+        count: number of devices. They are locked together: jobs that held some while waiting for more could deadlock.
+        pause: seconds between attempts.
+
+    Returns:
+        The names of the locked devices.
     """
     waiting = False
-    while not (taken := _locked(devices, folder, count)):
+    while not (taken := _lock_free(devices, folder, count)):
         if not waiting:
-            log.info("waiting for %d of %d GPUs, taken by other jobs", count, len(devices))
+            log.info("waiting for %d of %d GPUs, held by other jobs", count, len(devices))
         waiting = True
         time.sleep(pause)
     _held.extend(taken.values())
@@ -63,14 +70,14 @@ def claim(devices: Sequence[str], folder: Path, count: int = 1, *, pause: float 
     return list(taken)
 
 
-def _locked(devices: Sequence[str], folder: Path, count: int) -> dict[str, int]:
-    """The first devices that nobody has, with their locks: so many, or none."""
-    # One job looks at a time: two could keep from each other what both give back.
-    gate = _opened(folder, "gpus")
+def _lock_free(devices: Sequence[str], folder: Path, count: int) -> dict[str, int]:
+    """Lock the first ``count`` free devices and return their lock handles; lock none if fewer are free."""
+    # One job tries at a time: two that each lock some devices and fail would leave both without.
+    gate = _open_lock(folder, "gpus")
     fcntl.flock(gate, fcntl.LOCK_EX)
     taken: dict[str, int] = {}
     for device in devices:
-        handle = _opened(folder, f"gpu-{device.replace('/', '-')}")
+        handle = _open_lock(folder, f"gpu-{device.replace('/', '-')}")
         try:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
@@ -87,5 +94,5 @@ def _locked(devices: Sequence[str], folder: Path, count: int) -> dict[str, int]:
     return taken
 
 
-def _opened(folder: Path, name: str) -> int:
+def _open_lock(folder: Path, name: str) -> int:
     return os.open(folder / f"asrtransfer-{os.getuid()}-{name}.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

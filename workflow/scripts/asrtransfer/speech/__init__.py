@@ -1,1 +1,1 @@
-"""Audio, and the utterances of a corpus."""
+"""Audio files, and the utterances of a corpus."""

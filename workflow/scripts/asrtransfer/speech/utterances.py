@@ -1,4 +1,4 @@
-"""Utterances of one split of the corpus, and batches of them."""
+"""The utterances of a split of the corpus, and batches of them."""
 
 from __future__ import annotations
 
@@ -17,19 +17,26 @@ from torch import Tensor
 from asrtransfer.files import parquet
 from asrtransfer.speech import audio
 
-# Splits up to this size are decoded once and kept, one byte pair a sample: four hours are 0.5 GB.
+# Splits up to this size are decoded once and kept in memory, two bytes per sample: four hours take 0.5 GB.
 KEPT_SECONDS = 4 * 3600.0
-# Threads that read ahead of a larger split's training. Decoding FLAC leaves Python's lock free, so that they run beside
-# it and each other; one decodes some 500 times faster than the audio plays.
+# Threads that prefetch batches of a larger split. FLAC decoding releases Python's global lock, so they run in parallel
+# with training; one thread decodes about 500 times faster than real time.
 READERS = 4
 
 
 class Speech:
-    """The utterances of a table, ascending by length as the corpus lists them.
+    """The utterances of one split.
 
     Args:
-        table: columns utterance_id, speaker, path, seconds, text, and sha256 where audio has a checksum.
-        folder: what the paths are relative to.
+        table: columns utterance_id, speaker, path, seconds and text; sha256 if the audio has checksums. The corpus
+            lists rows by ascending length.
+        folder: the folder to which the paths are relative.
+
+    Attributes:
+        table: the table, with a fresh index.
+        folder: the folder to which the paths are relative.
+        texts: the text of each utterance.
+        utterance_ids: the identifier of each utterance.
     """
 
     def __init__(self, table: pd.DataFrame, folder: Path) -> None:
@@ -45,7 +52,11 @@ class Speech:
 
     @classmethod
     def read(cls, path: Path, folder: Path | None = None) -> Speech:
-        """Read a split written by a corpus; paths in it are relative to ``folder``, by default its own.
+        """Read a split that a corpus has written.
+
+        Args:
+            path: the Parquet table.
+            folder: the folder to which the audio paths are relative; by default that of the table.
 
         Raises:
             InputError: if the table is missing or damaged.
@@ -56,16 +67,22 @@ class Speech:
         return len(self.table)
 
     def digest(self) -> str:
-        """SHA-256 of the table but for its paths: equal for models trained on the same data in the same order."""
+        """Compute the SHA-256 of the table without paths; equal digests mean the same data in the same order."""
         columns = [name for name in self.table.columns if name != "path"]
         content = self.table[columns].to_json(orient="records", double_precision=15)
         return hashlib.sha256(content.encode()).hexdigest()
 
     def samples(self, index: int) -> NDArray[np.int16]:
-        """The audio of one utterance, int16 at 16 kHz.
+        """Read the audio of one utterance.
+
+        Args:
+            index: row in the table.
+
+        Returns:
+            int16 (samples,) at 16 kHz.
 
         Raises:
-            InputError: if the file is missing, damaged, or not the one that the table was made with.
+            InputError: if the file is missing, damaged, or has another checksum than the table.
         """
         if index in self._kept:
             return self._kept[index]
@@ -75,16 +92,17 @@ class Speech:
         return samples
 
     def batch(self, indices: Sequence[int]) -> tuple[Tensor, Tensor]:
-        """Padded audio of some utterances and their lengths; see :func:`pad`."""
+        """Read utterances and stack their audio; arguments as for `samples`, results as for :func:`pad`."""
         return pad([self.samples(index) for index in indices])
 
     def loaded(
         self, batches: Iterable[Sequence[int]], readers: int = READERS
     ) -> Generator[tuple[Tensor, Tensor], None, None]:
-        """What :meth:`batch` gives for each of some batches, in their order, read ahead by threads.
+        """Yield the result of :meth:`batch` for each batch, in order, prefetched by threads.
 
         Args:
-            readers: threads; with none, each batch is read when it is asked for. What is read is the same.
+            batches: row indices of each batch.
+            readers: number of threads; with 0, each batch is read on demand, with the same result.
         """
         if self._keep or not readers:
             yield from map(self.batch, batches)
@@ -103,7 +121,7 @@ class Speech:
                     future.cancel()
 
     def batches(self, size: int) -> Iterator[list[int]]:
-        """Indices in the table's order, ``size`` at a time."""
+        """Yield the row indices in batches of ``size``, in the order of the table."""
         for start in range(0, len(self), size):
             yield list(range(start, min(start + size, len(self))))
 
@@ -111,8 +129,11 @@ class Speech:
 def pad(utterances: Sequence[NDArray[np.int16]]) -> tuple[Tensor, Tensor]:
     """Stack utterances of different lengths.
 
+    Args:
+        utterances: int16 (samples,) each.
+
     Returns:
-        float32 (batch, samples) in 16-bit units, zero after each end, and int64 (batch,) lengths in samples.
+        float32 (batch, samples) in 16-bit units, padded with zeros, and int64 (batch,) lengths in samples.
     """
     lengths = [len(utterance) for utterance in utterances]
     padded = np.zeros((len(utterances), max(lengths)), np.float32)

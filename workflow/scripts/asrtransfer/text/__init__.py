@@ -1,1 +1,1 @@
-"""The alphabet, and error rates of texts."""
+"""The alphabet, and the error rates of texts."""

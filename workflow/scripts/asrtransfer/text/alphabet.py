@@ -1,7 +1,6 @@
 """The 29 output classes: space, a-z, apostrophe, and the CTC blank (last).
 
-The order is that of Mozilla DeepSpeech's `data/alphabet.txt`, whose blank is the class after the last
-character.
+The order is that of `data/alphabet.txt` of Mozilla DeepSpeech, in which the blank follows the last character.
 """
 
 from __future__ import annotations
@@ -19,7 +18,11 @@ _INDEX = {character: index for index, character in enumerate(CHARACTERS)}
 
 
 def encode(text: str) -> list[int]:
-    """Class indices (0..27) of a text; InputError names a character outside the alphabet."""
+    """Convert a text to class indices (0..27).
+
+    Raises:
+        InputError: if a character is outside the alphabet.
+    """
     try:
         return [_INDEX[character] for character in text]
     except KeyError as error:
@@ -29,18 +32,28 @@ def encode(text: str) -> list[int]:
 
 
 def decode(indices: Iterable[int]) -> str:
-    """The text of class indices (0..27); blanks are not allowed here, IndexError if there are any."""
+    """Convert class indices (0..27), without blanks, to a text.
+
+    Raises:
+        IndexError: if an index is a blank.
+    """
     return "".join(CHARACTERS[index] for index in indices)
 
 
 def collapse(path: Iterable[int]) -> list[int]:
-    """The labels of a CTC alignment (one class index per frame): repeats merged, then blanks dropped.
+    """Collapse a CTC alignment: merge repeated classes, then drop blanks.
 
     This is the map B of Graves et al., "Connectionist Temporal Classification", ICML 2006, section 3.1.
+
+    Args:
+        path: one class index per frame.
+
+    Returns:
+        The labels, without blanks.
     """
     return [index for index, _ in groupby(path) if index != BLANK]
 
 
 def frames_needed(text: str) -> int:
-    """The fewest frames in which CTC can emit the text: its characters, and blanks between equal ones."""
+    """Count the frames that CTC needs to emit a text: one per character, and a blank between equal neighbours."""
     return len(text) + sum(left == right for left, right in pairwise(text))

@@ -1,8 +1,7 @@
-"""Word and character error rates: Levenshtein edits over the length of the reference.
+"""Word and character error rates: Levenshtein edits divided by the length of the reference.
 
-Texts are compared as they are; nothing is lower-cased or stripped. Words are what spaces separate, so
-repeated, leading and trailing spaces do not count as words, while each of them is a character. An empty
-reference has rate 0 if the hypothesis is empty too, else the number of edits, as jiwer has it.
+Texts are compared without normalisation. Spaces separate words, so repeated, leading and trailing spaces do not change
+WER, but each of them is a character of CER. With an empty reference the rate is the number of edits, as in jiwer.
 """
 
 from __future__ import annotations
@@ -14,49 +13,60 @@ from rapidfuzz.distance import Levenshtein
 
 
 class Errors(NamedTuple):
-    """Edits (substitutions, deletions and insertions, each costing one) and the length of the reference."""
+    """Edits of one utterance, or of a corpus.
+
+    Attributes:
+        edits: substitutions, deletions and insertions, each of cost one.
+        length: words or characters of the reference.
+    """
 
     edits: int
     length: int
 
     @property
     def rate(self) -> float:
-        """Edits per unit of the reference; above 1 where the hypothesis is much longer."""
+        """Edits per unit of the reference, a fraction; above 1 if the hypothesis is much longer."""
         return self.edits / max(self.length, 1)
 
 
 def word_errors(reference: str, hypothesis: str) -> Errors:
-    """Word edits from reference to hypothesis, and the words of the reference."""
+    """Count word edits from reference to hypothesis, and the words of the reference."""
     words = reference.split()
     return Errors(Levenshtein.distance(words, hypothesis.split()), len(words))
 
 
 def character_errors(reference: str, hypothesis: str) -> Errors:
-    """Character edits from reference to hypothesis, and the characters of the reference, spaces included."""
+    """Count character edits from reference to hypothesis, and the characters of the reference, including spaces."""
     return Errors(Levenshtein.distance(reference, hypothesis), len(reference))
 
 
 def total(errors: Iterable[Errors]) -> Errors:
-    """The errors of a corpus: edits and lengths summed, so that long utterances weigh more."""
+    """Sum edits and lengths over the utterances of a corpus; long utterances weigh more."""
     pairs = list(errors)
     return Errors(sum(pair.edits for pair in pairs), sum(pair.length for pair in pairs))
 
 
 def wer(reference: str | Sequence[str], hypothesis: str | Sequence[str]) -> float:
-    """Word error rate, a fraction: of one utterance, or of a corpus given as two lists of equal length.
+    """Compute the word error rate, a fraction, of one utterance or of a corpus.
 
-    A corpus' rate is the sum of its edits over the sum of its words. ValueError for lists of different
-    lengths.
+    The rate of a corpus is the sum of its edits divided by the sum of its words.
+
+    Args:
+        reference: a text, or one text per utterance.
+        hypothesis: a text, or one text per utterance.
+
+    Raises:
+        ValueError: if the numbers of references and hypotheses differ.
     """
-    return total(map(word_errors, *_paired(reference, hypothesis))).rate
+    return total(map(word_errors, *_pair(reference, hypothesis))).rate
 
 
 def cer(reference: str | Sequence[str], hypothesis: str | Sequence[str]) -> float:
-    """Character error rate, a fraction; arguments, corpus rate and errors as for `wer`."""
-    return total(map(character_errors, *_paired(reference, hypothesis))).rate
+    """Compute the character error rate, a fraction; arguments, corpus rate and errors as for `wer`."""
+    return total(map(character_errors, *_pair(reference, hypothesis))).rate
 
 
-def _paired(reference: str | Sequence[str], hypothesis: str | Sequence[str]) -> tuple[list[str], list[str]]:
+def _pair(reference: str | Sequence[str], hypothesis: str | Sequence[str]) -> tuple[list[str], list[str]]:
     references = [reference] if isinstance(reference, str) else list(reference)
     hypotheses = [hypothesis] if isinstance(hypothesis, str) else list(hypothesis)
     if len(references) != len(hypotheses):

@@ -1,8 +1,8 @@
 """The front end of Mozilla DeepSpeech 0.4.1, batched and differentiable.
 
-Source: ``python_speech_features`` 0.6 (``base.py``, ``sigproc.py``) as DeepSpeech 0.4.1 calls it from
-``util/audio.py``: 26 cepstra of 26 filters over 0-8000 Hz, 32 ms Hamming windows every 20 ms, samples in
-16-bit units, no normalisation; nine frames of context on each side.
+Source: ``python_speech_features`` 0.6 (``base.py``, ``sigproc.py``), as ``util/audio.py`` of DeepSpeech 0.4.1 calls it:
+26 cepstra of 26 filters over 0-8000 Hz, 32 ms Hamming windows every 20 ms, samples in 16-bit units, no normalisation,
+and nine frames of context on each side.
 """
 
 from __future__ import annotations
@@ -20,13 +20,14 @@ PRE_EMPHASIS = 0.97
 FILTERS = 26
 LIFTER = 22
 Change = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""What is done in training to log mel bands (batch, frames, 26) and log energy (batch, frames), given frame counts."""
-# The smallest double above zero at 1.0, which python_speech_features puts where a logarithm would see zero.
+"""An augmentation in training: maps log mel bands (batch, frames, 26), log energy (batch, frames) and frame counts
+(batch,) to new bands and energy."""
+# The epsilon of float64, by which python_speech_features replaces zero before a logarithm.
 FLOOR = 2.220446049250313e-16
 
 
 def frame_counts(samples: Tensor) -> Tensor:
-    """Number of frames of utterances of the given lengths.
+    """Count the frames of utterances.
 
     ``1 + ceil((n - 512) / 320)``, at least one (``sigproc.framesig``).
 
@@ -37,7 +38,7 @@ def frame_counts(samples: Tensor) -> Tensor:
 
 
 def mel_filters() -> Tensor:
-    """Triangular mel filters on whole FFT bins, float32 of shape (257, 26) (``base.get_filterbanks``)."""
+    """Build triangular mel filters on whole FFT bins, float32 (257, 26) (``base.get_filterbanks``)."""
     top = 2595 * math.log10(1 + (SAMPLE_RATE / 2) / 700)
     mel = torch.linspace(0, top, FILTERS + 2, dtype=torch.float64)
     hertz = 700 * (10 ** (mel / 2595) - 1)
@@ -53,13 +54,20 @@ def mel_filters() -> Tensor:
 
 
 def lifter() -> Tensor:
-    """Weights of the cepstra, float32 of shape (26,): ``1 + L/2 sin(pi n / L)``, L = 22 (``base.lifter``)."""
+    """Compute the weights of the cepstra, float32 (26,): ``1 + L/2 sin(pi n / L)``, L = 22 (``base.lifter``)."""
     n = torch.arange(CEPSTRA, dtype=torch.float64)
     return (1 + LIFTER / 2 * torch.sin(math.pi * n / LIFTER)).float()
 
 
 class FrontEnd(nn.Module):
-    """Audio to the 494 inputs a frame of DeepSpeech 0.4.1, differentiable with respect to the audio."""
+    """Convert audio to the 494 inputs per frame of DeepSpeech 0.4.1, differentiable with respect to the audio.
+
+    Attributes:
+        window: (512,) Hamming window.
+        filters: (257, 26) mel filters.
+        cosines: (26, 26) discrete cosine transform.
+        weights: (26,) lifter.
+    """
 
     window: Tensor
     filters: Tensor
@@ -80,15 +88,15 @@ class FrontEnd(nn.Module):
     def forward(self, audio: Tensor, lengths: Tensor, change: Change | None = None) -> tuple[Tensor, Tensor]:
         """Stack the cepstra of every frame with their context.
 
-        What stands in ``audio`` after an utterance's length changes nothing.
+        The result does not depend on ``audio`` after the length of an utterance.
 
         Args:
             audio: float32 (batch, samples), 16-bit units.
             lengths: int64 (batch,), in samples, each at most ``samples``.
-            change: made between mel bands and cepstra; none if None.
+            change: augmentation between mel bands and cepstra, or None.
 
         Returns:
-            float32 (batch, frames, 494), of which each utterance's first frames count, and int64 (batch,) how many.
+            float32 (batch, frames, 494), and int64 (batch,), the number of valid frames of each utterance.
         """
         counts = frame_counts(lengths)
         cepstra = self.cepstra(audio, lengths, change)
@@ -99,14 +107,15 @@ class FrontEnd(nn.Module):
         return stacked.reshape(*cepstra.shape[:2], INPUTS), counts
 
     def cepstra(self, audio: Tensor, lengths: Tensor, change: Change | None = None) -> Tensor:
-        """Liftered cepstra with the log energy in coefficient 0: float32 (batch, frames, 26).
+        """Compute liftered cepstra with the log energy as coefficient 0; arguments as for `forward`.
 
-        Frames after an utterance's end hold those of silence.
+        Returns:
+            float32 (batch, frames, 26); frames after the end of an utterance are those of silence.
         """
         samples = torch.arange(audio.shape[1], device=audio.device)
         audio = audio * (samples < lengths[:, None])
         emphasised = torch.cat((audio[:, :1], audio[:, 1:] - PRE_EMPHASIS * audio[:, :-1]), dim=1)
-        # Emphasis smears the last sample by one; the published code frames the utterance alone.
+        # Pre-emphasis extends the utterance by one sample; the published code frames the utterance without it.
         emphasised = emphasised * (samples < lengths[:, None])
         frames = int(frame_counts(torch.tensor(audio.shape[1])))
         padded = nn.functional.pad(emphasised, (0, (frames - 1) * HOP + WINDOW - audio.shape[1]))
