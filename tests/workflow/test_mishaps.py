@@ -47,8 +47,8 @@ def errors(output: str) -> list[str]:
         ("models/seed-2/weights.safetensors", "transcripts/seed-1/seed-2.parquet", "models/seed-2/weights.safetensors"),
         ("attacks/cw/seed-1/go/low.parquet", "transcripts/seed-1/seed-2.parquet", "attacks/cw/seed-1/go/low.parquet"),
         ("transcripts/seed-1/seed-2.parquet", "tables/arms.csv", "transcripts/seed-1/seed-2.parquet"),
-        ("corpus/test.parquet", "transcripts/clean/seed-2.parquet", "corpus/test.parquet"),
-        ("corpus/audio/test-00007.flac", "transcripts/clean/seed-2.parquet", "corpus/audio"),
+        ("corpus/test.parquet", "clean/seed-2.parquet", "corpus/test.parquet"),
+        ("corpus/audio/test-00007.flac", "clean/seed-2.parquet", "corpus/audio"),
         ("selected.parquet", "attacks/pgd/seed-1/go/high.parquet", "selected.parquet"),
     ],
 )
@@ -121,7 +121,7 @@ def test_a_second_checkout_trains_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     (tmp_path / "cache").mkdir()
     monkeypatch.setenv("SNAKEMAKE_OUTPUT_CACHE", str(tmp_path / "cache"))
     targets = [f"{RESULTS}/models/{model}/card.json" for model in ("seed-1", "seed-1.twin")]
-    targets.append(f"{RESULTS}/transcripts/clean/seed-1.parquet")
+    targets.append(f"{RESULTS}/clean/seed-1.parquet")
     run = ("--cores", "2", *targets, "--configfile", SMOKE, "--config", "training={epochs: 1}")
     made, outputs = [], []
     for name in ("first", "second"):

@@ -72,7 +72,7 @@ def test_tables_have_rows(smoke: Finished) -> None:
 
 def test_selection_has_something_to_spare(smoke: Finished) -> None:
     """On other hardware a few more utterances may be wrong."""
-    clean = (smoke.path / RESULTS / "transcripts/clean").glob("*.parquet")
+    clean = (smoke.path / RESULTS / "clean").glob("*.parquet")
     right = []
     for path in clean:
         heard = pd.read_parquet(path).query("split == 'test'")

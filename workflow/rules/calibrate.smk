@@ -15,7 +15,7 @@ rule calibrate:
         **asked("calibrate"),
     params:
         use=told.name_use(study.family, study.families[study.family]),
-        keys=study.families[study.family].model_dump(exclude={"use"}),
+        section=study.families[study.family].model_dump(exclude={"use"}),
         device=study.device,
         threads=study.threads,
         # Seconds for each of the rates.

@@ -3,10 +3,10 @@ rule tables:
     input:
         attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),
         transcripts=expand("<results>/transcripts/{hearing}.parquet", hearing=hearing_names()),
-        clean=expand("<results>/transcripts/clean/{model}.parquet", model=study.models),
+        clean=expand("<results>/clean/{model}.parquet", model=study.models),
         cards=expand("<results>/models/{model}/card.json", model=study.models),
         scored=expand(
-            "<results>/transcripts/language-model/{model}.parquet",
+            "<results>/scored/{model}.parquet",
             model=told.list_scored(study),
         ),
     output:

@@ -58,7 +58,7 @@ rule score:
         language_model=scoring_model,
         tuned="<results>/language-model/tuned.json",
     output:
-        transcripts="<results>/transcripts/language-model/{model}.parquet",
+        transcripts="<results>/scored/{model}.parquet",
     log:
         "<results>/logs/score/{model}.log",
     benchmark:

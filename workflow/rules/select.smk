@@ -8,7 +8,7 @@ rule hear:
         files=files,
         language_model=told.list_language_models(study),
     output:
-        transcripts="<results>/transcripts/clean/{model}.parquet",
+        transcripts="<results>/clean/{model}.parquet",
     log:
         "<results>/logs/hear/{model}.log",
     benchmark:
@@ -37,7 +37,7 @@ checkpoint select:
     """Draw the utterances to attack from those that every voting model hears right, and list the near targets."""
     input:
         test="<results>/corpus/test.parquet",
-        transcripts=expand("<results>/transcripts/clean/{model}.parquet", model=study.voting),
+        transcripts=expand("<results>/clean/{model}.parquet", model=study.voting),
     output:
         selected="<results>/selected.parquet",
         near_targets=expand(

@@ -49,7 +49,7 @@ rule describe:
     benchmark:
         "<results>/benchmarks/describe/{model}.tsv"
     wildcard_constraints:
-        model=names.NAME,
+        model=names.LOADED,
     conda:
         "../../envs/environment.yaml"
     threads: study.threads

@@ -1,15 +1,13 @@
 """Rule attack: a surrogate turns the selected utterances into samples for one target at one confidence."""
 
-from asrtransfer import recognisers
 from asrtransfer.attacks import samples
 from asrtransfer.attacks.run import run_attack
 from asrtransfer.attacks.task import Task
 from asrtransfer.files import parquet
-from asrtransfer.files.errors import InputError
 from asrtransfer.machine import compute
-from asrtransfer.recognisers.base import Surrogate
 from asrtransfer.speech.utterances import Speech
 from job import Job, run
+from models import load_surrogates
 
 
 def main(job: Job) -> None:
@@ -37,19 +35,6 @@ def main(job: Job) -> None:
     parquet.write(samples.table(outcomes, kept, speech.texts, names), job.output("samples"))
     reached = sum(outcome.status == "sample" for outcome in outcomes)
     job.progress(f"{reached} of {len(outcomes)} utterances reached the target", last=True)
-
-
-def load_surrogates(job: Job) -> list[Surrogate]:
-    """Load every model of the surrogate."""
-    weights = iter(job.inputs("weights"))
-    found = []
-    for model in job.params.models:
-        path = next(weights) if model["trained"] else None
-        one = recognisers.load(model["use"], model["keys"], job.params.device, path, job.time_limit)
-        if not isinstance(one, Surrogate):
-            raise InputError(f"surrogates: {model['use']} hears and cannot be attacked; remove it from surrogates")
-        found.append(one)
-    return found
 
 
 def list_phrases(job: Job, speech: Speech) -> list[str | None]:

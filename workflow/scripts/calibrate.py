@@ -14,7 +14,7 @@ def main(job: Job) -> None:
     params = job.params
     compute.prepare(params.device, params.threads)
     say = partial(job.progress, last=True)
-    rates, details = calibration.calibrate(params.use, params.keys, params.device, params.budget, say)
+    rates, details = calibration.calibrate(params.use, params.section, params.device, params.budget, say)
     for name, content in (("details", details), ("rates", rates)):
         replace_file(job.output(name), (json.dumps(content, indent=2) + "\n").encode())
 

@@ -1,16 +1,16 @@
 """Rule describe: the card of a recogniser that is loaded, not trained."""
 
-from asrtransfer import recognisers
 from asrtransfer.files.cards import write_card
 from asrtransfer.machine import compute
 from job import Job, run
+from models import load_model
 
 
 def main(job: Job) -> None:
     """Load the recogniser once, and write down what it is."""
     params = job.params
     compute.prepare(params.device, params.threads)
-    recogniser = recognisers.load(params.model["use"], params.model["keys"], params.device, None, job.time_limit)
+    recogniser = load_model(job)
     card = {
         "model": job.wildcards["model"],
         "family": params.family,

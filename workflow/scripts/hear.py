@@ -2,7 +2,6 @@
 
 import pandas as pd
 
-from asrtransfer import recognisers
 from asrtransfer.ctc import decoding
 from asrtransfer.ctc.pool import pooled
 from asrtransfer.files import parquet
@@ -11,6 +10,7 @@ from asrtransfer.machine import compute
 from asrtransfer.speech.utterances import Speech
 from asrtransfer.text import error_rates
 from job import Job, run
+from models import load_model
 
 
 def main(job: Job) -> None:
@@ -18,8 +18,7 @@ def main(job: Job) -> None:
     params = job.params
     with pooled(decoding.build(**params.decoder), job.threads) as decoder:
         compute.prepare(params.device, params.threads)
-        weights = next(iter(job.inputs("weights")), None)
-        model = recognisers.load(params.model["use"], params.model["keys"], params.device, weights, job.time_limit)
+        model = load_model(job)
         parts = []
         for split in ("dev", "test"):
             speech = Speech.read(job.input(split))
@@ -35,9 +34,9 @@ def tabulate(speech: Speech, heard: list[Hearing], split: str) -> pd.DataFrame:
     pairs = list(zip(speech.texts, [one.top for one in heard], strict=True))
     return speech.table[["utterance_id", "speaker", "text"]].assign(
         split=split,
-        greedy=[one.greedy for one in heard],
+        greedy=pd.Series([one.greedy for one in heard]),
         texts=pd.Series([one.texts for one in heard]),
-        raw=[one.raw for one in heard],
+        raw=pd.Series([one.raw for one in heard]),
         log_probabilities=pd.Series([one.log_probabilities for one in heard]),
         wer=[error_rates.word_errors(truth, top).rate for truth, top in pairs],
         cer=[error_rates.character_errors(truth, top).rate for truth, top in pairs],

@@ -8,7 +8,7 @@ import pandas as pd
 from asrtransfer import recognisers
 from asrtransfer.attacks.samples import read_audio
 from asrtransfer.ctc import decoding
-from asrtransfer.ctc.base import GreedyDecoder
+from asrtransfer.ctc.greedy import GreedyDecoder
 from asrtransfer.ctc.pool import pooled
 from asrtransfer.files import parquet
 from asrtransfer.hearing.hear import hear

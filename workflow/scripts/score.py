@@ -4,7 +4,6 @@ import json
 
 import pandas as pd
 
-from asrtransfer import recognisers
 from asrtransfer.ctc.language_model import LanguageModelDecoder
 from asrtransfer.ctc.pool import pooled
 from asrtransfer.files import parquet
@@ -13,6 +12,7 @@ from asrtransfer.machine import compute
 from asrtransfer.speech.utterances import Speech
 from asrtransfer.text import error_rates
 from job import Job, run
+from models import load_frames
 
 
 def main(job: Job) -> None:
@@ -22,8 +22,7 @@ def main(job: Job) -> None:
     decoder = LanguageModelDecoder(**params.decoder, alpha=tuned["alpha"], beta=tuned["beta"])
     with pooled(decoder, job.threads) as workers:
         compute.prepare(params.device, params.threads)
-        weights = next(iter(job.inputs("weights")), None)
-        model = recognisers.load(params.model["use"], params.model["keys"], params.device, weights, job.time_limit)
+        model = load_frames(job)
         parts = []
         for split in ("dev", "test"):
             speech = Speech.read(job.input(split))

@@ -1,6 +1,5 @@
 """Rule transcribe: one remote hears every sample of one surrogate, and their negative controls."""
 
-from asrtransfer import recognisers
 from asrtransfer.ctc import decoding
 from asrtransfer.ctc.pool import pooled
 from asrtransfer.files import parquet
@@ -8,6 +7,7 @@ from asrtransfer.hearing import transfer
 from asrtransfer.machine import compute
 from asrtransfer.speech.utterances import Speech
 from job import Job, run
+from models import load_model
 
 
 def main(job: Job) -> None:
@@ -16,8 +16,7 @@ def main(job: Job) -> None:
     rows: list[dict[str, object]] = []
     with pooled(decoding.build(**params.decoder), job.threads) as decoder:
         compute.prepare(params.device, params.threads)
-        weights = next(iter(job.inputs("weights")), None)
-        remote = recognisers.load(params.model["use"], params.model["keys"], params.device, weights, job.time_limit)
+        remote = load_model(job)
         speech = Speech.read(job.input("selected"), job.input("audio").parent)
         clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}
         texts = dict(zip(speech.utterance_ids, speech.texts, strict=True))

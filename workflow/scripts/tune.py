@@ -2,7 +2,6 @@
 
 import json
 
-from asrtransfer import recognisers
 from asrtransfer.ctc.language_model import LanguageModelDecoder
 from asrtransfer.ctc.pool import pooled
 from asrtransfer.files.whole import replace_file
@@ -10,6 +9,7 @@ from asrtransfer.hearing import scoring
 from asrtransfer.machine import compute
 from asrtransfer.speech.utterances import Speech
 from job import Job, run
+from models import load_frames
 
 
 def main(job: Job) -> None:
@@ -18,7 +18,7 @@ def main(job: Job) -> None:
     decoder = LanguageModelDecoder(**params.decoder)
     with pooled(decoder, job.threads) as workers:
         compute.prepare(params.device, params.threads)
-        model = recognisers.load(params.model["use"], params.model["keys"], params.device, job.input("weights"))
+        model = load_frames(job)
         speech = Speech.read(job.input("dev"))
         chosen = scoring.spread(len(speech), params.utterances)
         outputs = list(scoring.log_probabilities(model, speech, chosen))

@@ -16,14 +16,13 @@ __all__ = [
     "MINUTES",
     "SAMPLES",
     "SECONDS",
+    "BeforeValidator",
     "Bool",
     "Field",
     "FilePath",
     "FilePathOrNull",
     "Float",
-    "FloatOrNull",
     "Int",
-    "IntOrNull",
     "Section",
     "Seed",
     "read_null",
@@ -57,8 +56,6 @@ def read_null(value: object) -> object:
 Int = Annotated[int, BeforeValidator(read_plain)]
 Float = Annotated[float, BeforeValidator(read_plain)]
 Bool = Annotated[bool, BeforeValidator(read_plain)]
-IntOrNull = Annotated[int | None, BeforeValidator(read_plain)]
-FloatOrNull = Annotated[float | None, BeforeValidator(read_plain)]
 Seed = Annotated[int, Field(ge=0, lt=2**31), BeforeValidator(read_plain)]
 FilePath = Annotated[str, Field(min_length=1, max_length=1000, pattern=r"^[^\x00-\x1f]+$")]
 FilePathOrNull = Annotated[FilePath | None, BeforeValidator(read_null)]

@@ -39,7 +39,7 @@ RERUNS = {
     "surrogates": Rerun(("attack",), "the new surrogate's attacks and their hearing; tables"),
     "remotes": Rerun(("transcribe",), "the new remote's hearing of the samples; tables"),
     "family": Rerun(("train",), "training and after"),
-    "families.*": Rerun(("train",), "training and after; of a loaded recogniser its hearing, its attacks and after"),
+    "families.*": Rerun(("train",), "training and after"),
     "families.*.use": Rerun(("train",), "as the other keys of the family"),
     "decoder": Rerun(("hear",), "hearing, of clean speech and of samples; selection; tables"),
     "decoder.alpha": Rerun((), "with a language model, as the other decoder keys"),

@@ -16,6 +16,8 @@ Relation = Literal["self", "twin", "seed", "ulp", "native", "family"]
 
 NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 """Of an attack, a family, or a recogniser that is loaded."""
+LOADED = rf"(?!seed-[0-9]){NAME}"
+"""Of a recogniser that is loaded; a pattern for Python, not for pydantic."""
 _TRAINED = r"seed-(?:0|[1-9][0-9]{0,8})(?:\.(?:twin|(?:ulp|native)-[1-9][0-9]{0,2}))?"
 TRAINED = rf"(?:{NAME}\.)?{_TRAINED}"
 MODEL = rf"(?:{TRAINED}|{NAME})"

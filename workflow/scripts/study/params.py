@@ -43,7 +43,7 @@ def describe_attack(study: Study, job: designs.Job) -> dict[str, Any]:
 
 
 def describe_recogniser(study: Study, model: str) -> dict[str, Any]:
-    """What loads a model: its family's ``use``, the ``keys`` of one that is not trained, and whether it is ``trained``."""
+    """What loads a model: its family's ``use``, the ``keys`` of a loaded one, and whether it is ``trained``."""
     family = study.parsed(model).family
     section = study.families[family]
     trained = model in study.trained

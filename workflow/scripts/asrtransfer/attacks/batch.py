@@ -77,10 +77,9 @@ class Batch:
         rows = torch.tensor(going, dtype=torch.int64, device=self.lengths.device)
         self.method.keep(rows)
         self.lengths = self.lengths[rows]
-        self.outcomes, self.phrases, self.kept = (
-            [values[row] for row in going]  # type: ignore[index]
-            for values in (self.outcomes, self.phrases, self.kept)
-        )
+        self.outcomes = [self.outcomes[row] for row in going]
+        self.phrases = [self.phrases[row] for row in going]
+        self.kept = [self.kept[row] for row in going]
 
     def _find_unfinished(self) -> list[int]:
         """Rows without all their samples, or, where less is better, with room for less."""

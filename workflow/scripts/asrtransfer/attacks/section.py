@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from asrtransfer.section import Field, FilePathOrNull, Float, Int, IntOrNull, Section, Seed, read_plain
+from asrtransfer.section import Field, FilePathOrNull, Float, Int, Section, Seed, read_plain
 
 Confidence = Literal["low", "high"]
 Phrase = Annotated[str, Field(min_length=1, max_length=200)]
@@ -41,7 +41,7 @@ class AttackSection(Section):
     )
     test_every: Int = Field(default=1, ge=1, le=10000, description="iterations between tests for success")
     keep: Int = Field(default=3, ge=1, le=100000, description="samples kept of an utterance, the last that qualify")
-    cap: Annotated[IntOrNull, Field(ge=1, le=10**9)] = Field(
+    cap: Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, BeforeValidator(read_plain)] = Field(
         default=None,
         description="samples kept of a job (surrogate, target, confidence), filled round-robin; null: all",
     )

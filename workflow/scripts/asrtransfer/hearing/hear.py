@@ -74,7 +74,7 @@ def hear(
     """
     wanted = list(phrases) if phrases is not None else [None] * len(utterances)
     if isinstance(recogniser, Frames):
-        needed = list(needs) if needs is not None else ["list"] * len(utterances)
+        needed: list[Need] = list(needs) if needs is not None else ["list"] * len(utterances)
         return _hear_frames(recogniser, decoder, utterances, wanted, needed, plan)
     losses = compute_losses(recogniser, utterances, wanted)
     heard = recogniser.hear(utterances)

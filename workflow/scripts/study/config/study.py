@@ -9,7 +9,7 @@ from pydantic import BeforeValidator, model_validator
 from asrtransfer.attacks.section import AttackSection
 from asrtransfer.recognisers.base import Frames, Recogniser, Surrogate
 from asrtransfer.recognisers.section import FamilySection, LoadedSection
-from asrtransfer.section import Field, FloatOrNull, Int, Section, read_null
+from asrtransfer.section import Field, Int, Section, read_null, read_plain
 from asrtransfer.text.alphabet import CHARACTERS
 from study import names
 from study.config.corpus import Corpus
@@ -72,7 +72,7 @@ class Study(Section):
         le=1024,
         description="CPU threads of a job, and processes that decode; another number gives other weights",
     )
-    time_limit: Annotated[FloatOrNull, Field(gt=0, le=1e7)] = Field(
+    time_limit: Annotated[Annotated[float, Field(gt=0, le=1e7)] | None, BeforeValidator(read_plain)] = Field(
         default=None,
         description="seconds that one call of code in a file of your own may take (a step of an attack, an utterance "
         "of a whole one, a batch heard); one that takes longer ends the job. null: no limit",

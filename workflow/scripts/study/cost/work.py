@@ -260,9 +260,9 @@ def _attack(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     audio, count = speech(study, "test"), study.selection.utterances
     members = names.split_surrogate(wildcards["surrogate"])
     iteration = sum(costs.seconds(member, "attack") for member in members)
-    seconds = count * audio.mean * study.attacks[name].iterations * iteration
-    memory = costs.base
-    memory += sum(costs.loaded(member, min(count, AT_ONCE), audio.longest, gradient=True) for member in members)
+    seconds = iteration * count * audio.mean * study.attacks[name].iterations
+    batch = min(count, AT_ONCE)
+    memory = costs.base + sum(costs.loaded(member, batch, audio.longest, gradient=True) for member in members)
     stored = samples(study, name) * audio.mean
     kept = count * study.attacks[name].keep * audio.mean
     return Work(costs.rates.start + seconds, memory + 3 * kept * SECOND_OF_AUDIO, stored * FLAC)

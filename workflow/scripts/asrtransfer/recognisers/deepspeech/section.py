@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from asrtransfer.recognisers.section import FamilySection
-from asrtransfer.section import FRAMES, Field, Float, FloatOrNull, Int, Section, Seed, read_null
+from asrtransfer.section import FRAMES, Field, Float, Int, Section, Seed, read_null, read_plain
 
 
 class Network(Section):
@@ -43,7 +43,7 @@ class Recipe(Section):
         default="constant",
         description="learning rate over time; cosine warms up for a tenth of the steps, then falls to 0",
     )
-    clip: Annotated[FloatOrNull, Field(gt=0, le=1e6)] = Field(
+    clip: Annotated[Annotated[float, Field(gt=0, le=1e6)] | None, BeforeValidator(read_plain)] = Field(
         default=None, description="largest gradient norm; null does not clip"
     )
     accumulate: Int = Field(
@@ -65,7 +65,7 @@ class Recipe(Section):
         "addition, bfloat16 in the dense layers. Weights, front end and loss stay float32",
     )
     spec_augment: Annotated[SpecAugment | None, BeforeValidator(read_null)] = None
-    give_up: Annotated[FloatOrNull, Field(gt=0, le=1)] = Field(
+    give_up: Annotated[Annotated[float, Field(gt=0, le=1)] | None, BeforeValidator(read_plain)] = Field(
         default=0.5,
         description="share of the epochs (five at least) after which training stops with what to try, if the dev WER "
         "is 100 % and the dev loss stands still; null goes on",

@@ -1,0 +1,46 @@
+"""The models that the jobs of a rule run, loaded from their inputs and parameters."""
+
+from typing import Any
+
+from asrtransfer import recognisers
+from asrtransfer.files.errors import InputError
+from asrtransfer.recognisers.base import Frames, Recogniser, Surrogate
+from job import Job
+
+
+def load_model(job: Job) -> Recogniser:
+    """Load the model that a job hears with."""
+    return _load_all(job, [job.params.model])[0]
+
+
+def load_frames(job: Job) -> Frames:
+    """Load the model that a job hears with, which must be a CTC model."""
+    found = load_model(job)
+    if not isinstance(found, Frames):
+        raise InputError(f"scoring: {job.params.model['use']} is no CTC model; remove scoring, or the model")
+    return found
+
+
+def load_surrogates(job: Job) -> list[Surrogate]:
+    """Load the models of the surrogate that a job attacks."""
+    found = []
+    for one, about in zip(_load_all(job, job.params.models), job.params.models, strict=True):
+        if not isinstance(one, Surrogate):
+            raise InputError(f"surrogates: {about['use']} hears and cannot be attacked; remove it from surrogates")
+        found.append(one)
+    return found
+
+
+def _load_all(job: Job, models: list[dict[str, Any]]) -> list[Recogniser]:
+    # Only models that are trained have weights among the inputs.
+    weights = iter(job.inputs("weights"))
+    return [
+        recognisers.load(
+            model["use"],
+            model["keys"],
+            job.params.device,
+            next(weights) if model["trained"] else None,
+            job.time_limit,
+        )
+        for model in models
+    ]
