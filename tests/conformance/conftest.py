@@ -1,0 +1,134 @@
+"""What every attack and every recogniser must pass: those of this project, and one of a user's own.
+
+    make conformance FILE=my-lab/mine.py KEYS='{checkpoint: model.pt}'
+
+tries the attack or the recogniser of a file, with keys for its section; without a file, those of this project.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import toys
+import yaml
+
+from asrtransfer import extension, recognisers
+from asrtransfer.files.errors import InputError
+from asrtransfer.recognisers.base import Recogniser
+from asrtransfer.recognisers.deepspeech import DeepSpeech
+from asrtransfer.recognisers.deepspeech.network import save_weights
+from asrtransfer.speech.utterances import Speech
+
+FILE = os.environ.get("CONFORMANCE_FILE", "")
+KEYS: dict[str, Any] = yaml.safe_load(os.environ.get("CONFORMANCE_KEYS", "") or "{}")
+PHRASE = "dab"
+
+
+def kind_of(file: str) -> extension.Kind:
+    """Whether a file names an attack or a recogniser."""
+    try:
+        return "attack" if hasattr(extension.find("attack", file).module, "ATTACK") else "recogniser"
+    except InputError as error:
+        pytest.exit(str(error), returncode=1)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Try the user's file, or else everything that this project has."""
+    for kind in ("attack", "recogniser"):
+        if kind in metafunc.fixturenames:
+            uses = [FILE] if FILE and kind_of(FILE) == kind else [] if FILE else extension.names(kind)  # type: ignore[arg-type]
+            metafunc.parametrize("use", uses, scope="session")
+
+
+def fails(line: str) -> None:
+    """End the test with one line that says what does not conform."""
+    pytest.fail(line, pytrace=False)
+
+
+@dataclass(frozen=True)
+class Attack:
+    """The attack under test."""
+
+    use: str
+
+    def section(self, **keys: Any) -> Any:
+        """Its section, with keys of the test's beside those that were given."""
+        class_ = extension.find("attack", self.use).class_
+        return class_.section.model_validate({"phrases": [PHRASE], **KEYS, **keys})
+
+
+@pytest.fixture(scope="session")
+def use(request: pytest.FixtureRequest) -> str:
+    """What is under test."""
+    return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def attack(use: str) -> Attack:
+    """The attack under test."""
+    return Attack(use)
+
+
+@pytest.fixture(scope="session")
+def load(use: str, surrogate: DeepSpeech, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Recogniser]:
+    """Loads the recogniser under test, anew at each call."""
+    weights = None
+    if not extension.is_file(use):
+        weights = tmp_path_factory.mktemp("weights") / "weights.safetensors"
+        save_weights(surrogate.network, weights)
+    return lambda: recognisers.load(use, KEYS, "cpu", weights)
+
+
+@pytest.fixture(scope="session")
+def recogniser(load: Callable[[], Recogniser]) -> Recogniser:
+    """The recogniser under test."""
+    try:
+        return load()
+    except InputError as error:
+        pytest.exit(str(error), returncode=1)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_thread() -> None:
+    torch.set_num_threads(1)
+    torch.use_deterministic_algorithms(True)
+
+
+@pytest.fixture(scope="session")
+def split(tmp_path_factory: pytest.TempPathFactory) -> Speech:
+    """Utterances of several lengths."""
+    return toys.tones(tmp_path_factory.mktemp("dev"), 24, seed=2)
+
+
+@pytest.fixture(scope="session")
+def surrogate(split: Speech, tmp_path_factory: pytest.TempPathFactory) -> DeepSpeech:
+    """A recogniser that gets tones right, for attacks to fool."""
+    train = toys.tones(tmp_path_factory.mktemp("train"), 96, seed=1)
+    return toys.trained(train, split, tmp_path_factory.mktemp("toy") / "checkpoint.safetensors")
+
+
+@pytest.fixture(scope="session")
+def audio(split: Speech) -> list[np.ndarray]:
+    """Five utterances: of several lengths, two of them equally long."""
+    chosen = [split.samples(index) for index in (0, 5, 10, 20)]
+    return [*chosen, chosen[1][::-1].copy()]
+
+
+ODD = {
+    "a single sample": np.array([100], np.int16),
+    "silence": np.zeros(16000, np.int16),
+    "35 seconds": np.tile(np.rint(3000 * np.sin(np.arange(16000) / 5)).astype(np.int16), 35),
+    "full scale": np.tile(np.array([32767, -32768], np.int16), 8000),
+}
+
+
+@pytest.fixture(params=ODD, scope="session")
+def odd(request: pytest.FixtureRequest) -> tuple[str, np.ndarray]:
+    """Audio that is unlike speech, by its name."""
+    return request.param, ODD[request.param]
