@@ -32,10 +32,16 @@ PHRASE = "dab"
 
 def kind_of(file: str) -> extension.Kind:
     """Whether a file names an attack or a recogniser."""
+    return "attack" if hasattr(extension.find("attack", file).module, "ATTACK") else "recogniser"
+
+
+def pytest_configure() -> None:
+    """Refuse a file that is none of the two before anything is tried."""
     try:
-        return "attack" if hasattr(extension.find("attack", file).module, "ATTACK") else "recogniser"
+        if FILE:
+            _ = extension.find(kind_of(FILE), FILE).class_
     except InputError as error:
-        pytest.exit(str(error), returncode=1)
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
