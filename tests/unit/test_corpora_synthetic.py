@@ -127,7 +127,7 @@ def test_held_out_voices_combine_what_training_heard() -> None:
 def test_audio_is_speech_of_the_stated_length(corpus: tuple[Path, list[Utterance]]) -> None:
     folder, utterances = corpus
     for utterance in utterances:
-        samples = audio.read(folder / utterance.path)
+        samples = audio.read(folder / utterance.path, audio.LINKED_LIMIT)
         assert len(samples) / audio.SAMPLE_RATE == utterance.seconds
         assert 1.0 < utterance.seconds < 2.8
         assert 3000 < np.abs(samples.astype(int)).max() < 32767
