@@ -89,6 +89,10 @@ def spoil(path: str, change: Callable[[Path], object]) -> tuple[str, Callable[[P
         (*spoil("84-7-0001.flac", Path.unlink), r"84-7-0001\.flac: in the transcript, but"),
         (*spoil("84-7-0001.flac", lambda p: p.write_text("x")), r"84-7-0001\.flac: not readable"),
         (*spoil("84-7-0001.flac", lambda p: soundfile.write(p, np.zeros(9), 8000)), "8000 Hz"),
+        (
+            *spoil("84-7-0001.flac", lambda p: soundfile.write(p, np.zeros(121 * 16_000), 16_000)),
+            r"84-7-0001\.flac: holds 121 s of audio, more than the limit of 120 s; replace the file",
+        ),
     ],
 )
 def test_broken_parts_are_named(

@@ -124,6 +124,13 @@ def test_one_fault(tmp_path: Path, rows: list[dict[str, Any]], key: str, value: 
     assert "\n" not in str(caught.value)
 
 
+def test_recordings_beyond_the_limit_name_its_key(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    pandas.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
+    message = r"row 3: .*test\.wav: holds 3 s of audio, more than the limit of 2\.5 s; raise corpus\.manifest\.longest_seconds"
+    with pytest.raises(InputError, match=message):
+        manifest.prepare(tmp_path / "manifest.csv", tmp_path / "corpus", disjoint_speakers=True, longest_seconds=2.5)
+
+
 def test_faults_are_counted_and_the_first_row_is_named(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     rows[0]["path"] = "recordings/gone.wav"
     rows[1]["text"] = ""

@@ -85,8 +85,10 @@ def read(path: Path | str, limit: Limit) -> Samples:
             _check_header(path, file, limit)
             signal = np.concatenate([np.zeros(0), *_read_blocks(path, file, limit)])
             rate: int = file.samplerate
-    # soundfile raises TypeError for headerless audio, which it recognises by the suffix .raw.
-    except (soundfile.SoundFileError, RuntimeError, TypeError) as error:
+    # soundfile recognises headerless audio by its suffix.
+    except TypeError:
+        raise InputError(f"{path}: raw audio without a header; convert it to WAV or FLAC") from None
+    except (soundfile.SoundFileError, RuntimeError) as error:
         raise InputError(f"{path}: not readable as audio ({error}); replace the file") from None
     if not len(signal):
         raise InputError(f"{path}: holds no samples; remove or replace the file")

@@ -13,8 +13,9 @@ Signal = NDArray[np.float64]
 # The defaults of torchaudio.functional.resample: zero crossings of the sinc on each side, and its cutoff frequency as a
 # share of the lower Nyquist frequency.
 _ZEROS, _ROLLOFF = 6, 0.99
-# Bytes of unfolded signal in one call of torchaudio, which unfolds its whole input: 160 s at 48 kHz.
-_CALL_BYTES = 1 << 30
+# Bytes of unfolded signal in one call of torchaudio, which unfolds its whole input: 51 s at 48 kHz, and
+# several minutes at 8, 22.05 and 44.1 kHz.
+_CALL_BYTES = 1 << 28
 # Numbers in the dense kernel of torchaudio. Other ratios of rates get sparse kernels: 44101 Hz would need 5.6 GB.
 _DENSE_KERNEL = 1 << 24
 # Numbers in a block of sparse kernels.
