@@ -1,4 +1,4 @@
-"""Reading whatever people bring, and FLAC that is the same bytes for the same samples."""
+"""Reading audio files of users, and writing byte-identical FLAC."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_ten_minutes_of_8_bits_in_stereo(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "a.wav", np.tile(np.stack([second, second], axis=1), (600, 1)), 8000, subtype="PCM_U8")
     samples = audio.read(tmp_path / "a.wav", LIMIT)
     assert len(samples) == 600 * 16_000
-    # Each second alike, away from its ends, to within the 256 levels.
+    # Every second is the same, except at its ends, within the precision of 256 levels.
     seconds = samples.reshape(600, 16_000)[:, 500:-500].astype(int)
     expected = np.repeat(second, 2)[500:-500] * 32768
     assert np.abs(seconds - expected).max() < 2 * 256
@@ -80,7 +80,7 @@ def test_a_header_that_lies_about_its_length(
         with pytest.raises(InputError, match=r"a\.wav: truncated"):
             audio.read(path, LIMIT)
     else:
-        # Further chunks may follow the sound: what the header does not claim is none.
+        # Other chunks may follow the sound, so bytes beyond the claimed length are not sound.
         assert np.array_equal(audio.read(path, LIMIT), tone[:read])
 
 

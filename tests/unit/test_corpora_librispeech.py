@@ -1,4 +1,4 @@
-"""LibriSpeech from its own layout, and the way there: resumed, verified, safely unpacked."""
+"""LibriSpeech in its published layout, and downloads that resume, verify and unpack safely."""
 
 from __future__ import annotations
 
@@ -139,7 +139,7 @@ def test_real_utterances(tmp_path: Path) -> None:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`, at most `limit` bytes of a body, `busy` for some requests; logs Range headers."""
+    """Serve `files`, at most `limit` bytes of a body, after `busy` refused requests; log Range headers."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -197,7 +197,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def publish(server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., bytes]:
-    """Puts an archive on the server and its digest into the table of published ones."""
+    """Put an archive on the server and its digest into the table of published digests."""
 
     def publish(subset: str, content: bytes) -> bytes:
         server.files[f"/12/{subset}.tar.gz"] = content
@@ -285,7 +285,7 @@ def test_missing_archive(tmp_path: Path, online: Server) -> None:
 def test_a_mirror_helps_out_and_goes_on_with_what_is_there(
     tmp_path: Path, online: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The publisher answers nothing, one mirror breaks off, the other has the rest."""
+    """The publisher does not answer, one mirror stops early, and the other sends the rest."""
     for url in list(published._CHECKSUMS):
         moved = url.replace("http://www.openslr.org/resources/12/", "http://127.0.0.1:9/")
         monkeypatch.setitem(published._CHECKSUMS, moved, published._CHECKSUMS[url])
@@ -301,7 +301,7 @@ def test_a_mirror_helps_out_and_goes_on_with_what_is_there(
     assert online.log[6] == "bytes=600-"
 
 
-def test_nobody_listens(tmp_path: Path, server: Server) -> None:
+def test_a_server_that_refuses_connections(tmp_path: Path, server: Server) -> None:
     with pytest.raises(InputError, match=r"download stopped after 0 bytes .*refused"):
         prepare(tmp_path, download=True, mirror="http://127.0.0.1:9/")
 
