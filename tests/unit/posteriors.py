@@ -1,4 +1,4 @@
-"""Log-probabilities of made-up speech, and all that they can spell."""
+"""Log-probabilities of generated speech, and exhaustive lists of their texts."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from asrtransfer.text.alphabet import BLANK, SIZE, collapse, decode, encode
 
 
 def random_row(frames: int, seed: int, scale: float, classes: int = SIZE) -> Tensor:
-    """Random log-probabilities; of `classes` classes, the last ones and so the blank among them, all mass."""
+    """Draw random log-probabilities; the last `classes` classes, including the blank, have all the mass."""
     logits = scale * torch.randn(frames, SIZE, generator=torch.Generator().manual_seed(seed))
     logits[:, : SIZE - classes] -= 40.0
     return logits.log_softmax(dim=-1)
 
 
 def spoken_row(text: str, seed: int, sharpness: float) -> Tensor:
-    """Log-probabilities like a trained model's: blanks, spikes of one or two frames, a rival in each."""
+    """Draw log-probabilities like those of a trained model: blanks, peaks of one or two frames, and a rival in each."""
     generator = torch.Generator().manual_seed(seed)
     logits = torch.randn(3 * len(text) + 2, SIZE, generator=generator)
     logits[:, BLANK] += 4 * sharpness
@@ -40,7 +40,7 @@ def one(row: Tensor) -> tuple[Tensor, Tensor]:
 
 
 def exhaustive_top(row: Tensor, classes: int = SIZE) -> list[Hypothesis]:
-    """The ten most probable texts among all that the last `classes` classes can spell."""
+    """List the ten most probable of all texts in the last `classes` classes."""
     values = row.double().exp().tolist()
     sums: dict[str, list[float]] = defaultdict(list)
     for path in itertools.product(range(SIZE - classes, SIZE), repeat=len(row)):

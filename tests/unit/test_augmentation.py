@@ -1,4 +1,4 @@
-"""SpecAugment hides what it says, and nothing where it is off."""
+"""SpecAugment masks the configured number of bands and frames, and nothing if it is off."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ def random_log_probs(batch: int, frames: int, seed: int = 0, scale: float = 1.0)
 
 
 def probability(row: Tensor, text: str) -> float:
-    """P(text | audio) as the sum over every alignment that collapses to the text."""
+    """Compute P(text | audio) as the sum over all alignments that collapse to the text."""
     classes = sorted({BLANK, *(" abcdefghijklmnopqrstuvwxyz'".index(character) for character in text)})
     probabilities = row.exp().tolist()
     return math.fsum(

@@ -1,4 +1,4 @@
-"""LibriSpeech from its own layout, and the way there: resumed, verified, safely unpacked."""
+"""LibriSpeech in its published layout, and downloads that resume, verify and unpack safely."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def test_reads_the_layout(tmp_path: Path, source: Path) -> None:
         "19-7-0000", "train", "19", "audio/train-clean-100/19/7/19-7-0000.flac", 1.0, "he's here"
     )
     assert [u.split for u in utterances] == ["train"] * 2 + ["dev"] * 2 + ["test"] * 2
-    assert all(len(audio.read(tmp_path / "corpus" / u.path)) == 16_000 for u in utterances)
+    assert all(len(audio.read(tmp_path / "corpus" / u.path, audio.LINKED_LIMIT)) == 16_000 for u in utterances)
     corpora.write(utterances, tmp_path / "corpus", disjoint_speakers=True)
     assert prepare(tmp_path / "corpus", source=source) == utterances
 
@@ -89,6 +89,10 @@ def spoil(path: str, change: Callable[[Path], object]) -> tuple[str, Callable[[P
         (*spoil("84-7-0001.flac", Path.unlink), r"84-7-0001\.flac: in the transcript, but"),
         (*spoil("84-7-0001.flac", lambda p: p.write_text("x")), r"84-7-0001\.flac: not readable"),
         (*spoil("84-7-0001.flac", lambda p: soundfile.write(p, np.zeros(9), 8000)), "8000 Hz"),
+        (
+            *spoil("84-7-0001.flac", lambda p: soundfile.write(p, np.zeros(121 * 16_000), 16_000)),
+            r"84-7-0001\.flac: holds 121 s of audio, more than the limit of 120 s; replace the file",
+        ),
     ],
 )
 def test_broken_parts_are_named(
@@ -135,7 +139,7 @@ def test_real_utterances(tmp_path: Path) -> None:
 
 
 class Server(ThreadingHTTPServer):
-    """Serves `files`, at most `limit` bytes of a body, `busy` for some requests; logs Range headers."""
+    """Serve `files`, at most `limit` bytes of a body, after `busy` refused requests; log Range headers."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Handler)
@@ -193,7 +197,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def publish(server: Server, monkeypatch: pytest.MonkeyPatch) -> Callable[..., bytes]:
-    """Puts an archive on the server and its digest into the table of published ones."""
+    """Put an archive on the server and its digest into the table of published digests."""
 
     def publish(subset: str, content: bytes) -> bytes:
         server.files[f"/12/{subset}.tar.gz"] = content
@@ -281,7 +285,7 @@ def test_missing_archive(tmp_path: Path, online: Server) -> None:
 def test_a_mirror_helps_out_and_goes_on_with_what_is_there(
     tmp_path: Path, online: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The publisher answers nothing, one mirror breaks off, the other has the rest."""
+    """The publisher does not answer, one mirror stops early, and the other sends the rest."""
     for url in list(published._CHECKSUMS):
         moved = url.replace("http://www.openslr.org/resources/12/", "http://127.0.0.1:9/")
         monkeypatch.setitem(published._CHECKSUMS, moved, published._CHECKSUMS[url])
@@ -297,7 +301,7 @@ def test_a_mirror_helps_out_and_goes_on_with_what_is_there(
     assert online.log[6] == "bytes=600-"
 
 
-def test_nobody_listens(tmp_path: Path, server: Server) -> None:
+def test_a_server_that_refuses_connections(tmp_path: Path, server: Server) -> None:
     with pytest.raises(InputError, match=r"download stopped after 0 bytes .*refused"):
         prepare(tmp_path, download=True, mirror="http://127.0.0.1:9/")
 

@@ -1,4 +1,4 @@
-"""Bring your own corpus: any rate and table format, and one line that names what is wrong."""
+"""Corpora from manifests: any sample rate and table format, and one line that names the fault."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def rows(tmp_path: Path) -> list[dict[str, Any]]:
 
 def prepare(tmp_path: Path, rows: list[dict[str, Any]], *, disjoint: bool = False) -> list[corpora.Utterance]:
     pandas.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
-    return manifest.prepare(tmp_path / "manifest.csv", tmp_path / "corpus", disjoint_speakers=disjoint)
+    return manifest.prepare(
+        tmp_path / "manifest.csv", tmp_path / "corpus", disjoint_speakers=disjoint, longest_seconds=600
+    )
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
@@ -44,7 +46,7 @@ def test_formats(tmp_path: Path, rows: list[dict[str, Any]], ending: str) -> Non
         table.to_parquet(path)
     else:
         table.to_csv(path, index=False, sep="\t" if ending == "tsv" else ",")
-    utterances = manifest.prepare(path, tmp_path / "corpus", disjoint_speakers=True)
+    utterances = manifest.prepare(path, tmp_path / "corpus", disjoint_speakers=True, longest_seconds=600)
     assert [(u.split, u.text, u.seconds) for u in utterances] == [
         ("train", "word train", 1.0),
         ("dev", "word dev", 2.0),
@@ -122,6 +124,13 @@ def test_one_fault(tmp_path: Path, rows: list[dict[str, Any]], key: str, value: 
     assert "\n" not in str(caught.value)
 
 
+def test_recordings_beyond_the_limit_name_its_key(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    pandas.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
+    message = r"row 3: .*test\.wav: holds 3 s of audio, more than .* 2\.5 s; raise corpus\.manifest\.longest_seconds"
+    with pytest.raises(InputError, match=message):
+        manifest.prepare(tmp_path / "manifest.csv", tmp_path / "corpus", disjoint_speakers=True, longest_seconds=2.5)
+
+
 def test_faults_are_counted_and_the_first_row_is_named(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
     rows[0]["path"] = "recordings/gone.wav"
     rows[1]["text"] = ""
@@ -151,7 +160,7 @@ def test_unusable_manifests(tmp_path: Path, name: str, content: bytes | None, me
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
-        manifest.prepare(tmp_path / name, tmp_path / "corpus", disjoint_speakers=False)
+        manifest.prepare(tmp_path / name, tmp_path / "corpus", disjoint_speakers=False, longest_seconds=600)
 
 
 @pytest.mark.skipif(not FSDD.is_file(), reason="shared/data/fsdd-strings is not here")
@@ -160,7 +169,7 @@ def test_real_digit_strings(tmp_path: Path) -> None:
     table["path"] = [str(FSDD.parent / path) for path in table["path"]]
     few = table.groupby("split").head(3)
     few.to_csv(tmp_path / "few.csv", index=False)
-    utterances = manifest.prepare(tmp_path / "few.csv", tmp_path, disjoint_speakers=False)
+    utterances = manifest.prepare(tmp_path / "few.csv", tmp_path, disjoint_speakers=False, longest_seconds=600)
     assert [u.utterance_id for u in utterances] == list(few.utterance_id)
     for utterance, seconds in zip(utterances, few.seconds, strict=True):
         assert utterance.seconds == pytest.approx(seconds, abs=0.001)

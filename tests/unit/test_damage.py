@@ -1,4 +1,4 @@
-"""A file that is missing, cut off, or off by one bit is found by its checksum, and one line says what to do."""
+"""A checksum detects every missing, truncated or altered file, and one line gives the remedy."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SAMPLES = np.random.default_rng(1).integers(-999, 999, 800).astype(np.int16)
 
 
 def corpus(folder: Path) -> Path:
-    """A corpus of one utterance a split; returns its folder."""
+    """Write a corpus with one utterance per split, and return its folder."""
     corpora.audio_folder(folder)
     utterances = []
     for split in corpora.SPLITS:
@@ -107,7 +107,7 @@ every_artefact = pytest.mark.parametrize(("make", "read"), ARTEFACTS.values(), i
 
 
 def refused(read: Callable[[Path], object], path: Path) -> str:
-    """The one line that says what is wrong and what to do."""
+    """Return the one line that names the fault and the remedy."""
     with pytest.raises(InputError) as caught:
         read(path)
     message = str(caught.value)
@@ -152,7 +152,7 @@ def test_a_flipped_bit_anywhere_is_found(
         flipped = bytearray(content)
         flipped[bit // 8] ^= 1 << bit % 8
         path.write_bytes(flipped)
-        # What JSON holds between its values may change and nothing with it.
+        # White space between JSON values may change without effect.
         if path.suffix == ".json" and content[bit // 8 : bit // 8 + 1].isspace():
             continue
         refused(read, path)
@@ -187,7 +187,7 @@ def test_a_recording_without_a_checksum_is_read(tmp_path: Path) -> None:
 
 
 class TestJob:
-    """What a script says and leaves when it cannot write."""
+    """Return what a script prints and leaves when it cannot write."""
 
     def run(self, folder: Path, work: Callable[[], object], log: Path | None = None) -> None:
         log = log or folder / "log.txt"
@@ -209,7 +209,7 @@ class TestJob:
         if shutil.which("mount") is None or subprocess.run(command, capture_output=True).returncode:
             pytest.skip("mounting a small or read-only disk needs more rights")
         yield folder
-        # Lazily, for the log that is still open there.
+        # A lazy unmount, because the log is still open there.
         subprocess.run(["umount", "-l", str(folder)], check=True)
 
     def test_a_full_disk_is_one_line_and_nothing_is_lost(

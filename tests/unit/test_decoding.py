@@ -1,4 +1,4 @@
-"""Decoders against the list of all texts, against each other, and against other libraries."""
+"""Decoders compared with an exhaustive list of texts, with each other, and with other libraries."""
 
 from __future__ import annotations
 
@@ -182,7 +182,7 @@ START_BACKOFF = -0.3
 
 
 def arpa_text() -> str:
-    """The model above as an ARPA file, with a word that the alphabet cannot spell."""
+    """Write the model above as an ARPA file, with one word outside the alphabet."""
     unigrams = [f"{score}\t{word}\t{backoff}" for word, (score, backoff) in UNIGRAMS.items()]
     bigrams = [f"{score}\t{' '.join(words)}" for words, score in BIGRAMS.items()]
     head = f"\\data\\\nngram 1={len(unigrams) + 3}\nngram 2={len(bigrams)}\n"
@@ -192,7 +192,7 @@ def arpa_text() -> str:
 
 
 def language_score(words: tuple[str, ...]) -> float:
-    """log10 of the model's probability of a sentence: bigrams, with back-off to unigrams."""
+    """Compute log10 of the probability of a sentence: bigrams with back-off to unigrams."""
     backoffs = {"<s>": START_BACKOFF, **{word: backoff for word, (_, backoff) in UNIGRAMS.items()}}
     pairs = itertools.pairwise(["<s>", *words, "</s>"])
     return sum(BIGRAMS.get(pair, backoffs[pair[0]] + UNIGRAMS[pair[1]][0]) for pair in pairs)
@@ -214,7 +214,7 @@ class TestLanguageModel:
 
     @pytest.mark.parametrize(("alpha", "beta"), [(0.75, 1.85), (3.0, 0.0), (0.0, -2.0)])
     def test_order_is_by_acoustics_alpha_and_beta(self, arpa: Path, alpha: float, beta: float) -> None:
-        """The list is that of all word sequences which fit into the frames, scored by hand."""
+        """The list equals an exhaustive scoring of the word sequences that fit into the frames."""
         row = random_row(11, seed=5, scale=0.5)
         sentences = [s for n in range(4) for s in itertools.product(["open", "the", "door"], repeat=n)]
         losses = ctc_loss(
@@ -272,7 +272,7 @@ class TestOtherLibraries:
     def test_pyctcdecode_has_the_same_best_texts(self, decoder: FlashlightDecoder, seed: int) -> None:
         pyctcdecode = pytest.importorskip("pyctcdecode")
         row = spoken_row("opensesame", seed, sharpness=1.5)
-        row[:, 0] = -60.0  # it strips spaces, and so would merge texts
+        row[:, 0] = -60.0  # it strips spaces, which would merge texts
         row = row.log_softmax(dim=-1)
         other = pyctcdecode.build_ctcdecoder([*CHARACTERS, ""])
         beams = other.decode_beams(row.numpy(), beam_width=100, beam_prune_logp=-40, token_min_logp=-12)
@@ -286,7 +286,7 @@ class TestOtherLibraries:
             assert other.top(*one(row))[0][:3] == decoder.top(*one(row))[0][:3]
 
     def test_ctcdecode_results_are_rescored_and_ordered(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A stand-in with ctcdecode's interface, whose list holds one text twice and the best one last."""
+        """A stub with the interface of ctcdecode returns one text twice and the best text last."""
         row = spoken_row("ab", seed=0, sharpness=4.0)
 
         class CTCBeamDecoder:

@@ -1,4 +1,4 @@
-"""Jobs on one machine get devices of their own, and a killed job gives its back."""
+"""Jobs on one machine get separate devices, and a killed job releases its devices."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ sys.stdin.read()
 
 
 class Jobs:
-    """Processes that take devices, on a machine with four."""
+    """Start processes that reserve devices on a machine with four."""
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
@@ -57,7 +57,7 @@ def device(process: subprocess.Popen[str]) -> str:
 
 
 def waits(process: subprocess.Popen[str]) -> bool:
-    """Whether it has taken nothing after a while."""
+    """Tell whether the process still holds nothing after a while."""
     assert process.stdout is not None
     time.sleep(1.5)
     os.set_blocking(process.stdout.fileno(), False)
@@ -97,7 +97,7 @@ def test_a_job_of_several_takes_all_at_once_or_none(jobs: Jobs) -> None:
 
 def test_jobs_of_several_that_start_together_do_not_wait_for_each_other(jobs: Jobs) -> None:
     for process in [jobs.start(count) for count in (3, 2, 3, 4, 2)]:
-        # Each ends as soon as it has some, and the others go on.
+        # Each process ends once it holds devices, and the others continue.
         process.stdin.close()  # type: ignore[union-attr]
     ended = [process.wait(timeout=30) for process in jobs.processes]
     assert ended == [0] * 5

@@ -1,4 +1,4 @@
-"""The front end against an independent implementation and against finite differences."""
+"""The front end compared with an independent implementation and with finite differences."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def signal(length: int, seed: int = 0) -> np.ndarray:
 
 
 def published(samples: np.ndarray) -> np.ndarray:
-    """The cepstra as DeepSpeech 0.4.1 computes them."""
+    """Compute the cepstra as DeepSpeech 0.4.1 does."""
     return python_speech_features.mfcc(
         samples, 16000, winlen=0.032, winstep=0.02, numcep=26, nfilt=26, nfft=512, lowfreq=0, highfreq=8000,
         preemph=0.97, ceplifter=22, appendEnergy=True, winfunc=np.hamming,
@@ -24,7 +24,7 @@ def published(samples: np.ndarray) -> np.ndarray:
 
 
 @pytest.mark.parametrize("length", [1, 400, 512, 513, 1000, 16000, 16001, 20799])
-def test_cepstra_are_the_published_ones_whatever_follows_the_utterance(length: int) -> None:
+def test_cepstra_are_the_published_ones_and_ignore_what_follows_the_utterance(length: int) -> None:
     samples = signal(length)
     expected = published(samples)
     audio = torch.full((1, length + 777), 99.0)
@@ -32,7 +32,7 @@ def test_cepstra_are_the_published_ones_whatever_follows_the_utterance(length: i
     cepstra = FrontEnd().cepstra(audio, torch.tensor([length]))
     frames = int(frame_counts(torch.tensor(length)))
     assert frames == len(expected)
-    # Values reach 100; float32 against float64.
+    # float32 compared with float64; values reach 100.
     assert np.abs(cepstra[0, :frames].numpy() - expected).max() < 1e-3
 
 

@@ -1,4 +1,4 @@
-"""Batches are planned to fit, and the plan's idea of what an utterance takes is what it takes."""
+"""Planned batches fit, and the planned memory of an utterance is the measured one."""
 
 from __future__ import annotations
 

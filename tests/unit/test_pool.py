@@ -1,4 +1,4 @@
-"""Rows that several processes decode: the same texts whatever their number, and no process that outlives its job."""
+"""Decoding by several processes: any number gives the same texts, and no process outlives its job."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from asrtransfer.text.alphabet import SIZE
 
 SCRIPTS = Path(__file__).parents[2] / "workflow" / "scripts"
 LENGTHS = [31, 0, 2, 17, 1, 9, 0, 25, 40, 12, 5]
-# A job as Snakemake starts one: its script's top level, which nothing may run a second time.
+# A job as Snakemake starts it: code at the top level of a script, which must not run twice.
 JOB = f"""
 import os, sys, time, torch
 sys.path.insert(0, {str(SCRIPTS)!r})
@@ -48,7 +48,7 @@ with pooled(Slow(), 3) as decoder:
 
 
 class Odd(Decoder):
-    """Fails at rows whose first number says how."""
+    """Fail as the first number of a row demands."""
 
     by_probability = False
 
@@ -63,7 +63,7 @@ class Odd(Decoder):
 
 
 def rows(*firsts: float) -> tuple[Tensor, Tensor]:
-    """Rows of one frame more each, that begin with these numbers."""
+    """Build rows that start with these numbers, each one frame longer than the one before."""
     log_probs = torch.zeros(len(firsts), len(firsts), SIZE)
     log_probs[:, 0, 0] = torch.tensor(firsts)
     return log_probs, torch.arange(1, len(firsts) + 1)
@@ -113,7 +113,7 @@ def test_tuning_gives_every_process_the_weights(tmp_path: Path, speech: tuple[Te
 
 
 def test_an_error_of_a_process_is_the_callers(capfd: pytest.CaptureFixture[str]) -> None:
-    """Of two the first, with where it was raised; the processes go on."""
+    """The first of two errors is raised with its traceback, and the processes continue."""
     with pooled(Odd(), 2) as decoder:
         with pytest.raises(ValueError, match="a row of 2 frames") as caught:
             decoder.top(*rows(0, -1, 0, -1, 0))
@@ -135,7 +135,7 @@ def test_a_process_that_is_killed_ends_the_work_with_one_line() -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_processes_end_with_a_job_that_is_killed(number: signal.Signals) -> None:
-    """Each has the job's standard output, which ends when nobody has it any more."""
+    """Each process inherits standard output, which ends when the last process closes it."""
     with subprocess.Popen(
         [sys.executable, "-c", JOB], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
     ) as job:
@@ -153,7 +153,7 @@ def test_processes_end_with_a_job_that_is_killed(number: signal.Signals) -> None
 
 
 def test_an_interrupt_at_the_terminal_is_the_jobs_alone() -> None:
-    """It goes to the whole group; processes that died of it first would be the error that is told."""
+    """The interrupt reaches the whole group; the job must not report the death of its processes instead."""
     with subprocess.Popen(
         [sys.executable, "-c", JOB], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, process_group=0
     ) as job:

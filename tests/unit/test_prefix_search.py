@@ -1,4 +1,4 @@
-"""The most probable text by prefix search is that of all texts there are."""
+"""Prefix search compared with an exhaustive list of texts."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from asrtransfer.text.alphabet import BLANK, SIZE, encode
 
 
 def of(**classes: float) -> list[float]:
-    """One frame's probabilities: of a letter by its name, of the blank by `blank`."""
+    """Build the probabilities of one frame, given by letter and by `blank`."""
     frame = [1e-12] * SIZE
     for name, value in classes.items():
         frame[BLANK if name == "blank" else encode(name)[0]] = value
@@ -73,7 +73,7 @@ def test_equally_probable_texts_settle_nothing() -> None:
 
 def test_a_doubled_letter_is_two_letters_only_with_a_blank_between() -> None:
     row = row_of(of(a=0.9, blank=0.1), of(a=0.45, blank=0.55), of(a=0.9, blank=0.1))
-    # a--, aa-, ... against a-a: 0.9 x 0.45 and what else spells one letter, and 0.9 x 0.55 x 0.9.
+    # a--, aa-, ... compete with a-a: 0.9 x 0.45 plus other alignments of one letter, and 0.9 x 0.55 x 0.9.
     assert most_probable(row, "a") == "a"
     assert is_most_probable(row, "aa") is False
     silent = row_of(of(a=0.9, blank=0.1), of(a=0.2, blank=0.8), of(a=0.9, blank=0.1))
@@ -85,6 +85,6 @@ def test_gives_up_where_nothing_is_likely() -> None:
 
 
 def test_probabilities_that_add_up_to_more_than_one_are_allowed_for() -> None:
-    """What leaves `a` for `ab` is 0.55; eight frames later `a` is 0.45 x 1.05 ** 8 = 0.66 and `ab` more still."""
+    """From `a` to `ab` diverges 0.55; after eight frames `a` has 0.45 x 1.05 ** 8 = 0.66, and `ab` has more."""
     row = row_of(of(a=1.0), of(b=0.55, blank=0.45), *[of(blank=1.05)] * 8)
     assert most_probable(row, "a") == "ab"

@@ -1,4 +1,4 @@
-"""What is proven without a search is what a search finds."""
+"""Proofs agree with beam search."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def loss_of(row: torch.Tensor, text: str) -> float:
 @pytest.mark.parametrize("scale", [0.5, 2.0, 5.0, 15.0])
 @pytest.mark.parametrize("with_best", [False, True])
 def test_a_proof_agrees_with_the_search(seed: int, scale: float, with_best: bool) -> None:
-    """Asked about the ten that are found as well, and about the best path, which often is the target."""
+    """The phrases include the ten texts of the search, and the text of the best path, often the target."""
     row = posterior(seed, scale)
     (found,) = FlashlightDecoder(beam=400).top(row[None], torch.tensor([FRAMES]))
     texts = [hypothesis.text for hypothesis in found]
@@ -63,7 +63,7 @@ def test_no_frames_prove_nothing() -> None:
 
 
 def test_ten_texts_are_counted_not_ten_alignments() -> None:
-    """Silence with one doubtful frame: changes of the others are dear, and the frame spells eight texts besides."""
+    """Silence with one uncertain frame: changes of other frames are improbable; this one gives eight more texts."""
     scores = np.full((5, 29), -1000.0)
     scores[:, 28] = 0.0
     scores[2, :8] = -1.0

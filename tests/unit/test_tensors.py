@@ -1,4 +1,4 @@
-"""Tensors in a file: the same bytes from every process, and damage is found."""
+"""Tensor files: byte-identical from every process, and damage is detected."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ tensors.write(Path(sys.argv[2]), {"b": torch.arange(5.0), "a.c": torch.ones(2, 3
 
 
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
-    """The metadata of safetensors comes in an order of the process's own where it has several entries."""
+    """With several metadata entries, the order in safetensors differs between processes."""
     found = set()
     for name in "abcd":
         subprocess.run([sys.executable, "-c", WRITE, str(SCRIPTS), str(tmp_path / name)], check=True)

@@ -138,7 +138,7 @@ def check(utterances: Iterable[Utterance], source: Path, *, disjoint_speakers: b
         seen.add(row.utterance_id)
         filled.add(row.split)
         if normalise(row.text, where) != row.text:
-            raise InputError(f"{where}: text {row.text!r} is not normalised")
+            raise InputError(f"{where}: text {row.text!r} is not normalised; pass it through normalise")
         if disjoint_speakers and home.setdefault(row.speaker, row.split) != row.split:
             raise InputError(
                 f"{source}: speaker {row.speaker} is in {home[row.speaker]} and {row.split}; "

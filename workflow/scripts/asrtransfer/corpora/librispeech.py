@@ -146,6 +146,7 @@ def _read_seconds(path: Path) -> float:
     fields = int.from_bytes(head[_RATE])
     rate, channels, samples = fields >> 44, (fields >> 41 & 7) + 1, fields & (1 << 36) - 1
     if head[:4] == b"fLaC" and rate == audio.SAMPLE_RATE and channels == 1 and samples:
+        audio.check_length(path, samples, audio.SAMPLE_RATE, audio.LINKED_LIMIT)
         return samples / audio.SAMPLE_RATE
     return _read_seconds_with_libsndfile(path)
 
@@ -158,6 +159,7 @@ def _read_seconds_with_libsndfile(path: Path) -> float:
     if info.samplerate != audio.SAMPLE_RATE or info.channels != 1 or not info.frames:
         found = f"{info.frames} samples, {info.channels} channels, {info.samplerate} Hz"
         raise InputError(f"{path}: {found}, not 16 kHz mono; replace it")
+    audio.check_length(path, info.frames, audio.SAMPLE_RATE, audio.LINKED_LIMIT)
     return int(info.frames) / audio.SAMPLE_RATE
 
 

@@ -1,4 +1,4 @@
-"""Bring your own corpus: a table of recordings with their texts, speakers and splits."""
+"""A corpus from a manifest: a table of recordings with their texts, speakers and splits."""
 
 from __future__ import annotations
 
@@ -24,32 +24,40 @@ _UNREADABLE = (
 )
 
 
-def prepare(manifest: Path, folder: Path, *, disjoint_speakers: bool) -> list[Utterance]:
-    """Convert the recordings of a CSV, TSV or Parquet table into `folder`/audio and return the utterances.
+def prepare(manifest: Path, folder: Path, *, disjoint_speakers: bool, longest_seconds: float) -> list[Utterance]:
+    """Convert the recordings of a manifest into `folder`/audio and return the utterances.
 
-    Columns: path (absolute, or relative to the manifest's folder), text, speaker, split (train, dev or test)
-    and perhaps utterance_id; without it the path gives the name. Further columns are ignored. Any rate and
-    number of channels will do. All rows are looked at before anything is raised: one InputError names the
-    first faulty row (the first below the header is row 1) and says how many there are.
+    Args:
+        manifest: a CSV, TSV or Parquet table with the columns path (absolute, or relative to the folder of the
+            manifest), text, speaker and split (train, dev or test). A column utterance_id is optional; by default the
+            path gives the identifier. Other columns are ignored.
+        folder: the corpus folder.
+        disjoint_speakers: whether a speaker in two splits is an error.
+        longest_seconds: the longest recording that is accepted.
+
+    Raises:
+        InputError: for an unreadable manifest or a faulty row. All rows are checked first; the error names the first
+            faulty row (row 1 follows the header) and the number of faulty rows.
     """
-    rows = _rows(manifest)
+    limit = audio.Limit(longest_seconds, "raise corpus.manifest.longest_seconds, or split the recording")
+    rows = _read_rows(manifest)
     faults: dict[int, InputError] = {}
     entries: dict[int, tuple[Utterance, Path]] = {}
     names: dict[str, int] = {}
     for number, row in enumerate(rows, start=1):
         try:
-            entries[number] = _entry(row, f"{manifest}: row {number}", manifest.parent)
-            _claim(entries[number][0].utterance_id, names, number, manifest)
+            entries[number] = _parse_row(row, f"{manifest}: row {number}", manifest.parent)
+            _claim_name(entries[number][0].utterance_id, names, number, manifest)
         except InputError as error:
             faults[number] = error
     if not faults:
-        # Before hours of audio are converted for nothing.
+        # Checked before hours of audio are converted in vain.
         check((utterance for utterance, _ in entries.values()), manifest, disjoint_speakers=disjoint_speakers)
     utterances = []
     audio_folder(folder)
     for number, (utterance, source) in entries.items():
         try:
-            samples = audio.read(source)
+            samples = audio.read(source, limit)
         except InputError as error:
             faults.setdefault(number, InputError(f"{manifest}: row {number}: {error}"))
             continue
@@ -63,7 +71,7 @@ def prepare(manifest: Path, folder: Path, *, disjoint_speakers: bool) -> list[Ut
     return utterances
 
 
-def _rows(manifest: Path) -> list[dict[str, Any]]:
+def _read_rows(manifest: Path) -> list[dict[str, Any]]:
     if not manifest.is_file():
         raise InputError(f"{manifest}: no such manifest; correct the path")
     ending = manifest.suffix.lower()
@@ -71,47 +79,47 @@ def _rows(manifest: Path) -> list[dict[str, Any]]:
         if ending == ".parquet":
             table = pandas.read_parquet(manifest)
         elif ending in (".csv", ".tsv"):
-            # "null" and "none" are words, so nothing but an empty field is missing.
+            # "null" and "none" are words; only an empty field is a missing value.
             separator = "\t" if ending == ".tsv" else ","
             table = pandas.read_csv(manifest, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         else:
             raise InputError(f"{manifest}: {ending or 'no'} file ending; give .csv, .tsv or .parquet")
     except _UNREADABLE as error:
-        raise InputError(f"{manifest}: not readable as a table ({' '.join(str(error).split())})") from None
+        raise InputError(f"{manifest}: not readable as a table ({error}); replace the file") from None
     missing = [name for name in _COLUMNS if name not in table.columns]
     if missing:
         present = ", ".join(map(str, table.columns))
-        raise InputError(f"{manifest}: no column {', '.join(missing)}; it has {present}")
+        raise InputError(f"{manifest}: no column {', '.join(missing)}; it has {present}; add the missing ones")
     return [dict(zip(table.columns, row, strict=True)) for row in table.itertuples(index=False)]
 
 
-def _entry(row: Mapping[str, Any], where: str, base: Path) -> tuple[Utterance, Path]:
-    fields = {name: _field(row, name) for name in _COLUMNS}
+def _parse_row(row: Mapping[str, Any], where: str, base: Path) -> tuple[Utterance, Path]:
+    fields = {name: _read_field(row, name) for name in _COLUMNS}
     for name in ("path", "speaker"):
         if not fields[name]:
             raise InputError(f"{where}: the {name} is empty; fill it in or remove the row")
     if fields["split"] not in SPLITS:
         raise InputError(f"{where}: split {fields['split']!r} is not one of {', '.join(SPLITS)}")
     text = normalise(fields["text"], where)
-    name = _field(row, "utterance_id") or _name_of(fields["path"])
+    name = _read_field(row, "utterance_id") or _derive_name(fields["path"])
     if not re.fullmatch(r"[\w][\w.-]*", name, re.ASCII):
         raise InputError(f"{where}: utterance_id {name!r} must be letters, digits, dot, dash and underscore")
     utterance = Utterance(name, fields["split"], fields["speaker"], f"audio/{name}.flac", 0.0, text)
     return utterance, base / fields["path"]
 
 
-def _field(row: Mapping[str, Any], name: str) -> str:
+def _read_field(row: Mapping[str, Any], name: str) -> str:
     value = row.get(name)
     return "" if value is None or value != value else str(value).strip()
 
 
-def _name_of(path: str) -> str:
-    """A name from the path, its folders included: `a/1.wav` and `b/1.wav` are two utterances."""
+def _derive_name(path: str) -> str:
+    """Derive an identifier from the whole path: `a/1.wav` and `b/1.wav` are two utterances."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", str(Path(path).with_suffix(""))).strip("-.")
 
 
-def _claim(name: str, names: dict[str, int], number: int, manifest: Path) -> None:
-    # Some file systems do not tell upper from lower case, and a name becomes a file.
+def _claim_name(name: str, names: dict[str, int], number: int, manifest: Path) -> None:
+    # The name becomes a file name, and some file systems ignore case.
     first = names.setdefault(name.lower(), number)
     if first != number:
-        raise InputError(f"{manifest}: row {number}: utterance_id {name!r} is that of row {first}")
+        raise InputError(f"{manifest}: row {number}: utterance_id {name!r} is that of row {first}; make it unique")
