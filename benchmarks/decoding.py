@@ -24,7 +24,8 @@ from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from asrtransfer.ctc.decoding import Decoder, Hypothesis, build
+from asrtransfer.ctc.base import Decoder, Hypothesis
+from asrtransfer.ctc.decoding import build
 from asrtransfer.ctc.flashlight import FlashlightDecoder
 from asrtransfer.files.errors import InputError
 from asrtransfer.text.alphabet import BLANK, CHARACTERS, SIZE

@@ -22,9 +22,9 @@ import torch
 from decoding import spoken_row
 from torch import Tensor
 
+from asrtransfer.ctc.base import Decoder, Hypothesis, frames
 from asrtransfer.ctc.best_path import greedy
 from asrtransfer.ctc.confidence import ctc_loss
-from asrtransfer.ctc.decoding import Decoder, Hypothesis, frames
 from asrtransfer.ctc.flashlight import FlashlightDecoder
 from asrtransfer.ctc.pool import pooled
 from asrtransfer.machine import compute

@@ -9,7 +9,7 @@ from collections import defaultdict
 import torch
 from torch import Tensor
 
-from asrtransfer.ctc.decoding import Hypothesis
+from asrtransfer.ctc.base import Hypothesis
 from asrtransfer.text.alphabet import BLANK, SIZE, collapse, decode, encode
 
 

@@ -16,9 +16,11 @@ from posteriors import exhaustive_top, one, random_row, spoken_row
 from torch import Tensor
 
 from asrtransfer.ctc import decoding
+from asrtransfer.ctc.backends import BACKENDS
+from asrtransfer.ctc.base import Decoder, Hypothesis
 from asrtransfer.ctc.best_path import greedy
 from asrtransfer.ctc.confidence import ctc_loss
-from asrtransfer.ctc.decoding import BACKENDS, Decoder, Hypothesis, build, is_top
+from asrtransfer.ctc.decoding import build, is_top
 from asrtransfer.ctc.flashlight import FlashlightDecoder
 from asrtransfer.ctc.greedy import GreedyDecoder
 from asrtransfer.files.errors import InputError

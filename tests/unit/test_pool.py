@@ -18,7 +18,7 @@ from test_decoding import arpa_text
 from torch import Tensor
 from torch.nn.utils.rnn import pad_sequence
 
-from asrtransfer.ctc.decoding import Decoder, Hypothesis
+from asrtransfer.ctc.base import Decoder, Hypothesis
 from asrtransfer.ctc.flashlight import FlashlightDecoder
 from asrtransfer.ctc.language_model import LanguageModelDecoder
 from asrtransfer.ctc.pool import Pool, pooled
@@ -32,7 +32,7 @@ LENGTHS = [31, 0, 2, 17, 1, 9, 0, 25, 40, 12, 5]
 JOB = f"""
 import os, sys, time, torch
 sys.path.insert(0, {str(SCRIPTS)!r})
-from asrtransfer.ctc.decoding import Decoder
+from asrtransfer.ctc.base import Decoder
 from asrtransfer.ctc.pool import pooled
 
 class Slow(Decoder):

@@ -10,7 +10,7 @@ import torch
 
 from asrtransfer.ctc.best_path import greedy
 from asrtransfer.ctc.confidence import ctc_loss
-from asrtransfer.ctc.decoding import proven
+from asrtransfer.ctc.proof import proven
 from asrtransfer.ctc.flashlight import FlashlightDecoder
 from asrtransfer.ctc.proof import is_out_of_reach
 from asrtransfer.hearing.hear import rank

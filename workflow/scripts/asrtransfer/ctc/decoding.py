@@ -8,12 +8,9 @@ from typing import Any
 
 from torch import Tensor
 
-from asrtransfer.ctc.backends import BACKENDS, module
-from asrtransfer.ctc.base import TOP, Decoder, Hypothesis, frames
+from asrtransfer.ctc.backends import module
+from asrtransfer.ctc.base import Decoder
 from asrtransfer.ctc.flashlight import FlashlightDecoder
-from asrtransfer.ctc.proof import proven
-
-__all__ = ["BACKENDS", "TOP", "Decoder", "Hypothesis", "build", "frames", "is_top", "module", "proven"]
 
 
 def build(backend: str, **settings: Any) -> Decoder:

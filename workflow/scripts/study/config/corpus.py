@@ -6,7 +6,19 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator
 
-from asrtransfer.section import MINUTES, Bool, Field, FilePath, FilePathOrNull, Float, Int, Section, Seed, read_null
+from asrtransfer.section import (
+    MINUTES,
+    SECONDS,
+    Bool,
+    Field,
+    FilePath,
+    FilePathOrNull,
+    Float,
+    Int,
+    Section,
+    Seed,
+    read_null,
+)
 
 
 class Synthetic(Section):
@@ -30,6 +42,13 @@ class Manifest(Section):
     path: FilePath = Field(
         description="table with the columns path (from the table's folder), text, speaker and split "
         "(train, dev, test). A change in the table reruns; one in a recording does not"
+    )
+    longest_seconds: Float = Field(
+        default=600.0,
+        gt=0,
+        le=86400,
+        description="longest recording that is read; a longer one is refused by name",
+        json_schema_extra=SECONDS,
     )
     disjoint_speakers: Bool = Field(default=True, description="refuse a speaker who is in two splits")
 
