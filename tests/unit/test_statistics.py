@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 
 import numpy as np
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from asrtransfer.statistics import bootstrap, paired, published
+from asrtransfer.statistics import bootstrap, paired, published, published_cw, published_pgd
 from asrtransfer.statistics.bounds import clopper_pearson, one_sided
 
 UNITS = st.integers(1, 400)
@@ -166,23 +167,38 @@ def test_comparison_without_pairs_or_differences() -> None:
     assert paired.compare([True], [False], [0], [0]).odds_ratio == math.inf
 
 
+CW, PGD = (published.Published.from_dict(one.PUBLISHED) for one in (published_cw, published_pgd))
+
+
 def test_published_totals() -> None:
-    assert published.CW.total == published.CW.stated_total == 17243
-    assert published.PGD.total == 304261
-    assert published.PGD.stated_total == published.PGD.total - published.PGD.samples["open the door"] == 239968
-    assert "304261" in published.PGD.note and "239968" in published.PGD.note and "open the door" in published.PGD.note
-    assert len(published.CW.samples) == 11
-    assert set(published.CW.samples) - set(published.PGD.samples) == {
-        "the fault dear is not in our stars",
-        "text mom i need money",
-    }
+    assert CW.total == CW.stated_total == 17243
+    assert PGD.total == 304261
+    assert PGD.stated_total == PGD.total - PGD.samples["open the door"] == 239968
+    assert "304261" in PGD.note and "239968" in PGD.note and "open the door" in PGD.note
+    assert len(CW.samples) == 11
+    assert set(CW.samples) - set(PGD.samples) == {"the fault dear is not in our stars", "text mom i need money"}
+    assert (CW.transfers, CW.top_ten, PGD.transfers, PGD.top_ten) == (0, 0, 0, None)
 
 
 def test_published_near_targets() -> None:
-    assert {key: near.share for key, near in published.NEAR.items()} == {
+    assert {key: near.share for key, near in CW.near.items()} == {
         (2, "low"): 0.065,
         (2, "high"): 0.40,
         (3, "low"): 0.030,
         (3, "high"): 0.31,
     }
-    assert (published.NEAR[2, "high"].top_ten, published.NEAR[3, "high"].top_ten) == (0.68, 0.63)
+    assert (CW.near[2, "high"].top_ten, CW.near[3, "high"].top_ten) == (0.68, 0.63)
+    assert math.isnan(CW.near[2, "low"].top_ten) and math.isnan(CW.near[3, "low"].top_ten)
+    assert PGD.near == {}
+
+
+def test_published_figures_survive_json() -> None:
+    for one in (CW, PGD):
+        again = published.Published.from_dict(json.loads(json.dumps(one.as_dict())))
+        assert again.as_dict() == one.as_dict()
+        assert (again.samples, again.note, again.ranks) == (one.samples, one.note, one.ranks)
+
+
+def test_near_targets_may_be_left_out() -> None:
+    plain = {"name": "Table 1", "samples": {"stop": 3}, "stated_total": 3, "transfers": 1, "top_ten": None}
+    assert published.Published.from_dict(plain).near == {}
