@@ -121,6 +121,11 @@ class Study:
         wide = {"jobs": list(WIDE_JOBS), "arms": dict(WIDE_ARMS), "models": [*MODELS, "mine"]}
         return cls(folder, **(wide | {"surrogates": dict(WIDE_SURROGATES)} | changes))  # type: ignore[arg-type]
 
+    @property
+    def scored(self) -> list[str]:
+        """Models that a language model scores: the trained ones."""
+        return [model for model in self.models if DESCRIBED[model]["seed"] is not None]
+
     def weight(self, model: str) -> str:
         return self.weights.get(model, model.removesuffix(".twin"))
 
@@ -256,8 +261,9 @@ class Study:
             if DESCRIBED[model]["seed"] is None:
                 clean["greedy"] = None
             self._save(clean, self.folder / "clean" / f"{model}.parquet")
-            scored = pd.DataFrame(rows).assign(transcription=lambda frame: frame["text"])
-            self._save(scored[["split", "text", "transcription"]], self.folder / "scored" / f"{model}.parquet")
+            if model in self.scored:
+                scored = pd.DataFrame(rows).assign(transcription=lambda frame: frame["text"])
+                self._save(scored[["split", "text", "transcription"]], self.folder / "scored" / f"{model}.parquet")
             path = self.folder / "cards" / f"{model}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
             write_card(self.card(model), path)
@@ -287,7 +293,7 @@ class Study:
             [self.transcript_path(surrogate, remote) for surrogate, remote, _ in design.hearings],
             [self.folder / "clean" / f"{model}.parquet" for model in self.models],
             [self.folder / "cards" / f"{model}.json" for model in self.models],
-            [self.folder / "scored" / f"{model}.parquet" for model in self.models],
+            [self.folder / "scored" / f"{model}.parquet" for model in self.scored],
         )
 
     @staticmethod

@@ -18,7 +18,7 @@ SAME_SEED = ("ulp", "native")
 NEARER = 0.05
 """Edits per character by which a median must differ to be called nearer."""
 NOTES = {"ulp": "; one initial weight differs by its last bit"}
-"""What a reader must know of an arm besides its name."""
+"""Remarks on an arm beyond its name."""
 BESIDE = {"ulp": "a model one ulp apart", "family": "another family"}
 """Arms whose median distance to the target stands beside that of strangers."""
 CONTROLS = {

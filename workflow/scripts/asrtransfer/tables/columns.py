@@ -170,7 +170,9 @@ MEANINGS = {
         for suffix, how in (("", "top text of the decoder"), ("_greedy", "greedy decoding"))
     },
     **{
-        f"{split}_wer_language_model": f"WER of the {split} split, decoded with the language model as tuned on dev"
+        f"{split}_wer_language_model": (
+            f"WER of the {split} split, decoded with the language model as tuned on dev; empty for a model that is not"
+        )
         for split in ("dev", "test")
     },
     **{f"{split}_right": f"{split} utterances transcribed exactly right" for split in ("dev", "test")},

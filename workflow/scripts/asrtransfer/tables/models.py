@@ -46,7 +46,7 @@ def models(results: Results, design: Design) -> pd.DataFrame:
                 "seed": card["seed"],
                 "arm": card["arm"],
                 **_rate_clean(results.clean[name]),
-                **_rate_with_language_model(results.scored.get(name)),
+                **(_rate_with_language_model(results.scored.get(name)) if results.scored else {}),
                 "same_weights_as_base": _compare_with_base(model, card, base, "weights_sha256"),
                 "same_start_as_base": _compare_with_base(model, card, base, "initial_weights_sha256"),
                 "unintended": _find_unintended(card, results.cards[first[model.family]]),
@@ -75,14 +75,15 @@ def _rate_clean(clean: pd.DataFrame) -> dict[str, object]:
 
 
 def _rate_with_language_model(scored: pd.DataFrame | None) -> dict[str, object]:
-    """Compute the columns of a study whose models are scored with a language model."""
-    if scored is None:
-        return {}
-    splits = {split: scored[scored["split"] == split] for split in ("dev", "test")}
-    return {
-        f"{split}_wer_language_model": error_rates.wer(list(rows["text"]), list(rows["transcription"]))
-        for split, rows in splits.items()
-    }
+    """Compute error rates by split, decoded with a language model; null for a model that is not scored so."""
+    found: dict[str, object] = {}
+    for split in ("dev", "test"):
+        rate = math.nan
+        if scored is not None:
+            rows = scored[scored["split"] == split]
+            rate = error_rates.wer(list(rows["text"]), list(rows["transcription"]))
+        found[f"{split}_wer_language_model"] = rate
+    return found
 
 
 def _compare_with_base(model: Model, card: Mapping[str, Any], base: Mapping[str, Any] | None, key: str) -> bool | None:

@@ -47,7 +47,7 @@ class Results:
             of the same surrogate, as a twin has for every other seed. They repeat hearings and would count twice.
         clean: by model, its transcripts of the clean dev and test splits.
         cards: by model.
-        scored: by model, its transcripts of dev and test with a language model; empty if the study has none.
+        scored: by model, its transcripts of dev and test with a language model; models may lack them.
     """
 
     samples: pd.DataFrame
@@ -74,7 +74,7 @@ def read(
         transcripts: a file a hearing, in the design's order.
         clean: a file a model, in the design's order.
         cards: as ``clean``.
-        scored: as ``clean``, or empty.
+        scored: a file a model that is scored with a language model, named for it.
 
     Raises:
         InputError: if a file is damaged, or transcripts do not belong to the stored samples.
@@ -99,8 +99,7 @@ def read(
         together(True),
         {model: parquet.read(path) for model, path in zip(design.models, clean, strict=True)},
         described,
-        # All models have such transcripts, or none has.
-        {model: parquet.read(path) for model, path in zip(design.models, scored, strict=False)},
+        {path.stem: parquet.read(path) for path in scored},
     )
 
 
