@@ -68,7 +68,9 @@ class Material:
     def models(self) -> list[str]:
         """Models in the order of the study, each followed by its arms."""
         known = self.design.models
-        return [name for base in known for name in known if known[name].base == base]
+        bases = dict.fromkeys(model.base for model in known.values())
+        arms = {base: [name for name in known if known[name].base == base] for base in bases}
+        return [name for base in bases for name in sorted(arms[base], key=lambda name: name != base)]
 
     @property
     def surrogates(self) -> list[str]:

@@ -53,9 +53,9 @@ def interval(
     numbers: Floats,
     *,
     by: By = "both",
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    level: float,
+    resamples: int,
+    seed: int,
 ) -> Interval:
     """Compute the percentile interval of the sum of values over the number of rows.
 

@@ -18,7 +18,7 @@ class Interval(NamedTuple):
     upper: float
 
 
-def clopper_pearson(hits: int, units: int, level: float = 0.95) -> Interval:
+def clopper_pearson(hits: int, units: int, level: float) -> Interval:
     """Compute the two-sided exact interval (Clopper and Pearson, Biometrika 1934).
 
     Args:
@@ -39,7 +39,7 @@ def clopper_pearson(hits: int, units: int, level: float = 0.95) -> Interval:
     return Interval(float(lower), float(upper))
 
 
-def one_sided(hits: int, units: int, level: float = 0.95) -> float | None:
+def one_sided(hits: int, units: int, level: float) -> float | None:
     """Compute the bound of a share where all units agree.
 
     With c = (1 - level)^(1 / units): the upper bound 1 - c, about 3 / units at 95 %, if none of them hits; the lower

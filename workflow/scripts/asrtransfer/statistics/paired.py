@@ -52,9 +52,9 @@ def compare(
     utterances: ArrayLike,
     surrogates: ArrayLike,
     *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    level: float,
+    resamples: int,
+    seed: int,
 ) -> Comparison:
     """Compare hits of matched units.
 

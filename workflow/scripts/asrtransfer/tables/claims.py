@@ -258,8 +258,16 @@ def _alike(heard: pd.DataFrame, design: Design, first: str, second: str) -> dict
     pairs = _match_attacks(heard, design, first, second)
     by_utterance = pairs.groupby("utterance_id", observed=True)["differs"].any()
     differing, utterances = int(by_utterance.sum()), len(by_utterance)
-    clusters = pairs["utterance_id"].cat.codes, pairs["surrogate"].cat.codes
-    p_value = statistics.compare(pairs["first"], pairs["second"], *clusters, resamples=1).p_value
+    # Only the test is wanted, which needs no resamples.
+    found = statistics.compare(
+        pairs["first"],
+        pairs["second"],
+        pairs["utterance_id"].cat.codes,
+        pairs["surrogate"].cat.codes,
+        level=settings.confidence_level,
+        resamples=1,
+        seed=settings.seed,
+    )
     differ = f"{pairs['differs'].sum()} of {len(pairs)} pairs, {differing} of {utterances} utterances differ"
     ends = [design.attacks[name] for name in (first, second)]
     quoted = [f"{end.published.transfers} of {end.published.total} samples" for end in ends if end.published]
@@ -268,13 +276,13 @@ def _alike(heard: pd.DataFrame, design: Design, first: str, second: str) -> dict
         "statement": f"{ends[1].label} samples transfer as {ends[0].label} samples do",
         "published": " and ".join(quoted),
         "ours": differ if utterances else "no pairs",
-        "verdict": likeness(differing, utterances, p_value, settings),
+        "verdict": likeness(differing, utterances, found.p_value, settings),
         "unit": "utterance",
         "units": utterances,
         "hits": differing,
         "estimate": counting.share(differing, utterances),
         **counting.limits(differing, utterances, settings),
-        "p_value": p_value if utterances else math.nan,
+        "p_value": found.p_value if utterances else math.nan,
         "margin": MARGIN,
     }
 
