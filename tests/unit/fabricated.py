@@ -14,6 +14,7 @@ from asrtransfer.files import parquet
 from asrtransfer.files.cards import write_card
 from asrtransfer.hearing import transfer
 from asrtransfer.hearing.hear import Hearing
+from asrtransfer.statistics import published_cw, published_pgd
 from asrtransfer.tables import Design, Results, read
 
 JOBS = [
@@ -36,6 +37,33 @@ ARMS = {
     ("seed-2", "seed-1.twin"): "seed",
     ("seed-2", "seed-1.ulp-1"): "seed",
 }
+DESCRIBED: dict[str, dict[str, object]] = {
+    "seed-1": {"family": "deepspeech", "base": "seed-1", "seed": 1, "arm": "none"},
+    "seed-2": {"family": "deepspeech", "base": "seed-2", "seed": 2, "arm": "none"},
+    "seed-1.twin": {"family": "deepspeech", "base": "seed-1", "seed": 1, "arm": "twin"},
+    "seed-1.ulp-1": {"family": "deepspeech", "base": "seed-1", "seed": 1, "arm": "ulp"},
+    "mine": {"family": "mine", "base": "mine", "seed": None, "arm": "none"},
+}
+ATTACKS: dict[str, dict[str, object]] = {
+    "cw": {"label": "C&W", "published": published_cw.PUBLISHED},
+    "pgd": {"label": "PGD", "published": published_pgd.PUBLISHED},
+    "mim": {"label": "MIM", "published": None},
+}
+SURROGATES = {"seed-1": ["seed-1"], "seed-2": ["seed-2"]}
+
+# A third attack, unpublished; a surrogate of two models; a loaded recogniser that is no CTC model.
+WIDE_JOBS = [*JOBS, ("mim", "open-the-door", "high"), ("mim", "rank-2", "high")]
+WIDE_SURROGATES = {**SURROGATES, "seed-1+seed-2": ["seed-1", "seed-2"]}
+WIDE_ARMS = {
+    **ARMS,
+    ("seed-1", "mine"): "family",
+    ("seed-2", "mine"): "family",
+    ("seed-1+seed-2", "seed-1"): "self",
+    ("seed-1+seed-2", "seed-2"): "self",
+    ("seed-1+seed-2", "seed-1.twin"): "twin",
+    ("seed-1+seed-2", "seed-1.ulp-1"): "ulp",
+    ("seed-1+seed-2", "mine"): "family",
+}
 
 
 @dataclass(frozen=True)
@@ -53,6 +81,14 @@ class Heard:
     kind: str
     phrase: str
     truth: str
+
+
+def target_kind(target: str) -> str:
+    return "near" if target.startswith("rank-") else "phrase"
+
+
+def rank_of(target: str) -> int | None:
+    return int(target[5:]) if target_kind(target) == "near" else None
 
 
 def deaf(heard: Heard) -> list[str]:
@@ -75,6 +111,20 @@ class Study:
     weights: dict[str, str] = field(default_factory=dict)
     heard_by: dict[tuple[str, str], str] = field(default_factory=dict)
     stored_loss: float = 0.05
+    arms: dict[tuple[str, str], str] = field(default_factory=lambda: dict(ARMS))
+    models: list[str] = field(default_factory=lambda: list(MODELS))
+    surrogates: dict[str, list[str]] = field(default_factory=lambda: dict(SURROGATES))
+
+    @classmethod
+    def wide(cls, folder: Path, **changes: object) -> Study:
+        """A study of more than the published one: see WIDE_JOBS."""
+        wide = {"jobs": list(WIDE_JOBS), "arms": dict(WIDE_ARMS), "models": [*MODELS, "mine"]}
+        return cls(folder, **(wide | {"surrogates": dict(WIDE_SURROGATES)} | changes))  # type: ignore[arg-type]
+
+    @property
+    def scored(self) -> list[str]:
+        """Models that a language model scores: the trained ones."""
+        return [model for model in self.models if DESCRIBED[model]["seed"] is not None]
 
     def weight(self, model: str) -> str:
         return self.weights.get(model, model.removesuffix(".twin"))
@@ -83,11 +133,8 @@ class Study:
         return f"utterance number {'abcdefghijklmnopqrstuvwxyz'[utterance % 26] * (1 + utterance // 26)}"
 
     def phrase(self, target: str, utterance: int) -> str:
-        return (
-            target.replace("-", " ")
-            if not target.startswith("rank-")
-            else f"{self.truth(utterance)} {'x' * int(target[5:])}"
-        )
+        rank = rank_of(target)
+        return target.replace("-", " ") if rank is None else f"{self.truth(utterance)} {'x' * rank}"
 
     def attack_rows(self, attack: str, surrogate: str, target: str, confidence: str) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = []
@@ -97,6 +144,7 @@ class Study:
                 "attack": attack,
                 "surrogate": surrogate,
                 "target": target,
+                "target_kind": target_kind(target),
                 "confidence": confidence,
                 "utterance_id": f"u{utterance:03}",
                 "text": self.truth(utterance),
@@ -121,6 +169,7 @@ class Study:
                         "k5": 0.8,
                         "ctc_loss": 0.05,
                         "linf": 100.0,
+                        "bound": 120.0 if attack == "mim" else None,
                         "l2": 1000.0,
                         "snr_db": 20.0,
                         "peak_db": -30.0,
@@ -136,7 +185,7 @@ class Study:
                     heard = Heard(
                         surrogate,
                         remote,
-                        ARMS[surrogate, remote],
+                        self.arms[surrogate, remote],
                         attack,
                         target,
                         confidence,
@@ -146,31 +195,42 @@ class Study:
                         str(row["phrase"]),
                         str(row["text"]),
                     )
-                    texts = self.hears(heard)
-                    kept = {
-                        key: row[key]
-                        for key in (*transfer.JOB, "utterance_id", "iteration", "primary", "phrase", "text")
-                    }
-                    loss = self.stored_loss if (kind, heard.arm) == ("adversarial", "self") else 30.0
-                    hearing = Hearing(texts[0], texts, [-0.1 * n for n in range(len(texts))], loss)
-                    yield kept | {"kind": kind, "ctc_loss_clean": 40.0} | transfer.measured(kept, hearing)
+                    yield self.transcript_row(row, heard)
+
+    def transcript_row(self, row: dict[str, object], heard: Heard) -> dict[str, object]:
+        """One hearing; that of a recogniser without a seed has one text and none of the scores of CTC."""
+        texts = self.hears(heard)
+        names = (*transfer.JOB, "utterance_id", "iteration", "primary", "phrase", "text")
+        kept = {key: row[key] for key in names}
+        scored = DESCRIBED[heard.remote]["seed"] is not None
+        loss = self.stored_loss if (heard.kind, heard.arm) == ("adversarial", "self") else 30.0
+        hearing = Hearing(texts[0], texts if scored else texts[:1], [-0.1 * n for n in range(len(texts))], loss)
+        found = kept | {"kind": heard.kind, "ctc_loss_clean": 40.0} | transfer.measured(kept, hearing)
+        found["target_kind"] = row["target_kind"]
+        if not scored:
+            found |= dict.fromkeys(("greedy", "log_probabilities", "ctc_loss", "ctc_loss_clean"))
+            found["raw"] = texts[0].upper()
+        return found
 
     def design(self) -> Design:
-        slugs = {
-            attack: {t: t.replace("-", " ") for a, t, _ in self.jobs if a == attack and "rank-" not in t}
-            for attack, _, _ in self.jobs
+        attacks = list(dict.fromkeys(attack for attack, _, _ in self.jobs))
+        targets = list(dict.fromkeys(target for _, target, _ in self.jobs))
+        phrases = {
+            name: {t: t.replace("-", " ") for a, t, _ in self.jobs if a == name and target_kind(t) == "phrase"}
+            for name in attacks
         }
         return Design.from_dict(
             {
                 "jobs": [
                     [attack, surrogate, target, confidence]
-                    for surrogate in ("seed-1", "seed-2")
+                    for surrogate in self.surrogates
                     for attack, target, confidence in self.jobs
                 ],
-                "hearings": [[*pair, arm] for pair, arm in ARMS.items()],
-                "phrases": slugs,
-                "thresholds": dict.fromkeys(slugs, 0.9),
-                "models": MODELS,
+                "hearings": [[*pair, arm] for pair, arm in self.arms.items()],
+                "attacks": {name: {**ATTACKS[name], "threshold": 0.9, "phrases": phrases[name]} for name in attacks},
+                "targets": {name: {"kind": target_kind(name), "rank": rank_of(name)} for name in targets},
+                "models": {name: DESCRIBED[name] for name in self.models},
+                "surrogates": self.surrogates,
                 "settings": {"confidence_level": 0.95, "resamples": 200, "seed": 0},
             }
         )
@@ -185,40 +245,45 @@ class Study:
         for attack, surrogate, target, confidence in self.design().jobs:
             table = pyarrow.Table.from_pylist(self.attack_rows(attack, surrogate, target, confidence), samples.SCHEMA)
             self._save(table, self.attack_path(attack, surrogate, target, confidence))
-        for (surrogate, remote), arm in ARMS.items():
+        for (surrogate, remote), arm in self.arms.items():
             rows = list(self.transcript_rows(surrogate, remote))
             self._save(
                 transfer.as_table(rows, remote, self.heard_by.get((surrogate, remote), self.weight(remote)), arm),
                 self.transcript_path(surrogate, remote),
             )
-        for model in MODELS:
-            seed, _, arm = model.removeprefix("seed-").partition(".")
+        for model in self.models:
             rows = [
                 {"split": split, "text": self.truth(n), "greedy": "utterance", "texts": [self.truth(n)]}
                 for split in ("dev", "test")
                 for n in range(5)
             ]
-            self._save(pd.DataFrame(rows), self.folder / "clean" / f"{model}.parquet")
-            scored = pd.DataFrame(rows).assign(transcription=lambda frame: frame["text"])
-            self._save(scored[["split", "text", "transcription"]], self.folder / "scored" / f"{model}.parquet")
-            card = {
-                "model": model,
-                "seed": int(seed),
-                "arm": arm.split("-")[0] or "none",
-                "weights_sha256": self.weight(model),
-                "initial_weights_sha256": f"start {model.removesuffix('.twin')}",
-                "training_data_sha256": "data",
-                "units": 8,
-                "parameters": 100,
-                "device": "cpu",
-                "threads": 1,
-                "seconds": 3.0,
-                "recipe": {"epochs": 1},
-            }
+            clean = pd.DataFrame(rows)
+            if DESCRIBED[model]["seed"] is None:
+                clean["greedy"] = None
+            self._save(clean, self.folder / "clean" / f"{model}.parquet")
+            if model in self.scored:
+                scored = pd.DataFrame(rows).assign(transcription=lambda frame: frame["text"])
+                self._save(scored[["split", "text", "transcription"]], self.folder / "scored" / f"{model}.parquet")
             path = self.folder / "cards" / f"{model}.json"
             path.parent.mkdir(parents=True, exist_ok=True)
-            write_card(card, path)
+            write_card(self.card(model), path)
         return self
+
+    def card(self, model: str) -> dict[str, object]:
+        """A trained model's card; a loaded recogniser's says nothing of training."""
+        described = DESCRIBED[model]
+        common = {"model": model, "family": described["family"], "seed": described["seed"], "arm": described["arm"]}
+        common |= {"weights_sha256": self.weight(model), "device": "cpu", "threads": 1}
+        if described["seed"] is None:
+            return common
+        return common | {
+            "initial_weights_sha256": f"start {model.removesuffix('.twin')}",
+            "training_data_sha256": "data",
+            "units": 8,
+            "parameters": 100,
+            "seconds": 3.0,
+            "recipe": {"epochs": 1},
+        }
 
     def read(self, design: Design | None = None) -> Results:
         design = design or self.design()
@@ -226,9 +291,9 @@ class Study:
             design,
             [self.attack_path(*job) for job in design.jobs],
             [self.transcript_path(surrogate, remote) for surrogate, remote, _ in design.hearings],
-            [self.folder / "clean" / f"{model}.parquet" for model in MODELS],
-            [self.folder / "cards" / f"{model}.json" for model in MODELS],
-            [self.folder / "scored" / f"{model}.parquet" for model in MODELS],
+            [self.folder / "clean" / f"{model}.parquet" for model in self.models],
+            [self.folder / "cards" / f"{model}.json" for model in self.models],
+            [self.folder / "scored" / f"{model}.parquet" for model in self.scored],
         )
 
     @staticmethod

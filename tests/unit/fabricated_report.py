@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from fabricated import ARMS, MODELS, Study
+from fabricated import DESCRIBED, Study
 
 from asrtransfer.attacks.samples import distortion
 from asrtransfer.files.cards import read_card, write_card
@@ -50,11 +50,14 @@ class AudibleStudy(Study):
 
     def write(self) -> AudibleStudy:
         super().write()
-        for model in MODELS:
+        for model in self.models:
             folder = self.folder / "models" / model
             folder.mkdir(parents=True, exist_ok=True)
-            card = read_card(self.folder / "cards" / f"{model}.json") | {"train_minutes": 20.0}
-            write_card(card, folder / "card.json")
+            trained = DESCRIBED[model]["seed"] is not None
+            card = read_card(self.folder / "cards" / f"{model}.json")
+            write_card(card | ({"train_minutes": 20.0} if trained else {}), folder / "card.json")
+            if not trained:
+                continue
             epochs = np.arange(1, 6)
             curve = {"epoch": epochs, "dev_wer": 1 / epochs, "dev_loss": 9 / epochs, "train_loss": 8 / epochs}
             self._save(pd.DataFrame(curve), folder / "curve.parquet")
@@ -73,11 +76,12 @@ class AudibleStudy(Study):
 
     def material(self) -> material.Material:
         return material.read(
+            self.design(),
             sorted((self.folder / "tables").iterdir()),
             [self.attack_path(*job) for job in self.design().jobs],
-            [self.transcript_path(*pair) for pair in ARMS],
-            [self.folder / "models" / model / "curve.parquet" for model in MODELS],
-            [self.folder / "models" / model / "card.json" for model in MODELS],
+            [self.transcript_path(*pair) for pair in self.arms],
+            sorted((self.folder / "models").glob("*/curve.parquet")),
+            [self.folder / "models" / model / "card.json" for model in self.models],
         )
 
     def gallery(self, samples: int = 8, megabytes: float = 8) -> gallery.Gallery:
@@ -86,5 +90,4 @@ class AudibleStudy(Study):
 
     def report(self, rows: int = 1000) -> str:
         study = self.material()
-        settings = page.Settings(level=0.95, rows=rows)
-        return page.render(study, self.gallery(), settings, TEMPLATES, list(study.tables))
+        return page.render(study, self.gallery(), TEMPLATES, list(study.tables), rows=rows)

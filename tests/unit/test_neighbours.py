@@ -52,12 +52,12 @@ def test_epochs_come_back_and_damage_is_found(tmp_path: Path) -> None:
 
 def test_a_curve_counts_samples_and_draws_the_same_bytes() -> None:
     rows = [
-        ("seed-1", "line", name, distance, 0.1, target, hit)
-        for target in ("open-the-door", "rank-2")
+        ("seed-1", "line", name, distance, 0.1, target_kind, hit)
+        for target_kind in ("phrase", "near")
         for name, distance, hits in (("0 of the way", 0.0, 4), ("1 of the way", 1.2, 0))
         for hit in [True] * hits + [False] * (4 - hits)
     ]
-    heard = pd.DataFrame(rows, columns=["surrogate", "kind", "neighbour", "distance", "dev_wer", "target", "hit"])
+    heard = pd.DataFrame(rows, columns=["surrogate", "kind", "neighbour", "distance", "dev_wer", "target_kind", "hit"])
     table = curve(heard, 0.95)
     assert table["target_kind"].tolist() == ["phrase", "phrase", "near", "near"]
     assert table["share"].tolist() == [1, 0, 1, 0]

@@ -21,11 +21,12 @@ from fabricated_report import TEMPLATES, AudibleStudy
 from PIL import Image
 
 from asrtransfer.files.errors import InputError
-from asrtransfer.report import figures, findings, gallery, material, tables
+from asrtransfer.report import facts, figures, findings, gallery, material, tables
 from asrtransfer.speech.audio import from_flac_bytes
+from asrtransfer.tables.design import SAMPLE
 
 ROOT = Path(__file__).parents[2]
-SECTIONS = {"verdict", "claims", "published", "transfer", "near", "listen", "attacks", "models", "tables"}
+SECTIONS = {"verdict", "claims", "phrases", "transfer", "near", "listen", "attacks", "models", "tables"}
 
 
 class Page(HTMLParser):
@@ -242,7 +243,7 @@ def test_every_combination_comes_before_a_second_of_any() -> None:
 def test_the_choice_depends_on_the_rows_and_not_on_their_order() -> None:
     frame = candidates()
     shuffled = frame.sample(frac=1, random_state=3).reset_index(drop=True)
-    keys = [*material.SAMPLE]
+    keys = [*SAMPLE]
     first, second = (set(gallery.choose(one, 8)[keys].itertuples(index=False, name=None)) for one in (frame, shuffled))
     assert first == second
 
@@ -288,13 +289,17 @@ def test_missing_audio_is_named(study: AudibleStudy, tmp_path: Path) -> None:
 # What it says
 
 
-def told(folder: Path, **changes: object) -> dict[str, pd.DataFrame]:
+def facts_of(study: material.Material) -> facts.Facts:
+    return facts.gather(study.design, study.tables)
+
+
+def told(folder: Path, **changes: object) -> facts.Facts:
     made = replace(AudibleStudy(folder, utterances=3), **changes).write()  # type: ignore[arg-type]
-    return dict(made.material().tables)
+    return facts_of(made.material())
 
 
 def test_the_verdict_without_transfer(study: AudibleStudy) -> None:
-    first, second = findings.verdict(study.material().tables, 0.95)
+    first, second = findings.verdict(facts_of(study.material()))
     # Phrases: 3 jobs of 3 utterances and 2 samples on 2 surrogates; seed: 1 remote of one, 3 of the other.
     assert first == (
         "None of 36 adversarial samples made for a fixed phrase is heard as that phrase by another model: "
@@ -311,7 +316,7 @@ def test_the_verdict_with_transfer(tmp_path: Path) -> None:
         hit = heard.kind == "adversarial" and heard.arm == "seed" and heard.utterance == 0
         return [heard.phrase] if hit else deaf(heard)
 
-    first, second = findings.verdict(told(tmp_path, hears=hears), 0.95)
+    first, second = findings.verdict(told(tmp_path, hears=hears))
     assert first.startswith("Some of 36 adversarial samples")
     assert "18 of 54 hearings by another seed, 0 of 18" in first
     assert "1 of 3 utterances transferred to another seed" in second
@@ -319,7 +324,7 @@ def test_the_verdict_with_transfer(tmp_path: Path) -> None:
 
 def test_no_verdict_where_the_twin_disagrees(tmp_path: Path) -> None:
     made = AudibleStudy(tmp_path, utterances=3, weights={"seed-1.twin": "other"}).write()
-    first, second = findings.verdict(made.material().tables, 0.95)
+    first, second = findings.verdict(facts_of(made.material()))
     assert first.startswith("There is no verdict")
     assert "weights of seed-1.twin" in second
     html = made.report()
@@ -333,11 +338,13 @@ def test_an_arm_with_the_surrogates_own_weights_is_no_other_model(tmp_path: Path
 
     made = AudibleStudy(tmp_path, utterances=3, hears=hears, weights={"seed-1.ulp-1": "seed-1"}).write()
     study = made.material()
-    assert findings.transferred(study.tables, "phrase", ("ulp",)) == findings.Count(0, 0)
+    (ulp,) = (arm for arm in facts_of(study).arms if arm.name == "ulp")
+    assert (ulp.heard, ulp.own) == (facts.Count(0, 0), 18)
     assert not study.samples["transferred"].any()
-    assert "ulp" not in findings.verdict(study.tables, 0.95)[0]
+    assert "ulp" not in findings.verdict(facts_of(study))[0]
     other = AudibleStudy(tmp_path / "other", utterances=3, hears=hears).write().material()
-    assert findings.transferred(other.tables, "phrase", ("ulp",)) == findings.Count(18, 18)
+    (ulp,) = (arm for arm in facts_of(other).arms if arm.name == "ulp")
+    assert (ulp.heard, ulp.own) == (facts.Count(18, 18), 0)
     assert set(other.samples.loc[other.samples["transferred"], "surrogate"]) == {"seed-1"}
 
 
@@ -358,8 +365,8 @@ def test_partial_transfer_is_told_from_mere_noise(tmp_path: Path) -> None:
 
 def test_a_quantile_of_counted_distances() -> None:
     counted = pd.DataFrame({"cer": [0.0, 0.5, 1.0], "hearings": [1, 2, 1]})
-    assert [figures.quantile(counted, share) for share in (0.25, 0.5, 0.75, 1.0)] == [0.0, 0.5, 0.5, 1.0]
-    assert np.isnan(figures.quantile(counted.head(0), 0.5))
+    assert [material.quantile(counted, share) for share in (0.25, 0.5, 0.75, 1.0)] == [0.0, 0.5, 0.5, 1.0]
+    assert np.isnan(material.quantile(counted.head(0), 0.5))
 
 
 def test_the_heat_map_has_the_tables_counts(study: AudibleStudy) -> None:
@@ -404,7 +411,7 @@ def test_cells_show_what_is_read_and_keep_what_is_stored(column: str, value: obj
 
 
 def test_published_phrases_that_were_not_attacked_stand_beside_ours(study: AudibleStudy) -> None:
-    frame = tables.phrases(study.material().tables["cw"], "cw")
+    frame = tables.phrases(study.material().tables["phrases-cw"], study.design().attacks["cw"].published)
     assert frame["phrase"].iloc[0] == "open the door"
     assert frame["phrase"].iloc[-1] == "total"
     assert len(frame) == 12

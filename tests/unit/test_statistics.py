@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,10 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from asrtransfer.statistics import bootstrap, paired, published
+from asrtransfer.statistics import bootstrap, paired, published, published_cw, published_pgd
 from asrtransfer.statistics.bounds import clopper_pearson, one_sided
 
 UNITS = st.integers(1, 400)
+interval = partial(bootstrap.interval, level=0.95, resamples=2000, seed=0)
+compare = partial(paired.compare, level=0.95, resamples=2000, seed=0)
 
 
 @pytest.mark.parametrize(
@@ -30,10 +34,10 @@ UNITS = st.integers(1, 400)
 )
 def test_bounds_of_no_hits(units: int, upper_one_sided: float, upper_two_sided: float) -> None:
     """To the two or three digits that a review of the published study gives."""
-    assert one_sided(0, units) == pytest.approx(1 - 0.05 ** (1 / units), rel=1e-9)
-    assert one_sided(0, units) == pytest.approx(upper_one_sided, rel=0.03)
-    assert clopper_pearson(0, units).lower == 0
-    assert clopper_pearson(0, units).upper == pytest.approx(upper_two_sided, rel=0.03)
+    assert one_sided(0, units, 0.95) == pytest.approx(1 - 0.05 ** (1 / units), rel=1e-9)
+    assert one_sided(0, units, 0.95) == pytest.approx(upper_one_sided, rel=0.03)
+    assert clopper_pearson(0, units, 0.95).lower == 0
+    assert clopper_pearson(0, units, 0.95).upper == pytest.approx(upper_two_sided, rel=0.03)
 
 
 @given(UNITS, st.floats(0.6, 0.999))
@@ -56,15 +60,15 @@ def test_exact_interval_covers_at_least_its_level(share: float) -> None:
     covered = sum(
         binom.pmf(hits, 40, share)
         for hits in range(41)
-        if clopper_pearson(hits, 40).lower <= share <= clopper_pearson(hits, 40).upper
+        if clopper_pearson(hits, 40, 0.95).lower <= share <= clopper_pearson(hits, 40, 0.95).upper
     )
     assert covered >= 0.95
 
 
 def test_one_sided_bound_needs_agreement() -> None:
-    assert one_sided(1, 10) is None
-    assert one_sided(0, 0) is None
-    assert clopper_pearson(0, 0) == (0, 1)
+    assert one_sided(1, 10, 0.95) is None
+    assert one_sided(0, 0, 0.95) is None
+    assert clopper_pearson(0, 0, 0.95) == (0, 1)
 
 
 @pytest.mark.parametrize(("hits", "units", "level"), [(2, 1, 0.95), (-1, 1, 0.95), (0, 1, 1.0), (0, 1, 0.0)])
@@ -92,60 +96,60 @@ def test_counts_sum_by_cluster() -> None:
 def test_bootstrap_by_utterance_knows_that_hearings_depend() -> None:
     sums, numbers = bootstrap.counts(*clustered(1, 30, 4))
     share = sums.sum() / numbers.sum()
-    lower, upper = bootstrap.interval(sums, numbers, by="utterance")
+    lower, upper = interval(sums, numbers, by="utterance")
     assert lower < share < upper
-    naive = clopper_pearson(int(sums.sum()), int(numbers.sum()))
+    naive = clopper_pearson(int(sums.sum()), int(numbers.sum()), 0.95)
     # As if 30 utterances had been counted, not 1200 hearings.
-    exact = clopper_pearson(round(30 * share), 30)
+    exact = clopper_pearson(round(30 * share), 30, 0.95)
     assert upper - lower > 4 * (naive.upper - naive.lower)
     assert upper - lower == pytest.approx(exact.upper - exact.lower, rel=0.15)
 
 
 def test_bootstrap_by_surrogate_sees_no_difference_where_there_is_none() -> None:
     sums, numbers = bootstrap.counts(*clustered(1, 30, 4))
-    assert all(map(math.isnan, bootstrap.interval(sums, numbers, by="surrogate")))
-    assert bootstrap.interval(sums, numbers, by="both") == bootstrap.interval(sums, numbers, by="utterance")
+    assert all(map(math.isnan, interval(sums, numbers, by="surrogate")))
+    assert interval(sums, numbers, by="both") == interval(sums, numbers, by="utterance")
 
 
 def test_bootstrap_of_both_is_wider_than_of_either() -> None:
     random = np.random.default_rng(3)
     sums = (random.random((20, 6)) < random.random((20, 1)) * random.random((1, 6)) * 1.5).astype(float)
     numbers = np.ones_like(sums)
-    width = {by: np.diff(bootstrap.interval(sums, numbers, by=by))[0] for by in ("utterance", "surrogate", "both")}
+    width = {by: np.diff(interval(sums, numbers, by=by))[0] for by in ("utterance", "surrogate", "both")}
     assert width["both"] > max(width["utterance"], width["surrogate"])
 
 
 def test_bootstrap_covers() -> None:
     covered = 0
     for seed in range(100):
-        lower, upper = bootstrap.interval(*bootstrap.counts(*clustered(seed, 40, 2)), resamples=300)
+        lower, upper = interval(*bootstrap.counts(*clustered(seed, 40, 2)), resamples=300)
         covered += lower <= 0.4 <= upper
     assert 86 <= covered <= 99
 
 
 @pytest.mark.parametrize("value", [0.0, 1.0])
 def test_bootstrap_is_silent_where_all_agree(value: float) -> None:
-    assert all(map(math.isnan, bootstrap.interval(np.full((9, 3), value), np.ones((9, 3)))))
+    assert all(map(math.isnan, interval(np.full((9, 3), value), np.ones((9, 3)))))
 
 
 def test_bootstrap_survives_empty_cells_and_no_rows() -> None:
     numbers = np.zeros((3, 3))
-    assert all(map(math.isnan, bootstrap.interval(numbers, numbers)))
-    assert all(map(math.isnan, bootstrap.interval(np.zeros((0, 0)), np.zeros((0, 0)))))
+    assert all(map(math.isnan, interval(numbers, numbers)))
+    assert all(map(math.isnan, interval(np.zeros((0, 0)), np.zeros((0, 0)))))
     numbers[0, 0], numbers[1, 1] = 5, 5
-    lower, upper = bootstrap.interval(numbers * [[1], [0], [0]], numbers)
+    lower, upper = interval(numbers * [[1], [0], [0]], numbers)
     assert (lower, upper) == (0, 1)
 
 
 def test_bootstrap_depends_on_its_seed_alone() -> None:
     sums, numbers = np.random.default_rng(4).random((15, 3)), np.ones((15, 3))
-    assert bootstrap.interval(sums, numbers, seed=1) == bootstrap.interval(sums, numbers, seed=1)
-    assert bootstrap.interval(sums, numbers, seed=1) != bootstrap.interval(sums, numbers, seed=2)
+    assert interval(sums, numbers, seed=1) == interval(sums, numbers, seed=1)
+    assert interval(sums, numbers, seed=1) != interval(sums, numbers, seed=2)
 
 
 def test_comparison_counts_pairs() -> None:
     first, second = [True] * 12 + [False] * 3, [True, True] + [False] * 10 + [True, False, False]
-    found = paired.compare(first, second, range(15), [0, 1, 2] * 5)
+    found = compare(first, second, range(15), [0, 1, 2] * 5)
     assert (found.both, found.only_first, found.only_second, found.neither, found.units) == (2, 10, 1, 2, 15)
     assert found.p_value == pytest.approx(binomtest(10, 11).pvalue)
     assert found.difference == pytest.approx(9 / 15)
@@ -156,33 +160,48 @@ def test_comparison_counts_pairs() -> None:
 
 
 def test_comparison_without_pairs_or_differences() -> None:
-    empty = paired.compare([], [], [], [])
+    empty = compare([], [], [], [])
     assert (empty.units, empty.p_value) == (0, 1)
     assert math.isnan(empty.difference)
-    same = paired.compare([True, False], [True, False], [0, 1], [0, 0])
+    same = compare([True, False], [True, False], [0, 1], [0, 0])
     assert (same.p_value, same.difference) == (1, 0)
     assert math.isnan(same.odds_ratio)
     assert same.odds_interval == (0, math.inf)
-    assert paired.compare([True], [False], [0], [0]).odds_ratio == math.inf
+    assert compare([True], [False], [0], [0]).odds_ratio == math.inf
+
+
+CW, PGD = (published.Published.from_dict(one.PUBLISHED) for one in (published_cw, published_pgd))
 
 
 def test_published_totals() -> None:
-    assert published.CW.total == published.CW.stated_total == 17243
-    assert published.PGD.total == 304261
-    assert published.PGD.stated_total == published.PGD.total - published.PGD.samples["open the door"] == 239968
-    assert "304261" in published.PGD.note and "239968" in published.PGD.note and "open the door" in published.PGD.note
-    assert len(published.CW.samples) == 11
-    assert set(published.CW.samples) - set(published.PGD.samples) == {
-        "the fault dear is not in our stars",
-        "text mom i need money",
-    }
+    assert CW.total == CW.stated_total == 17243
+    assert PGD.total == 304261
+    assert PGD.stated_total == PGD.total - PGD.samples["open the door"] == 239968
+    assert "304261" in PGD.note and "239968" in PGD.note and "open the door" in PGD.note
+    assert len(CW.samples) == 11
+    assert set(CW.samples) - set(PGD.samples) == {"the fault dear is not in our stars", "text mom i need money"}
+    assert (CW.transfers, CW.top_ten, PGD.transfers, PGD.top_ten) == (0, 0, 0, None)
 
 
 def test_published_near_targets() -> None:
-    assert {key: near.share for key, near in published.NEAR.items()} == {
+    assert {key: near.share for key, near in CW.near.items()} == {
         (2, "low"): 0.065,
         (2, "high"): 0.40,
         (3, "low"): 0.030,
         (3, "high"): 0.31,
     }
-    assert (published.NEAR[2, "high"].top_ten, published.NEAR[3, "high"].top_ten) == (0.68, 0.63)
+    assert (CW.near[2, "high"].top_ten, CW.near[3, "high"].top_ten) == (0.68, 0.63)
+    assert math.isnan(CW.near[2, "low"].top_ten) and math.isnan(CW.near[3, "low"].top_ten)
+    assert PGD.near == {}
+
+
+def test_published_figures_survive_json() -> None:
+    for one in (CW, PGD):
+        again = published.Published.from_dict(json.loads(json.dumps(one.as_dict())))
+        assert again.as_dict() == one.as_dict()
+        assert (again.samples, again.note, again.ranks) == (one.samples, one.note, one.ranks)
+
+
+def test_near_targets_may_be_left_out() -> None:
+    plain = {"name": "Table 1", "samples": {"stop": 3}, "stated_total": 3, "transfers": 1, "top_ten": None}
+    assert published.Published.from_dict(plain).near == {}

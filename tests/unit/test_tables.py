@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,7 @@ from study import config
 from study import tables as study_tables
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = Settings(resamples=200)
+SETTINGS = Settings(confidence_level=0.95, resamples=200, seed=0)
 
 
 def only(table: pd.DataFrame, **wanted: object) -> dict[str, object]:
@@ -70,7 +71,7 @@ def tables(study: Study) -> dict[str, pd.DataFrame]:
 
 
 def test_phrases_in_the_shape_of_the_published_table(tables: dict[str, pd.DataFrame]) -> None:
-    table = tables["cw"]
+    table = tables["phrases-cw"]
     assert list(table["phrase"]) == ["open the door", "total"]
     row = only(table, phrase="open the door")
     assert (row["utterances"], row["attempts"], row["reached"]) == (26, 104, 104)
@@ -87,15 +88,15 @@ def test_phrases_in_the_shape_of_the_published_table(tables: dict[str, pd.DataFr
 
 
 def test_total_of_the_published_pgd_table_is_doubted(tables: dict[str, pd.DataFrame]) -> None:
-    note = str(only(tables["pgd"], phrase="total")["note"])
+    note = str(only(tables["phrases-pgd"], phrase="total")["note"])
     assert "rows sum to 304261" in note and "stated total is 239968" in note and "'open the door'" in note
 
 
 def test_a_phrase_that_was_never_published_has_no_published_figure(tmp_path: Path) -> None:
     made = tables_of(Study(tmp_path, jobs=[("cw", "open-the-gate", "low")]))
-    row = only(made["cw"], phrase="open the gate")
+    row = only(made["phrases-cw"], phrase="open the gate")
     assert row["published_samples"] is pd.NA and row["note"] == "not in the published Table V"
-    assert only(made["cw"], phrase="total")["published_samples"] is pd.NA
+    assert only(made["phrases-cw"], phrase="total")["published_samples"] is pd.NA
 
 
 def test_near_targets_beside_the_base_rate(tables: dict[str, pd.DataFrame]) -> None:
@@ -371,7 +372,7 @@ def test_claims_of_absence_have_three_outcomes() -> None:
     assert claims.absence(3, 12, SETTINGS) == "contradicted"
     assert claims.absence(2, 12, SETTINGS) == "undecided at this size"
     assert claims.absence(0, 0, SETTINGS) == "not tested"
-    assert claims.absence(0, 59, Settings(confidence_level=0.99)) == "undecided at this size"
+    assert claims.absence(0, 59, replace(SETTINGS, confidence_level=0.99)) == "undecided at this size"
 
 
 def test_claims_of_order_have_three_outcomes() -> None:
@@ -473,13 +474,21 @@ def test_the_design_that_the_workflow_hands_over() -> None:
         ["cw", "seed-1", "rank-2", "low"],
     ]
     assert ["seed-1", "seed-1.twin", "twin"] in design.hearings and len(design.hearings) == 4
-    assert design.phrases == {"cw": {"dont-move": "don't move"}, "pgd": {"open-the-door": "open the door"}}
-    assert design.thresholds == {"cw": 0.8, "pgd": 0.9}
-    assert design.settings == Settings()
+    phrases = {name: attack.phrases for name, attack in design.attacks.items()}
+    assert phrases == {"cw": {"dont-move": "don't move"}, "pgd": {"open-the-door": "open the door"}}
+    assert {name: attack.threshold for name, attack in design.attacks.items()} == {"cw": 0.8, "pgd": 0.9}
+    assert {name: attack.label for name, attack in design.attacks.items()} == {"cw": "C&W", "pgd": "PGD"}
+    assert {name: (target.kind, target.rank) for name, target in design.targets.items()} == {
+        "dont-move": ("phrase", None),
+        "open-the-door": ("phrase", None),
+        "rank-2": ("near", 2),
+    }
+    assert design.surrogates == {"seed-1": ["seed-1"], "seed-2": ["seed-2"]}
+    assert design.settings == Settings(confidence_level=0.95, resamples=2000, seed=0)
 
 
 def test_a_design_is_made_of_builtin_values(study: Study) -> None:
     design = study.design()
     assert isinstance(design, Design) and design.arms == ["self", "twin", "seed", "ulp"]
-    assert design.attacks == ["cw", "pgd"]
+    assert list(design.attacks) == ["cw", "pgd"]
     assert len(design.expected) == len(JOBS) * len(ARMS)

@@ -8,13 +8,14 @@ import pytest
 from fabricated import Heard, Study, deaf
 
 from asrtransfer.files.errors import InputError
-from asrtransfer.report.verdict import percent, verdict
+from asrtransfer.report.verdict import verdict
+from asrtransfer.report.words import percent
 from asrtransfer.tables import tabulate
 
 
 def lines_of(study: Study) -> list[str]:
     study.write()
-    return verdict(tabulate(study.read(), study.design()), 0.95, "results/tables")
+    return verdict(study.design(), tabulate(study.read(), study.design()), "results/tables")
 
 
 def line(lines: list[str], label: str) -> str:
@@ -78,7 +79,7 @@ def test_unintended_differences_are_shouted_about(tmp_path: Path) -> None:
     study = Study(tmp_path).write()
     results = study.read()
     results.cards["seed-2"]["threads"] = 7  # type: ignore[index]
-    lines = verdict(tabulate(results, study.design()), 0.95, "tables")
+    lines = verdict(study.design(), tabulate(results, study.design()), "tables")
     assert line(lines, "models").endswith("UNINTENDED DIFFERENCES in seed-2: see tables/models.csv")
 
 
@@ -131,7 +132,7 @@ def test_percentages(share: float, text: str) -> None:
 def test_audio_other_than_the_tested_leaves_no_verdict(tmp_path: Path) -> None:
     study = Study(tmp_path, stored_loss=0.06).write()
     with pytest.raises(InputError, match=r"cannot be trusted.*stored audio"):
-        verdict(tabulate(study.read(), study.design()), 0.95, "t")
+        verdict(study.design(), tabulate(study.read(), study.design()), "t")
 
 
 def test_a_remote_with_the_wrong_weights_is_refused(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What to conclude: every sentence of the report that says a result, computed from the tables."""
+"""Conclusions: every sentence of the page that states a result."""
 
 from __future__ import annotations
 
@@ -8,15 +8,24 @@ from dataclasses import dataclass
 import pandas as pd
 
 from asrtransfer.report import words
-from asrtransfer.report.figures import quantile
-from asrtransfer.report.material import Material, once
-from asrtransfer.statistics.published import TABLES
-from asrtransfer.tables.design import POOLED
+from asrtransfer.report.facts import Arm, Claims, Count, Facts, Tables, Units, pair_up
+from asrtransfer.report.material import Material, quantile
+from asrtransfer.report.words import unbroken_percent as percent
+from asrtransfer.statistics.published import Published
+from asrtransfer.tables import PHRASES
 
-Tables = Mapping[str, pd.DataFrame]
 SAME_SEED = ("ulp", "native")
 NEARER = 0.05
 """Edits per character by which a median must differ to be called nearer."""
+NOTES = {"ulp": "; one initial weight differs by its last bit"}
+"""Remarks on an arm beyond its name."""
+BESIDE = {"ulp": "a model one ulp apart", "family": "another family"}
+"""Arms whose median distance to the target stands beside that of strangers."""
+CONTROLS = {
+    "clean": "clean audio",
+    "noise": "noise of equal size",
+    "shuffled": "the shuffled perturbation",
+}
 
 
 @dataclass(frozen=True)
@@ -36,292 +45,235 @@ class Tile:
     state: str = "plain"
 
 
-@dataclass(frozen=True)
-class Count:
-    """Transfers among hearings."""
-
-    transfers: int
-    hearings: int
-
-    def __str__(self) -> str:
-        return f"{words.grouped(self.transfers)} of {words.grouped(self.hearings)}"
+def write(count: Count) -> str:
+    """Write hits and total."""
+    return f"{words.grouped(count.hits)} of {words.grouped(count.total)}"
 
 
-def broken(tables: Tables) -> list[str]:
-    """What makes the study worthless: the fatal checks that failed."""
-    checks = tables["checks"]
-    failed = checks[checks["fatal"] & ~checks["passed"]]
-    return [f"{row.check}: {row.wrong} of {row.checked} {row.meaning}" for row in failed.itertuples()]
-
-
-def transferred(tables: Tables, kind: str, arms: tuple[str, ...]) -> Count:
-    """Hearings of all samples by remotes of some arms that do not have the surrogate's own weights."""
-    table = tables["transfers"]
-    rows = table[(table["counted"] == "all") & (table["target_kind"] == kind) & table["arm"].isin(arms)]
-    weights = tables["models"].set_index("model")["weights_sha256"]
-    rows = once(rows, {str(model): str(weight) for model, weight in weights.items()})
-    other = rows["surrogate"].map(weights).to_numpy() != rows["remote"].map(weights).to_numpy()
-    return Count(int(rows.loc[other, "transfers"].sum()), int(rows.loc[other, "hearings"].sum()))
-
-
-def verdict(tables: Tables, level: float) -> tuple[str, str]:
-    """The study in two sentences."""
-    wrong = broken(tables)
-    if wrong:
+def verdict(facts: Facts) -> tuple[str, str]:
+    """Write the study in two sentences."""
+    if facts.broken:
+        failed = [f"{check.check}: {check.wrong} of {check.checked} {check.meaning}" for check in facts.broken]
         return (
             "There is no verdict: a positive control failed, so nothing below can be trusted.",
-            f"What failed is {'; '.join(wrong)}.",
+            f"What failed is {'; '.join(failed)}.",
         )
-    return _transfer_sentence(tables), _trust_sentence(tables, level)
+    return _write_transfer(facts), _write_trust(facts)
 
 
-def _transfer_sentence(tables: Tables) -> str:
-    success = tables["attack-success"]
-    samples = int(success.loc[success["target_kind"] == "phrase", "samples"].sum())
-    seed, same = (transferred(tables, "phrase", arms) for arms in (("seed",), SAME_SEED))
-    if seed.hearings + same.hearings == 0:
+def _write_transfer(facts: Facts) -> str:
+    heard = [arm for arm in facts.arms if arm.heard.total]
+    if not heard:
         return "No other model heard a sample made for a phrase: this study says nothing about transfer."
-    heard = [
-        f"{count} hearings by {whom}"
-        for count, whom in ((seed, "another seed"), (same, _same_seed(tables)))
-        if count.hearings
-    ]
-    made = f"of {words.many(samples, 'adversarial sample')} made for a fixed phrase"
-    if seed.transfers + same.transfers == 0:
-        return f"None {made} is heard as that phrase by another model: {', '.join(heard)}."
-    return f"Some {made} are heard as that phrase by another model: {', '.join(heard)}."
+    groups = [("another seed", ("seed",)), (_name_same_seed(heard), SAME_SEED), ("another family", ("family",))]
+    counts = [(whom, _add(heard, names)) for whom, names in groups]
+    parts = [f"{write(count)} hearings by {whom}" for whom, count in counts if count.total]
+    made = f"of {words.many(facts.phrase_samples, 'adversarial sample')} made for a fixed phrase"
+    if not any(arm.heard.hits for arm in heard):
+        return f"None {made} is heard as that phrase by another model: {', '.join(parts)}."
+    return f"Some {made} are heard as that phrase by another model: {', '.join(parts)}."
 
 
-def _same_seed(tables: Tables) -> str:
-    arms = set(tables["transfers"]["arm"])
+def _add(arms: list[Arm], names: tuple[str, ...]) -> Count:
+    counts = [arm.heard for arm in arms if arm.name in names]
+    return Count(sum(count.hits for count in counts), sum(count.total for count in counts))
+
+
+def _name_same_seed(heard: list[Arm]) -> str:
     how = {"ulp": "one ulp apart", "native": "run again"}
-    return f"the same seed {' or '.join(text for arm, text in how.items() if arm in arms)}"
+    found = {arm.name for arm in heard}
+    return f"the same seed {' or '.join(text for arm, text in how.items() if arm in found)}"
 
 
-def _trust_sentence(tables: Tables, level: float) -> str:
-    survived = survival(tables)
-    twin = transferred_twin(tables)
-    controls = f"their own surrogates hear {survived} stored samples as meant"
-    if twin.hearings:
-        controls += f" and a twin with equal weights {twin}"
-    trusted = survived.transfers == survived.hearings and twin.transfers == twin.hearings
-    sentence = f"The pipeline {'works' if trusted else 'is in doubt'}, since {controls}"
-    bound = _bound(tables, level)
-    claims = tables["claims"].set_index("claim")["verdict"]
-    seeds = [str(claims[name]) for name in ("cw-seed", "pgd-seed") if name in claims.index]
-    known = list(dict.fromkeys(one for one in seeds if one != "not tested"))
-    judged = f"the published claim of no transfer is {' and '.join(known)}" if known else ""
-    return sentence + "".join(f"; {part}" for part in (bound, judged) if part) + "."
+def _write_trust(facts: Facts) -> str:
+    controls = f"their own surrogates hear {write(facts.survival)} stored samples as meant"
+    if facts.twin.total:
+        controls += f" and a twin with equal weights {write(facts.twin)}"
+    works = facts.survival.all and facts.twin.all
+    sentence = f"The pipeline {'works' if works else 'is in doubt'}, since {controls}"
+    judged = f"the published claim of no transfer is {' and '.join(facts.absence)}" if facts.absence else ""
+    return sentence + "".join(f"; {part}" for part in (_write_bound(facts), judged) if part) + "."
 
 
-def survival(tables: Tables) -> Count:
-    """Stored samples that their own surrogate hears as the target, from disk."""
-    checks = tables["checks"]
-    row = checks[checks["check"] == "survival"].iloc[0]
-    return Count(int(row["checked"] - row["wrong"]), int(row["checked"]))
-
-
-def transferred_twin(tables: Tables) -> Count:
-    """Samples of a surrogate that its twin hears as well."""
-    checks = tables["checks"]
-    rows = checks[checks["check"].str.contains(" hears what ")]
-    return Count(int((rows["checked"] - rows["wrong"]).sum()), int(rows["checked"].sum()))
-
-
-def _pooled(tables: Tables, arm: str) -> Mapping[str, float] | None:
-    arms = tables["arms"]
-    rows = arms[(arms["arm"] == arm) & (arms["target_kind"] == "phrase") & (arms["attack"] == POOLED)]
-    rows = rows[(rows["counted"] == "all") & (rows["hearings"] > 0)]
-    return None if rows.empty else {str(key): value for key, value in rows.iloc[0].to_dict().items()}
-
-
-def _bound(tables: Tables, level: float) -> str:
-    row = _pooled(tables, "seed")
-    if row is None:
+def _write_bound(facts: Facts) -> str:
+    """Write what the study can exclude: of another seed, or of another family if it has no other seed."""
+    arm = facts.arm("seed") or facts.arm("family")
+    if arm is None or arm.utterances is None:
         return ""
-    units = words.many(int(row["utterances"]), "utterance")
-    if row["utterances_hit"]:
-        limits = f"{words.percent(row['utterance_lower'])} to {words.percent(row['utterance_upper'])}"
-        hit = f"{int(row['utterances_hit'])} of {units} transferred to another seed"
-        return f"{hit} ({limits} at {words.percent(level)} confidence)"
-    bound = words.percent(row["utterance_bound"])
-    return (
-        f"with {units}, up to {bound} of utterances could still transfer to another seed "
-        f"(at {words.percent(level)} confidence)"
-    )
+    units, whom = arm.utterances, words.ARMS[arm.name]
+    utterances, level = words.many(units.count.total, "utterance"), percent(facts.level)
+    if units.count.hits:
+        limits = f"{percent(units.lower)} to {percent(units.upper)}"
+        return f"{units.count.hits} of {utterances} transferred to {whom} ({limits} at {level} confidence)"
+    assert units.bound is not None
+    bound = percent(units.bound)
+    return f"with {utterances}, up to {bound} of utterances could still transfer to {whom} (at {level} confidence)"
 
 
-ARM_TILES = {
-    "seed": ("Another seed", "hears the phrase"),
-    "ulp": ("One ulp apart", "hears the phrase; one initial weight differs by its last bit"),
-    "native": ("Same seed, run again", "hears the phrase"),
-}
-
-
-def tiles(tables: Tables, level: float) -> list[Tile]:
-    """The numbers behind the verdict."""
+def tiles(facts: Facts) -> list[Tile]:
+    """Pick the numbers behind the verdict."""
     found = []
-    for arm, (label, note) in ARM_TILES.items():
-        count, row = transferred(tables, "phrase", (arm,)), _pooled(tables, arm)
-        if count.hearings and row is not None:
-            found.append(Tile(label, str(count), f"{note}; {_units(row, level)}"))
-    survived, twin = survival(tables), transferred_twin(tables)
-    found.append(_control("Own surrogate", survived, "positive control: stored samples, heard again"))
-    if twin.hearings:
-        found.append(_control("Twin", twin, "positive control: trained apart, equal weights"))
-    success = tables["attack-success"]
-    reached, tried = int(success["reached"].sum()), int(success["utterances"].sum())
-    found.append(Tile("Attacks", str(Count(reached, tried)), "attempts reached their target; failures are kept"))
-    return found
+    for arm in facts.arms:
+        if arm.heard.total:
+            note = f"hears the phrase{NOTES.get(arm.name, '')}"
+            units = f"; {_write_units(arm.utterances, facts.level)}" if arm.utterances else ""
+            found.append(Tile(words.ARMS[arm.name].capitalize(), write(arm.heard), note + units))
+    found.append(_make_control("Own surrogate", facts.survival, "positive control: stored samples, heard again"))
+    if facts.twin.total:
+        found.append(_make_control("Twin", facts.twin, "positive control: trained apart, equal weights"))
+    note = "attempts reached their target; failures are kept"
+    return [*found, Tile("Attacks", write(facts.reached), note)]
 
 
-def _control(label: str, count: Count, note: str) -> Tile:
-    return Tile(label, str(count), note, "good" if count.transfers == count.hearings else "bad")
+def _make_control(label: str, count: Count, note: str) -> Tile:
+    return Tile(label, write(count), note, "good" if count.all else "bad")
 
 
-def _units(row: Mapping[str, float], level: float) -> str:
-    units = words.many(int(row["utterances"]), "utterance")
-    if row["utterances_hit"] == 0:
-        return f"at most {words.percent(row['utterance_bound'])} of {units} at {words.percent(level)}"
-    return f"{int(row['utterances_hit'])} of {units}"
+def _write_units(units: Units, level: float) -> str:
+    utterances = words.many(units.count.total, "utterance")
+    if units.count.hits == 0 and units.bound is not None:
+        return f"at most {percent(units.bound)} of {utterances} at {percent(level)}"
+    return f"{units.count.hits} of {utterances}"
 
 
-def claims(tables: Tables) -> str:
-    """How the published claims fared."""
-    claims = tables["claims"]
-    counts = claims["verdict"].value_counts()
-    order = ("supported", "contradicted", "undecided at this size", "not tested")
-    parts = [f"{counts[word]} {word}" for word in order if word in counts]
-    sentence = f"Of {words.many(len(claims), 'published claim')}: {', '.join(parts)}."
-    if "undecided at this size" in counts:
+def claims(claims: Claims, noun: str) -> str:
+    """Count claims by verdict."""
+    parts = [f"{len(names)} {word}" for word, names in claims.by_verdict.items()]
+    sentence = f"Of {words.many(claims.count, noun)}: {', '.join(parts)}."
+    if claims.undecided:
         sentence += " Undecided speaks of this study's size, not of the claim: the bound is what it still allows."
     return sentence
 
 
-def phrases(tables: Tables, attack: str) -> str:
-    """Samples and transfers of one attack beside the published table."""
-    table, published = tables[attack], TABLES[attack]
-    total = table.iloc[-1]
-    seed = Count(int(total.get("seed_transfers", 0)), int(total.get("seed_hearings", 0)))
+def phrases(tables: Tables, attack: str, published: Published | None) -> str:
+    """Write one attack's samples and transfers, beside the published ones if any."""
+    total = tables[PHRASES.format(attack)].iloc[-1]
     reached = Count(int(total["reached"]), int(total["attempts"]))
+    sentence = (
+        f"{write(reached)} attempts reached their phrase and left {words.many(int(total['samples']), 'sample')}; "
+        f"{_write_total(total, 'seed')} hearings by another seed are transfers"
+    )
+    if total.get("family_hearings", 0):
+        sentence += f", {_write_total(total, 'family')} by another family"
+    if published is None:
+        return f"{sentence}."
     stated = words.grouped(published.stated_total)
     remark = "" if published.total == published.stated_total else f" (the rows' sum; stated {stated})"
-    return (
-        f"{reached} attempts reached their phrase and left {words.many(int(total['samples']), 'sample')}; "
-        f"{seed} hearings by another seed are transfers. Published: {published.transfers} of "
-        f"{words.many(published.total, 'sample')}{remark}."
-    )
+    return f"{sentence}. Published: {published.transfers} of {words.many(published.total, 'sample')}{remark}."
+
+
+def _write_total(total: pd.Series, arm: str) -> str:
+    return write(Count(int(total.get(f"{arm}_transfers", 0)), int(total.get(f"{arm}_hearings", 0))))
 
 
 def who_hears_whom(material: Material) -> str:
-    """The pair of models with most transfer, and how that compares with the surrogates themselves."""
-    tables = material.tables
-    table = tables["transfers"]
-    rows = table[(table["counted"] == "all") & (table["target_kind"] == "phrase")]
-    summed = (
-        rows.groupby(["surrogate", "remote", "arm"], sort=False)[["hearings", "transfers", "top_ten"]]
-        .sum()
-        .reset_index()
-    )
-    weights = {model: card["weights_sha256"] for model, card in material.cards.items()}
-    other = summed[summed["surrogate"].map(weights) != summed["remote"].map(weights)]
-    other = other[other["hearings"] > 0]
-    if other.empty:
+    """Write which pair of models transfers most."""
+    pairs = pair_up(material.design, material.tables, "phrase")
+    if pairs.empty:
         return "No other model heard a phrase."
-    transfers, tops = int(other["transfers"].sum()), int(other["top_ten"].sum())
-    if transfers:
-        best = other.assign(share=other["transfers"] / other["hearings"]).sort_values("share", kind="stable").iloc[-1]
+    if pairs["transfers"].sum():
+        best = pairs.assign(share=pairs["transfers"] / pairs["hearings"]).sort_values("share", kind="stable").iloc[-1]
         return (
             f"Phrases transfer most from {best['surrogate']} to {best['remote']}: "
-            f"{Count(best['transfers'], best['hearings'])} hearings."
+            f"{write(Count(best['transfers'], best['hearings']))} hearings."
         )
+    tops = int(pairs["top_ten"].sum())
     rest = f"it is in the top ten {words.many(tops, 'time')}" if tops else "nor is it ever among the top ten"
-    return f"In none of {words.many(len(other), 'pair')} of different models is a phrase the top text; {rest}."
+    return f"In none of {words.many(len(pairs), 'pair')} of different models is a phrase the top text; {rest}."
 
 
 def distance_to_target(material: Material) -> str:
-    """Whether another seed comes nearer to the target than clean audio does."""
+    """Write whether strangers come nearer to the target than the negative controls do."""
     rows = material.distances[material.distances["target_kind"] == "phrase"]
-    seed = rows[rows["arm"] == "seed"]
-    kinds = ("adversarial", "clean", "noise", "shuffled")
-    heard, clean, noise, shuffled = (quantile(seed[seed["kind"] == kind], 0.5) for kind in kinds)
-    if heard != heard or clean != clean:
+    arm = material.find_control_arm("phrase")
+    medians = _find_medians(rows[rows["arm"] == arm])
+    if arm is None or "adversarial" not in medians or "clean" not in medians:
         return "No model of another seed heard a phrase."
-    ulp = quantile(rows[(rows["arm"] == "ulp") & (rows["kind"] == "adversarial")], 0.5)
-    beside = "" if ulp != ulp else f"; what a model one ulp apart hears, {ulp:.2f}"
-    controls = min(value for value in (clean, noise, shuffled) if value == value)
+    heard = medians["adversarial"]
+    others = {name: _find_medians(rows[rows["arm"] == name]).get("adversarial") for name in BESIDE if name != arm}
+    beside = [f"; what {BESIDE[name]} hears, {value:.2f}" for name, value in others.items() if value is not None]
+    controls = {name: medians[name] for name in CONTROLS if name in medians}
+    told = ", ".join(
+        f"in {CONTROLS[name]} {'it is ' if name == 'clean' else ''}{controls[name]:.2f}" for name in controls
+    )
     partial = (
         "That is nearer than any control: part of the phrase transfers."
-        if heard < controls - NEARER
+        if heard < min(controls.values()) - NEARER
         else "That is no nearer than the controls: no part of the phrase is seen to transfer."
     )
     return (
-        f"In the median, what another seed hears in a sample is {heard:.2f} edits per character away from "
-        f"the phrase{beside}. In clean audio it is {clean:.2f}, in noise of equal size {noise:.2f}, in the "
-        f"shuffled perturbation {shuffled:.2f}. {partial}"
+        f"In the median, what {words.ARMS[arm]} hears in a sample is {heard:.2f} edits per character away from "
+        f"the phrase{''.join(beside)}. {told[0].upper()}{told[1:]}. {partial}"
     )
+
+
+def _find_medians(rows: pd.DataFrame) -> Mapping[str, float]:
+    return {str(kind): quantile(part, 0.5) for kind, part in rows.groupby("kind") if len(part)}
 
 
 def confidence(material: Material) -> str:
-    """What high confidence costs in decibels."""
+    """Write the cost of confidence in decibels."""
     stored = material.samples[(material.samples["status"] == "sample") & material.samples["primary"]]
-    stored = stored[stored["target_kind"] == "phrase"]
+    stored = stored[(stored["target_kind"] == "phrase") & stored["k1"].notna()]
     parts = []
     for (attack, level), cell in stored.groupby(["attack", "confidence"]):
         cost = f"K1 {cell['k1'].median():.2f} at {cell['snr_db'].median():.0f}\u202fdB"
-        parts.append(f"{words.ATTACKS[str(attack)]} {level} {cost}")
-    return f"Median over phrases: {'; '.join(parts)}." if parts else "No sample was stored for a phrase."
+        parts.append(f"{material.label(str(attack))} {level} {cost}")
+    return f"Median over phrases: {'; '.join(parts)}." if parts else "No sample for a phrase has a known confidence."
 
 
-def training(material: Material) -> str:
-    """Range of word error rates, and whether anything unintended differed."""
-    models = material.tables["models"]
-    rates = models["test_wer"]
-    differing = models.loc[models["unintended"].fillna("") != "", "model"]
+def training(facts: Facts) -> str:
+    """Write the range of word error rates, and whether anything unintended differs."""
+    models = facts.models
     proof = (
-        f"Cards of {', '.join(differing)} differ in something that was not meant to differ."
-        if len(differing)
-        else "Their cards differ in nothing but seed, arm and what follows from them."
+        f"Cards of {', '.join(models.differing)} differ in something that was not meant to differ."
+        if models.differing
+        else "Within a family, their cards differ in nothing but seed, arm and what follows from them."
     )
-    span = f"{words.percent(rates.min())} to {words.percent(rates.max())}"
-    return f"{words.many(len(models), 'model')} with test WER {span}. {proof}"
+    span = f"{percent(models.lowest)} to {percent(models.highest)}"
+    return f"{words.many(models.count, 'model')} with test WER {span}. {proof}"
 
 
-def attack_success(tables: Tables) -> str:
-    """Easiest and hardest target."""
-    table = tables["attack-success"]
+def attack_success(material: Material) -> str:
+    """Write the easiest and the hardest target."""
+    table = material.tables["attack-success"]
     summed = table.groupby(["attack", "target", "confidence"], sort=False)[["reached", "utterances"]].sum()
     share = (summed["reached"] / summed["utterances"]).sort_values(kind="stable")
     if share.empty:
         return "Nothing was attacked."
-    names = [f"{words.ATTACKS[str(key[0])]} {str(key[1]).replace('-', ' ')} ({key[2]})" for key in share.index]
-    hardest, easiest = (f"{names[end]}, {words.percent(share.iloc[end])}" for end in (0, -1))
+    names = [
+        f"{material.label(attack)} {str(target).replace('-', ' ')} ({level})" for attack, target, level in share.index
+    ]
+    hardest, easiest = (f"{names[end]}, {percent(share.iloc[end])}" for end in (0, -1))
     return f"Hardest: {hardest}; easiest: {easiest}."
 
 
-def near_targets(tables: Tables) -> str:
-    """Whether near targets transfer beyond the clean audio's base rate."""
-    table = tables["near-targets"]
-    if table.empty:
-        return "No near target was attacked."
-    rows = table[(table["arm"] == "seed") & (table["counted"] == "primary") & (table["hearings"] > 0)]
-    if rows.empty:
+def near_targets(facts: Facts) -> str:
+    """Write whether near targets transfer beyond the base rate of clean audio."""
+    sentences = [_write_near(facts, arm) for arm in dict.fromkeys(near.arm for near in facts.near)]
+    if not sentences:
         return "No model of another seed heard a near target."
-    heard, tops = (int(rows[name].sum()) for name in ("transfers", "top_ten"))
-    hearings = int(rows["hearings"].sum())
-    clean = float((rows["clean_top_ten_share"] * rows["clean_hearings"]).sum() / rows["clean_hearings"].sum())
-    share = tops / hearings
+    end = " The share of clean audio is the base rate of a top-ten share."
+    return " ".join(sentences) + end
+
+
+def _write_near(facts: Facts, arm: str) -> str:
+    rows = [near for near in facts.near if near.arm == arm]
+    hearings = sum(near.hearings for near in rows)
+    heard = Count(sum(near.transfers for near in rows), hearings)
+    share = sum(near.top_ten for near in rows) / hearings
+    clean = sum(near.clean_top_ten_share * near.clean_hearings for near in rows)
+    clean /= sum(near.clean_hearings for near in rows)
     verb = "more often than" if share > clean else "no more often than"
     return (
-        f"Near targets are the top text of another seed in {Count(heard, hearings)} hearings and in its top "
-        f"ten in {words.percent(share)}, {verb} for the clean audio ({words.percent(clean)}), the base rate "
-        "that a top-ten share is to be held against."
+        f"Near targets are the top text of {words.ARMS[arm]} in {write(heard)} hearings and in its top "
+        f"ten in {percent(share)}, {verb} for the clean audio ({percent(clean)})."
     )
 
 
 def controls(tables: Tables) -> str:
-    """Hits of audio that should not carry the target."""
+    """Write the hits of audio that should not carry the target."""
     table = tables["controls"]
     rows = table[table["kind"].isin(["shuffled", "moved", "noise", "clean"]) & (table["target_kind"] == "phrase")]
     count = Count(int(rows["transfers"].sum()), int(rows["hearings"].sum()))
-    return f"Clean, shuffled, moved and noisy audio is heard as the phrase in {count} hearings by any model."
+    return f"Clean, shuffled, moved and noisy audio is heard as the phrase in {write(count)} hearings by any model."

@@ -1,4 +1,4 @@
-"""Samples to listen to: which, as audio and pictures for a page, and what every model makes of them."""
+"""Samples to listen to: their choice, their audio and pictures for a page, and what every model hears in them."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from matplotlib import colormaps
 from numpy.typing import NDArray
 from PIL import Image
 
-from asrtransfer.report.material import JOB, SAMPLE, Material, audio, rows
+from asrtransfer.report.material import JOB, Material, audio, rows
 from asrtransfer.speech.audio import flac_bytes, from_flac_bytes, read_flac
+from asrtransfer.tables.design import SAMPLE
 
 Samples = NDArray[np.int16]
 
-# Of a spectrogram: 32 ms windows every 8 ms, narrow enough for harmonics; 70 dB is what a room lets one hear.
+# Spectrogram: 32 ms windows every 8 ms, narrow enough for harmonics; 70 dB is the range that one hears in a room.
 WINDOW = 512
 HOP = 128
 RANGE_DB = 70.0
@@ -56,8 +57,9 @@ class Exhibit:
         row: of :attr:`asrtransfer.report.material.Material.samples`, by column.
         sounds: original, perturbation amplified, adversarial.
         gain: by which the perturbation was amplified.
-        heard: one row a model: model, arm, adversarial (its top text for the sample), hit, rank, cer_target,
-            cer_truth, clean (its top text for the audio without perturbation; empty if not recorded).
+        heard: one row a model: model, arm, adversarial (its top text for the sample), raw (that text as the recogniser
+            wrote it; null where it is the same), hit, rank, cer_target, cer_truth, clean (its top text for the audio
+            without perturbation; empty if not recorded).
     """
 
     row: Mapping[str, object]
@@ -68,11 +70,11 @@ class Exhibit:
 
 @dataclass(frozen=True)
 class Gallery:
-    """What there is to hear.
+    """The samples of a page.
 
     Attributes:
         exhibits: in the order shown.
-        combinations: of attack, confidence and target that have a sample.
+        combinations: number of combinations of attack, confidence and target that have a sample.
     """
 
     exhibits: tuple[Exhibit, ...]
@@ -80,7 +82,7 @@ class Gallery:
 
     @property
     def shown(self) -> int:
-        """Combinations among the exhibits."""
+        """Number of combinations among the exhibits."""
         return len({(one.row["attack"], one.row["confidence"], one.row["target"]) for one in self.exhibits})
 
 
@@ -104,7 +106,7 @@ def build(material: Material, corpus: Path, selected: pd.DataFrame, *, samples: 
     for row in chosen.to_dict("records"):
         utterance = utterances.loc[row["utterance_id"]]
         clean = read_flac(corpus / str(utterance["path"]), utterance.get("sha256"))
-        exhibit = _exhibit(material, {str(key): value for key, value in row.items()}, clean)
+        exhibit = _make_exhibit(material, {str(key): value for key, value in row.items()}, clean)
         room -= sum(sound.size for sound in exhibit.sounds)
         if exhibits and room < 0:
             break
@@ -115,14 +117,18 @@ def build(material: Material, corpus: Path, selected: pd.DataFrame, *, samples: 
 
 
 def choose(samples: pd.DataFrame, most: int) -> pd.DataFrame:
-    """Primary samples that cover every attack, confidence and target before any of them has a second one.
+    """Choose primary samples that cover every attack, confidence and target before any of them has a second one.
 
-    Within a combination, samples that transferred come first, since they are what there is to explain; then
-    those whose surrogate and utterance have been shown least; then those of middling distortion. Combinations
-    alternate over attacks and confidences, so that a small number still shows each.
+    Within a combination, samples that transferred come first, since they call for an explanation; then those whose
+    surrogate and utterance have been shown least; then those of middling distortion. Combinations alternate over
+    attacks and confidences, so that a small number still shows each.
+
+    Args:
+        samples: of the study, :attr:`asrtransfer.report.material.Material.samples`.
+        most: largest number of samples.
     """
     stored = samples[samples["primary"] & (samples["status"] == "sample")]
-    cells = [list(_middling(cell)) for _, cell in stored.groupby(["attack", "confidence", "target"])]
+    cells = [list(_sort_by_distortion(cell)) for _, cell in stored.groupby(["attack", "confidence", "target"])]
     regimes: dict[object, int] = {}
     turns = []
     for cell in cells:
@@ -136,7 +142,7 @@ def choose(samples: pd.DataFrame, most: int) -> pd.DataFrame:
         for _, cell in turns:
             if not cell or len(picked) == most:
                 continue
-            best = min(cell, key=lambda row: _preference(row, shown))
+            best = min(cell, key=lambda row: _rank_for_choice(row, shown))
             cell.remove(best)
             picked.append(best["index"])
             for name in (best["surrogate"], best["utterance_id"]):
@@ -144,35 +150,35 @@ def choose(samples: pd.DataFrame, most: int) -> pd.DataFrame:
     return samples.loc[picked]
 
 
-def _middling(cell: pd.DataFrame) -> list[dict[str, object]]:
-    """Rows of a combination, those of median distortion first."""
+def _sort_by_distortion(cell: pd.DataFrame) -> list[dict[str, object]]:
+    """Sort the rows of a combination, those of median distortion first."""
     ordered = cell.sort_values(["snr_db", *SAMPLE], na_position="last").reset_index()
     places = np.abs(np.arange(len(ordered)) - (len(ordered) - 1) / 2)
     found = ordered.assign(place=places).sort_values("place", kind="stable").to_dict("records")
     return [{str(key): value for key, value in row.items()} for row in found]
 
 
-def _preference(row: Mapping[str, object], shown: Mapping[object, int]) -> tuple[bool, int, float]:
+def _rank_for_choice(row: Mapping[str, object], shown: Mapping[object, int]) -> tuple[bool, int, float]:
     seen = shown.get(row["surrogate"], 0) + shown.get(row["utterance_id"], 0)
     return not row["transferred"], seen, float(str(row["place"]))
 
 
-def _exhibit(material: Material, row: Mapping[str, object], clean: Samples) -> Exhibit:
+def _make_exhibit(material: Material, row: Mapping[str, object], clean: Samples) -> Exhibit:
     stored = audio(Path(str(row["file"])), utterance_id=row["utterance_id"], iteration=row["iteration"])
     adversarial = from_flac_bytes(stored)
     perturbation = adversarial.astype(np.float64) - clean
     gain = amplification(clean, perturbation)
     loudest = spectrum(clean).max()
     sounds = (
-        _sound("Original", clean, loudest),
-        _sound("Perturbation", np.rint(perturbation * gain).astype(np.int16), None),
-        _sound("Adversarial", adversarial, loudest),
+        _make_sound("Original", clean, loudest),
+        _make_sound("Perturbation", np.rint(perturbation * gain).astype(np.int16), None),
+        _make_sound("Adversarial", adversarial, loudest),
     )
-    return Exhibit(row, sounds, gain, _heard(material, row))
+    return Exhibit(row, sounds, gain, _collect_hearings(material, row))
 
 
 def amplification(clean: Samples, perturbation: NDArray[np.float64]) -> float:
-    """The factor that makes a perturbation as loud as the audio (equal energy), or all but clip."""
+    """Compute the factor that makes a perturbation as loud as the audio (equal energy), or all but clip."""
     peak, energy = np.abs(perturbation).max(), np.linalg.norm(perturbation)
     if energy == 0:
         return 1.0
@@ -180,20 +186,21 @@ def amplification(clean: Samples, perturbation: NDArray[np.float64]) -> float:
     return max(1.0, min(wanted, float(32767 / peak)))
 
 
-def _heard(material: Material, row: Mapping[str, object]) -> pd.DataFrame:
+def _collect_hearings(material: Material, row: Mapping[str, object]) -> pd.DataFrame:
     found = []
     wanted = {name: row[name] for name in (*JOB, "utterance_id", "iteration")}
     for (surrogate, remote), path in material.transcripts.items():
         if surrogate == row["surrogate"]:
-            columns = ["arm", "kind", "texts", "rank", "hit", "cer_target", "cer_truth"]
+            columns = ["arm", "kind", "texts", "raw", "rank", "hit", "cer_target", "cer_truth"]
             table = rows(path, columns, **wanted, kind=["adversarial", "clean"]).set_index("kind")
             one = table.loc["adversarial"]
-            clean = _top(table.loc["clean", "texts"]) if "clean" in table.index else ""
+            clean = _read_top(table.loc["clean", "texts"]) if "clean" in table.index else ""
             found.append(
                 {
                     "model": remote,
                     "arm": one["arm"],
-                    "adversarial": _top(one["texts"]),
+                    "adversarial": _read_top(one["texts"]),
+                    "raw": None if one["raw"] == _read_top(one["texts"]) else one["raw"],
                     "hit": bool(one["hit"]),
                     "rank": one["rank"],
                     "cer_target": one["cer_target"],
@@ -204,22 +211,22 @@ def _heard(material: Material, row: Mapping[str, object]) -> pd.DataFrame:
     return pd.DataFrame(found)
 
 
-def _top(texts: object) -> str:
+def _read_top(texts: object) -> str:
     found = list(texts)  # type: ignore[call-overload]
     return str(found[0]) if found else ""
 
 
-def _sound(title: str, samples: Samples, loudest: float | None) -> Sound:
-    picture = _address("image/png", picture_of(spectrum(samples), loudest))
-    return Sound(title, _address("audio/flac", flac_bytes(samples)), picture)
+def _make_sound(title: str, samples: Samples, loudest: float | None) -> Sound:
+    picture = _encode("image/png", picture_of(spectrum(samples), loudest))
+    return Sound(title, _encode("audio/flac", flac_bytes(samples)), picture)
 
 
-def _address(kind: str, content: bytes) -> str:
+def _encode(kind: str, content: bytes) -> str:
     return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def spectrum(samples: Samples) -> NDArray[np.float64]:
-    """Power spectrogram in dB, (frequencies, frames), low frequencies first; at least one frame."""
+    """Compute the power spectrogram in dB, (frequencies, frames), low frequencies first; at least one frame."""
     padded = np.pad(samples.astype(np.float64), (0, max(0, WINDOW - len(samples))))
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
     power = np.square(np.abs(np.fft.rfft(frames * np.hanning(WINDOW), axis=1)))
@@ -228,18 +235,18 @@ def spectrum(samples: Samples) -> NDArray[np.float64]:
 
 
 def picture_of(decibels: NDArray[np.float64], loudest: float | None = None) -> bytes:
-    """A spectrogram as PNG in viridis, from ``loudest`` (None: its own) to :data:`RANGE_DB` below."""
+    """Draw a spectrogram as PNG in viridis, from ``loudest`` (None: its own) to :data:`RANGE_DB` below."""
     top = decibels.max() if loudest is None else loudest
     step = -(-decibels.shape[1] // LARGEST_PICTURE)
     shades = np.clip(1 + (decibels[::-1, ::step] - top) / RANGE_DB, 0, 1)
     image = Image.fromarray(np.rint(shades * 255).astype(np.uint8), mode="P")
-    image.putpalette(_palette())
+    image.putpalette(_make_palette())
     buffer = io.BytesIO()
     image.save(buffer, format="PNG", optimize=True)
     return buffer.getvalue()
 
 
 @cache
-def _palette() -> bytes:
+def _make_palette() -> bytes:
     colours = colormaps["viridis"](np.arange(256), bytes=True)[:, :3]
     return np.asarray(colours, dtype=np.uint8).tobytes()

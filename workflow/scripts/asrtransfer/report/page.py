@@ -14,18 +14,11 @@ import plotly.offline
 from markupsafe import Markup
 
 from asrtransfer.report import figures, findings, tables, words
+from asrtransfer.report.facts import Facts, gather
 from asrtransfer.report.gallery import Exhibit, Gallery
 from asrtransfer.report.material import Material
 from asrtransfer.report.tables import Table
-from asrtransfer.statistics.published import TABLES
-
-
-@dataclass(frozen=True)
-class Settings:
-    """How the page is made: confidence level of the study's bounds, largest number of rows a table shows."""
-
-    level: float
-    rows: int
+from asrtransfer.tables import PHRASES
 
 
 @dataclass(frozen=True)
@@ -38,19 +31,58 @@ class Card:
     text: str
 
 
-def render(material: Material, gallery: Gallery, settings: Settings, templates: Path, order: Sequence[str]) -> str:
+@dataclass(frozen=True)
+class Section:
+    """A table of the page with its heading and conclusion."""
+
+    heading: str
+    table: Table
+    conclusion: str
+
+
+def render(material: Material, gallery: Gallery, templates: Path, order: Sequence[str], *, rows: int) -> str:
     """Write the page.
 
     Args:
         material: the study.
-        gallery: what there is to hear.
-        settings: of the page.
+        gallery: samples to hear.
         templates: folder with ``page.html``, ``style.css`` and ``page.js``.
         order: names of the tables, as they are shown.
+        rows: largest number of rows that a table shows.
 
     Returns:
         HTML that loads nothing, from the network or from disk; the same for the same study.
     """
+    facts = gather(material.design, material.tables)
+    shown = _draw_figures(material, facts)
+    return (
+        _load(templates)
+        .get_template("page.html")
+        .render(
+            verdict=findings.verdict(facts),
+            broken=facts.broken,
+            tiles=findings.tiles(facts),
+            claims=_lay_out_claims(material, facts),
+            phrases=[_lay_out_phrases(material, attack) for attack in material.design.attacks],
+            figures={figure.name: figure for figure in shown},
+            figure_data=_as_script({figure.name: [view.__dict__ for view in figure.views] for figure in shown}),
+            controls_conclusion=findings.controls(material.tables),
+            gallery=gallery,
+            exhibits=[
+                (exhibit, _lay_out_hearings(material, exhibit, number), _find_transfers(material, exhibit))
+                for number, exhibit in enumerate(gallery.exhibits, 1)
+            ],
+            cards=[_summarise_card(material, model) for model in material.models],
+            tables=tables.everything(material.design, material.tables, order, rows),
+            labels={name: attack.label for name, attack in material.design.attacks.items()},
+            style=Markup((templates / "style.css").read_text()),
+            script=Markup((templates / "page.js").read_text()),
+            plotly=Markup(plotly.offline.get_plotlyjs()),
+        )
+    )
+
+
+def _load(templates: Path) -> jinja2.Environment:
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
@@ -58,98 +90,105 @@ def render(material: Material, gallery: Gallery, settings: Settings, templates: 
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"grouped": words.grouped, "percent": words.percent}
-    shown = _figures(material)
-    return environment.get_template("page.html").render(
-        verdict=findings.verdict(material.tables, settings.level),
-        broken=findings.broken(material.tables),
-        tiles=findings.tiles(material.tables, settings.level),
-        claims=_claims(material),
-        claims_conclusion=findings.claims(material.tables),
-        phrases=[_phrases(material, attack) for attack in TABLES if attack in material.tables],
-        figures={figure.name: figure for figure in shown},
-        figure_data=_as_script({figure.name: [view.__dict__ for view in figure.views] for figure in shown}),
-        controls_conclusion=findings.controls(material.tables),
-        gallery=gallery,
-        exhibits=[
-            (exhibit, _heard(exhibit, number), _reached(material, exhibit))
-            for number, exhibit in enumerate(gallery.exhibits, 1)
-        ],
-        cards=[_card(material, model) for model in sorted(material.cards, key=words.model_order)],
-        tables=tables.everything(material.tables, order, settings.rows),
-        words=words,
-        style=Markup((templates / "style.css").read_text()),
-        script=Markup((templates / "page.js").read_text()),
-        plotly=Markup(plotly.offline.get_plotlyjs()),
-    )
+    environment.filters |= {"grouped": words.grouped, "measure": _write_measure}
+    return environment
 
 
-def _figures(material: Material) -> list[figures.Figure]:
+def _write_measure(value: float | None, pattern: str) -> str:
+    """Write a measure, or a dash where it is unknown."""
+    return tables.MISSING if value is None or pd.isna(value) else pattern % value
+
+
+def _draw_figures(material: Material, facts: Facts) -> list[figures.Figure]:
     made = [
         figures.who_hears_whom(material, findings.who_hears_whom(material)),
         figures.distance_to_target(material, findings.distance_to_target(material)),
-        figures.near_targets(material, findings.near_targets(material.tables)),
+        figures.near_targets(material, findings.near_targets(facts)),
         figures.confidence_and_distortion(material, findings.confidence(material)),
-        figures.attack_success(material, findings.attack_success(material.tables)),
-        figures.training(material, findings.training(material)),
+        figures.attack_success(material, findings.attack_success(material)),
+        figures.training(material, findings.training(facts)),
     ]
     return [figure for figure in made if figure is not None and figure.views]
 
 
 def _as_script(value: Any) -> Markup:
-    """JSON that cannot end the script element that holds it."""
+    """Write JSON that cannot end the script element that holds it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True)
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
-def _claims(material: Material) -> Table:
+def _lay_out_claims(material: Material, facts: Facts) -> list[Section]:
+    """Lay out claims with a published figure, then those without; kinds without claims are left out."""
     frame = material.tables["claims"]
-    chosen = frame[[name for name in tables.CLAIM_COLUMNS if name in frame]]
-    return tables.table("published-claims", "Published claims", chosen, tables.meanings(material.tables, "claims"))
+    known = tables.meanings(material.tables, "claims")
+    sections = []
+    for heading, name, claims, noun in (
+        ("Published claims", "published-claims", facts.published, "published claim"),
+        ("Other claims", "other-claims", facts.other, "other claim"),
+    ):
+        if claims.count:
+            rows = frame[(frame["published"] != "") == (claims is facts.published)]
+            columns = [column for column in tables.CLAIM_COLUMNS if claims is facts.published or column != "published"]
+            table = tables.table(name, heading, rows[columns], known)
+            sections.append(Section(heading, table, findings.claims(claims, noun)))
+    return sections
 
 
-def _phrases(material: Material, attack: str) -> tuple[str, Table, str]:
-    """Heading, table and conclusion of one attack."""
-    frame = tables.phrases(material.tables[attack], attack)
-    known = tables.meanings(material.tables, attack)
-    heading = f"{words.ATTACKS[attack]}, beside the published {TABLES[attack].name}"
+def _lay_out_phrases(material: Material, attack: str) -> Section:
+    described, name = material.design.attacks[attack], PHRASES.format(attack)
+    frame = tables.phrases(material.tables[name], described.published)
+    known, heading = tables.meanings(material.tables, name), tables.title_phrases(described)
     table = tables.table(f"{attack}-by-phrase", heading, frame, known, labels=tables.PHRASE_LABELS)
-    return heading, table, findings.phrases(material.tables, attack)
+    return Section(heading, table, findings.phrases(material.tables, attack, described.published))
 
 
-def _heard(exhibit: Exhibit, number: int) -> Table:
-    frame = exhibit.heard.assign(arm=exhibit.heard["arm"].map(words.ARMS), rank=exhibit.heard["rank"].astype("Int64"))
-    order = exhibit.heard["model"].map(lambda name: (exhibit.row["surrogate"] != name, *words.model_order(name)))
-    frame = frame.loc[order.sort_values(kind="stable").index]
+def _lay_out_hearings(material: Material, exhibit: Exhibit, number: int) -> Table:
+    """Lay out what every model hears, the surrogate's members first."""
+    heard, members = exhibit.heard, material.design.surrogates[str(exhibit.row["surrogate"])]
+    frame = heard.assign(arm=heard["arm"].map(words.ARMS), rank=heard["rank"].astype("Int64"))
+    if frame["raw"].isna().all():
+        frame = frame.drop(columns="raw")
+    places = {name: (name not in members, place) for place, name in enumerate(material.models)}
+    frame = frame.loc[heard["model"].map(places).sort_values(kind="stable").index]
     return tables.table(f"heard-{number}", "What every model hears", frame, {}, labels=tables.HEARD_LABELS)
 
 
-def _reached(material: Material, exhibit: Exhibit) -> list[str]:
-    """Models with other weights than the surrogate's that hear the target."""
-    own = material.cards[str(exhibit.row["surrogate"])]["weights_sha256"]
+def _find_transfers(material: Material, exhibit: Exhibit) -> list[str]:
+    """Find the models that hear the target and do not have the surrogate's own weights."""
+    surrogate = str(exhibit.row["surrogate"])
     hits = exhibit.heard.loc[exhibit.heard["hit"], "model"]
-    return [model for model in hits if material.cards[model]["weights_sha256"] != own]
+    return [model for model in hits if not material.reads_own_weights(surrogate, model)]
 
 
-def _card(material: Material, model: str) -> Card:
-    card = material.cards[model]
+def _summarise_card(material: Material, model: str) -> Card:
+    card, known = material.cards[model], material.design.models[model]
     models = material.tables["models"]
-    rates = models[models["model"] == model].iloc[0]
+    row = models[models["model"] == model].iloc[0]
+    rates = {
+        "test WER": "test_wer",
+        "test CER": "test_cer",
+        "test WER, greedy": "test_wer_greedy",
+        "test WER, language model": "test_wer_language_model",
+    }
     facts = {
-        "test WER": words.percent(float(rates["test_wer"])),
-        "test CER": words.percent(float(rates["test_cer"])),
-        "test WER, greedy": words.percent(float(rates["test_wer_greedy"])),
-        "right": f"{rates['test_right']} of {rates['test_utterances']}",
+        label: words.unbroken_percent(float(row[name]))
+        for label, name in rates.items()
+        if name in row and pd.notna(row[name])
+    }
+    facts |= {"right": f"{row['test_right']} of {row['test_utterances']}", "family": known.family}
+    facts |= {"weights": str(card["weights_sha256"])[:10]}
+    facts |= _summarise_training(card) if known.seed is not None else {"runs on": str(card["device"])}
+    if pd.notna(row["same_weights_as_base"]):
+        facts["weights as base"] = "equal" if row["same_weights_as_base"] else "different"
+    if row["unintended"]:
+        facts["UNINTENDED"] = str(row["unintended"])
+    return Card(model, known.arm, facts, json.dumps(card, indent=2))
+
+
+def _summarise_training(card: Mapping[str, Any]) -> dict[str, str]:
+    return {
         "seed": str(card["seed"]),
-        "weights": str(card["weights_sha256"])[:10],
         "start": str(card["initial_weights_sha256"])[:10],
         "trained on": f"{card['train_minutes']:g} min, {card['device']}",
         "took": f"{card['seconds']:g} s",
     }
-    if "test_wer_language_model" in rates:
-        facts["test WER, language model"] = words.percent(float(rates["test_wer_language_model"]))
-    if pd.notna(rates["same_weights_as_base"]):
-        facts["weights as base"] = "equal" if rates["same_weights_as_base"] else "different"
-    if rates["unintended"]:
-        facts["UNINTENDED"] = str(rates["unintended"])
-    return Card(model, words.model_arm(model), facts, json.dumps(card, indent=2))

@@ -1,4 +1,4 @@
-"""Tables as the page shows them: what is read, what is sorted by, and what a spreadsheet gets."""
+"""Tables as the page shows them: cells as read, as sorted, and as a spreadsheet gets them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,9 @@ from dataclasses import dataclass
 import pandas as pd
 
 from asrtransfer.report import words
-from asrtransfer.statistics.published import TABLES
+from asrtransfer.statistics.published import Published
+from asrtransfer.tables import PHRASES
+from asrtransfer.tables.design import Attack, Design
 from asrtransfer.tables.phrases import TOTAL
 
 SHARES = re.compile(
@@ -18,7 +20,11 @@ SHARES = re.compile(
     r"|^(dev|test)_(wer|cer)(_greedy|_language_model)?$"
 )
 """Columns whose values are read as percentages."""
+WHOLE = re.compile(r"(^|_)(samples|attempts|hearings|transfers|above|utterances|units|parameters|threads|right|pairs)$")
+"""Columns of counts."""
 ABBREVIATIONS = re.compile(r"\b(wer|cer|ctc|snr|k1|l2)\b")
+NUMBERS = re.compile(r"^(seed|rank|iteration)$")
+"""Columns of whole numbers that are names: no space stands between their thousands."""
 BADGES = {
     "supported": "good",
     "contradicted": "bad",
@@ -31,7 +37,7 @@ SHORT = 26
 
 @dataclass(frozen=True)
 class Column:
-    """A column: name in files, label in the page, meaning, whether of numbers, and a class for its looks."""
+    """A column: name in files, label in the page, meaning, whether it holds numbers, and a class for its looks."""
 
     name: str
     label: str
@@ -85,7 +91,7 @@ def table(
         frame: rows and columns.
         meanings: by column; a column without one shows none.
         most: rows to show; None shows all.
-        labels: by column, where the name is not to be read.
+        labels: by column, where another text than the name is shown.
     """
     columns = tuple(
         Column(
@@ -113,12 +119,12 @@ def _numeric(column: pd.Series) -> bool:
 
 
 def _short(column: pd.Series) -> bool:
-    """Whether all texts fit on a line of a table."""
+    """Tell whether all texts fit on a line of a table."""
     return bool((column.astype(str).str.len() <= SHORT).all()) or str(column.name).endswith("sha256")
 
 
 def cell(column: str, value: object) -> Cell:
-    """One value as shown and as stored."""
+    """Prepare one value as shown and as stored."""
     if value is None or value is pd.NA or (isinstance(value, float) and math.isnan(value)):
         return Cell(MISSING, "", "missing")
     if isinstance(value, bool) or type(value).__name__ == "bool":
@@ -131,18 +137,21 @@ def cell(column: str, value: object) -> Cell:
     if isinstance(value, float):
         return Cell(_number(column, value), repr(float(value)))
     if isinstance(value, int) or type(value).__module__ == "numpy":
-        return Cell(words.grouped(int(text)) if column not in ("seed", "rank", "iteration") else text, text)
+        return Cell(text if NUMBERS.search(column) else words.grouped(int(text)), text)
     return Cell(text, text)
 
 
 def _number(column: str, value: float) -> str:
     if math.isinf(value):
         return "∞"
-    if value.is_integer() and column.startswith("published_samples"):
+    # A column of counts that lacks some of them is read as one of floating-point numbers.
+    if value.is_integer() and WHOLE.search(column):
         return words.grouped(int(value))
+    if value.is_integer() and NUMBERS.search(column):
+        return str(int(value))
     if SHARES.search(column):
         sign = "−" if value < 0 else ""
-        return sign + words.percent(abs(value))
+        return sign + words.unbroken_percent(abs(value))
     if "cer" in column:
         return f"{value:.2f}"
     if column == "p_value":
@@ -160,70 +169,97 @@ PHRASE_LABELS = {
     "seed_hearings": "hearings, another seed",
     "same_seed_transfers": "transfers, same seed",
     "same_seed_hearings": "hearings, same seed",
+    "family_transfers": "transfers, another family",
+    "family_hearings": "hearings, another family",
     "self_transfers": "own surrogate hears it",
     "reached": "attempts that reached it",
     "attempts": "attempts",
     "note": "note",
 }
+PUBLISHED_ONLY = ("published_samples", "published_transfers", "note")
 
 
-def phrases(frame: pd.DataFrame, attack: str) -> pd.DataFrame:
-    """One attack by phrase beside the published table, whose other phrases follow; the total comes last."""
-    published = TABLES[attack]
+def phrases(frame: pd.DataFrame, published: Published | None) -> pd.DataFrame:
+    """Lay out one attack by phrase beside the published table, if any.
+
+    Args:
+        frame: the attack's table by phrase.
+        published: figures of the attack.
+
+    Returns:
+        Our phrases, those published but not attacked here, and the total.
+    """
     ours = frame.assign(note=frame["note"].where(frame["phrase"] != TOTAL, ""))
     for what in ("hearings", "transfers"):
         parts = [frame[f"{arm}_{what}"] for arm in ("ulp", "native") if f"{arm}_{what}" in frame]
         if parts:
             ours[f"same_seed_{what}"] = sum(parts[1:], parts[0])
     ours = ours[[name for name in PHRASE_LABELS if name in ours]]
-    others = [name for name in published.samples if name not in set(frame["phrase"])]
-    rest = pd.DataFrame(
-        {
-            "phrase": others,
-            "published_samples": [published.samples[name] for name in others],
-            "published_transfers": published.transfers,
-            "note": "not attacked here",
-        }
-    )
-    total = ours[ours["phrase"] == TOTAL]
-    whole = pd.concat([ours[ours["phrase"] != TOTAL], rest, total], ignore_index=True) if len(rest) else ours
-    counts = [name for name in whole if name not in ("phrase", "note")]
-    whole = whole.astype(dict.fromkeys(counts, "Int64"))
+    if published is None:
+        return ours.drop(columns=list(PUBLISHED_ONLY))
+    total = ours["phrase"] == TOTAL
+    rest = _list_other_phrases(published, set(frame["phrase"]))
+    whole = pd.concat([ours[~total], rest, ours[total]], ignore_index=True) if len(rest) else ours
+    whole = whole.astype({name: "Int64" for name in whole if name not in ("phrase", "note")})
     if len(rest):
         # The file's total is of the phrases attacked here; below the whole published table it would mislead.
         whole.loc[whole["phrase"] == TOTAL, "published_samples"] = published.total
     return whole
 
 
+def _list_other_phrases(published: Published, known: set[str]) -> pd.DataFrame:
+    names = [name for name in published.samples if name not in known]
+    return pd.DataFrame(
+        {
+            "phrase": names,
+            "published_samples": [published.samples[name] for name in names],
+            "published_transfers": published.transfers,
+            "note": "not attacked here",
+        }
+    )
+
+
 TITLES = {
     "checks": "Checks of the pipeline itself",
-    "cw": "C&W by phrase, as the published Table V",
-    "pgd": "PGD by phrase, as the published Table VI",
-    "near-targets": "Near targets: the surrogate's own 2nd and 3rd choice",
+    "near-targets": "Near targets: texts that the surrogate itself finds nearly as likely",
     "arms": "Transfers by arm, with bounds by hearing, utterance and pair",
     "transfers": "Every surrogate heard by every remote",
     "controls": "Samples beside the controls that should not carry their target",
     "attack-success": "Success of every attack job, with distortion",
     "failures": "Attempts that left no sample",
-    "confidence-definitions": "What counts as confident",
+    "confidence-definitions": "Definitions of confidence",
     "models": "Models",
     "paired": "Paired comparisons",
-    "claims": "Published claims",
-    "columns": "What every column means",
+    "claims": "Claims",
+    "columns": "Meanings of every column",
 }
 
 
-def everything(tables: Mapping[str, pd.DataFrame], order: Iterable[str], most: int) -> list[Table]:
-    """Every table, in order."""
+def title_phrases(attack: Attack) -> str:
+    """Write the title of an attack's table by phrase."""
+    beside = f", beside the published {attack.published.name}" if attack.published else ""
+    return f"{attack.label} by phrase{beside}"
+
+
+def everything(design: Design, tables: Mapping[str, pd.DataFrame], order: Iterable[str], most: int) -> list[Table]:
+    """Prepare every table.
+
+    Args:
+        design: of the study.
+        tables: by name.
+        order: names, as they are shown.
+        most: rows to show of each.
+    """
+    titles = TITLES | {PHRASES.format(name): title_phrases(attack) for name, attack in design.attacks.items()}
     return [
-        table(name, TITLES.get(name, name), tables[name], meanings(tables, name), most=most)
+        table(name, titles.get(name, name), tables[name], meanings(tables, name), most=most)
         for name in order
         if name in tables
     ]
 
 
 def meanings(tables: Mapping[str, pd.DataFrame], name: str) -> dict[str, str]:
-    """What the columns of a table mean, as the table ``columns`` says."""
+    """Look up the meanings of a table's columns in the table ``columns``."""
     glossary = tables.get("columns")
     if glossary is None:
         return {}
@@ -244,6 +280,7 @@ HEARD_LABELS = {
     "model": "model",
     "arm": "arm",
     "adversarial": "hears in the sample",
+    "raw": "as it writes it",
     "hit": "target",
     "rank": "target's rank",
     "cer_target": "CER to target",

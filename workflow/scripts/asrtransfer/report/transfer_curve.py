@@ -19,10 +19,10 @@ PANELS = {"phrase": "phrases", "near": "near targets"}
 
 
 def curve(heard: pd.DataFrame, level: float) -> pd.DataFrame:
-    """Share of samples that transfer to each neighbour.
+    """Compute the share of samples that transfer to each neighbour.
 
     Args:
-        heard: one row a primary sample and neighbour: surrogate, kind, neighbour, distance, dev_wer, target, hit.
+        heard: one row a primary sample and neighbour: surrogate, kind, neighbour, distance, dev_wer, target_kind, hit.
         level: of confidence, of the exact interval (unit: the sample).
 
     Returns:
@@ -30,10 +30,8 @@ def curve(heard: pd.DataFrame, level: float) -> pd.DataFrame:
         the norm of the surrogate's weights), dev_wer (greedy: a point between two models may be no recogniser at all),
         samples, transfers, share, lower, upper; ascending by distance.
     """
-    near = heard["target"].str.startswith("rank-")
     keys = ["surrogate", "target_kind", "kind", "neighbour", "distance", "dev_wer"]
-    grouped = heard.assign(target_kind=near.map({True: "near", False: "phrase"})).groupby(keys)["hit"]
-    table = grouped.agg(samples="size", transfers="sum").reset_index()
+    table = heard.groupby(keys)["hit"].agg(samples="size", transfers="sum").reset_index()
     table["share"] = table["transfers"] / table["samples"]
     pairs = zip(table["transfers"], table["samples"], strict=True)
     limits = [clopper_pearson(int(hits), int(samples), level) for hits, samples in pairs]
@@ -43,7 +41,7 @@ def curve(heard: pd.DataFrame, level: float) -> pd.DataFrame:
 
 
 def draw(table: pd.DataFrame) -> bytes:
-    """The curve as SVG, the same bytes for the same table."""
+    """Draw the curve as SVG, the same bytes for the same table."""
     panels = [panel for panel in PANELS if panel in set(table["target_kind"])]
     with mpl.rc_context({"svg.hashsalt": "transfer-curve", "font.size": 9}):
         figure = Figure(figsize=(4.5 * len(panels), 3.6), layout="constrained")

@@ -1,31 +1,24 @@
-"""The verdict: a study's tables in a dozen plain lines."""
+"""The verdict: a study in a dozen plain lines."""
 
 from __future__ import annotations
 
-import math
-from collections.abc import Mapping
-from typing import Any
-
-import pandas as pd
+from collections.abc import Iterator
 
 from asrtransfer.files.errors import InputError
-from asrtransfer.tables.claims import ATTACKS, MARGIN
-from asrtransfer.tables.design import POOLED
+from asrtransfer.report.facts import Arm, Broken, Claims, Facts, Models, Tables, Units, gather
+from asrtransfer.report.words import ARMS, percent, plural
+from asrtransfer.tables.design import Design
 
-ARMS = {"seed": "another seed", "ulp": "one ulp apart", "native": "same seed, run again"}
-VERDICTS = ("supported", "contradicted", "undecided at this size", "not tested")
 LABEL = max(map(len, ARMS.values())) + 2
-
-Tables = Mapping[str, pd.DataFrame]
-Row = Mapping[Any, Any]
+Line = tuple[str, str]
 
 
-def verdict(tables: Tables, level: float, folder: str) -> list[str]:
+def verdict(design: Design, tables: Tables, folder: str) -> list[str]:
     """Say what a study found.
 
     Args:
+        design: of the study.
         tables: those of :func:`asrtransfer.tables.tabulate`.
-        level: of confidence, of every bound in the tables.
         folder: where the tables lie, for the reader.
 
     Returns:
@@ -34,143 +27,110 @@ def verdict(tables: Tables, level: float, folder: str) -> list[str]:
     Raises:
         InputError: if a fatal check failed, so that nothing can be concluded.
     """
-    checks, success = tables["checks"], tables["attack-success"]
-    _trust(checks, folder)
+    facts = gather(design, tables)
+    if facts.broken:
+        raise InputError(_refuse(facts.broken[0], folder))
     lines = [
-        ("samples", _samples(success, tables["failures"])),
-        ("survival", _survival(checks, folder)),
-        ("twin", _twin(checks)),
-        *((ARMS[arm], line) for arm in ARMS for line in _transfers(tables["arms"], arm)),
-        *_near(tables["near-targets"]),
-        ("models", _models(tables["models"], folder)),
-        *_twins_by_accident(tables["models"]),
-        *_claims(tables["claims"], level),
-        (
-            "more",
-            f"{folder}/claims.csv, arms.csv, near-targets.csv, failures.csv; columns.csv explains them",
-        ),
+        ("samples", _write_samples(design, facts)),
+        ("survival", _write_survival(facts, folder)),
+        ("twin", _write_twin(facts)),
+        *((ARMS[arm.name], _write_arm(arm)) for arm in facts.arms),
+        *_label_first("near targets", _write_near(design, facts)),
+        ("models", _write_models(facts.models, folder)),
+        *(("", line) for line in _write_accidental_twins(facts.models)),
+        *_label_first("published claims", _write_claims(facts.published, facts)),
+        *_label_first("other claims", _write_claims(facts.other, facts)),
+        ("more", f"{folder}/claims.csv, arms.csv, near-targets.csv, failures.csv; columns.csv explains them"),
     ]
     return [
-        f"VERDICT, bounds at {percent(level)} confidence",
+        f"VERDICT, bounds at {percent(facts.level)} confidence",
         *(f"{label:{LABEL}}{text}" for label, text in lines),
     ]
 
 
-def percent(share: float) -> str:
-    """A share as a reader wants it: 22 %, 3.0 %, 0.017 %, 99.95 %."""
-    value = 100 * share
-    if value in (0, 100) or 10 <= value <= 99:
-        return f"{value:.0f} %"
-    return f"{value:.4g} %" if value > 99 else f"{value:#.2g} %"
+def _label_first(label: str, texts: Iterator[str]) -> list[Line]:
+    return [(label if index == 0 else "", text) for index, text in enumerate(texts)]
 
 
-def _trust(checks: pd.DataFrame, folder: str) -> None:
-    broken = checks[checks["fatal"] & ~checks["passed"]]
-    if len(broken):
-        row = broken.iloc[0]
-        raise InputError(
-            f"the pipeline cannot be trusted, so there is no verdict: {row['check']}: {row['wrong']} of "
-            f"{row['checked']} wrong ({row['meaning']}; {folder}/checks.csv). Train, attack and hear on one "
-            "kind of machine with one number of threads: delete the results and run again"
+def _refuse(broken: Broken, folder: str) -> str:
+    return (
+        f"the pipeline cannot be trusted, so there is no verdict: {broken.check}: {broken.wrong} of "
+        f"{broken.checked} wrong ({broken.meaning}; {folder}/checks.csv). Train, attack and hear on one "
+        "kind of machine with one number of threads: delete the results and run again"
+    )
+
+
+def _write_samples(design: Design, facts: Facts) -> str:
+    made = ", ".join(f"{design.attacks[attack].label} {count}" for attack, count in facts.samples.items())
+    kinds = ", ".join(f"{count} {status}" for status, count in facts.failures.items())
+    return (
+        f"{made}; {_write_count(facts.utterances, 'utterance')}, {_write_count(facts.surrogates, 'surrogate')}; "
+        f"{sum(facts.failures.values())} of {facts.reached.total} attempts left none" + (f" ({kinds})" if kinds else "")
+    )
+
+
+def _write_survival(facts: Facts, folder: str) -> str:
+    count = facts.survival
+    what = "hearings of samples by a member of their surrogate are as meant" if facts.ensembles else None
+    line = f"{count.hits} of {count.total} {what or 'samples are heard as meant by their surrogate'}"
+    return line if count.all else f"{line}; ALL SHOULD BE: see {folder}/controls.csv, arm self"
+
+
+def _write_twin(facts: Facts) -> str:
+    if not facts.has_twin:
+        return "none in this study; add seed-N.twin to models to prove that a transfer would be seen"
+    count = facts.twin
+    return f"weights equal, as they must be; it hears {count.hits} of {count.total} samples as its surrogate does"
+
+
+def _write_arm(arm: Arm) -> str:
+    if arm.own and not arm.heard.total:
+        return "no other model: its remotes have the weights of their surrogates"
+    line = f"{arm.heard.hits} of {arm.heard.total} hearings of phrases transfer"
+    if arm.utterances is None or arm.pairs is None:
+        return line
+    return f"{line}: {_write_units(arm.utterances, 'utterance')}, {_write_units(arm.pairs, 'model pair')}"
+
+
+def _write_units(units: Units, noun: str) -> str:
+    if units.bound is None:
+        limits = f"{percent(units.lower)} to {percent(units.upper)}"
+    else:
+        limits = f"{'at least' if units.count.hits else 'at most'} {percent(units.bound)}"
+    return f"{units.count.hits} of {_write_count(units.count.total, noun)} ({limits})"
+
+
+def _write_near(design: Design, facts: Facts) -> Iterator[str]:
+    for near in facts.near:
+        yield (
+            f"{design.attacks[near.attack].label}, rank {near.rank}, {near.confidence}: {percent(near.share)} "
+            f"transfer to {ARMS[near.arm]}, {percent(near.top_ten_share)} in its top ten "
+            f"({percent(near.clean_top_ten_share)} for clean audio)"
         )
 
 
-def _samples(success: pd.DataFrame, failures: pd.DataFrame) -> str:
-    made = ", ".join(
-        f"{ATTACKS[str(attack)]} {rows['samples'].sum()}" for attack, rows in success.groupby("attack", sort=False)
-    )
-    counts = failures["status"].value_counts().sort_index()
-    kinds = ", ".join(f"{count} {status}" for status, count in counts.items())
-    return (
-        f"{made}; {_many(success['utterances'].max(), 'utterance')}, "
-        f"{_many(success['surrogate'].nunique(), 'surrogate')}; {len(failures)} of "
-        f"{success['utterances'].sum()} attempts left none" + (f" ({kinds})" if kinds else "")
-    )
-
-
-def _survival(checks: pd.DataFrame, folder: str) -> str:
-    row = checks[checks["check"] == "survival"].iloc[0]
-    line = f"{row['checked'] - row['wrong']} of {row['checked']} samples are heard as meant by their surrogate"
-    return f"{line}; ALL SHOULD BE: see {folder}/controls.csv, arm self" if row["wrong"] else line
-
-
-def _twin(checks: pd.DataFrame) -> str:
-    weights = checks[checks["check"].str.startswith("weights of ")]
-    heard = checks.loc[checks["check"].str.contains(" hears what "), "checked"].sum()
-    if weights.empty:
-        return "none in this study; add seed-N.twin to models to prove that a transfer would be seen"
-    return f"weights equal, as they must be; it hears {heard} of {heard} samples as its surrogate does"
-
-
-def _transfers(arms: pd.DataFrame, arm: str) -> list[str]:
-    rows = arms[(arms["arm"] == arm) & (arms["target_kind"] == "phrase")]
-    rows = rows[(rows["attack"] == POOLED) & (rows["counted"] == "all")]
-    return [_transfer(row) for row in rows.to_dict("records")]
-
-
-def _transfer(row: Row) -> str:
-    line = f"{row['transfers']} of {row['hearings']} hearings of phrases transfer"
-    if not row["hearings"]:
-        return line
-    return f"{line}: {_units(row, 'utterance', 'utterance')}, {_units(row, 'pair', 'model pair')}"
-
-
-def _units(row: Row, unit: str, noun: str) -> str:
-    hits, units, bound = row[f"{unit}s_hit"], row[f"{unit}s"], row[f"{unit}_bound"]
-    if math.isnan(bound):
-        limits = f"{percent(row[f'{unit}_lower'])} to {percent(row[f'{unit}_upper'])}"
-    else:
-        limits = f"{'at least' if hits else 'at most'} {percent(bound)}"
-    return f"{hits} of {_many(units, noun)} ({limits})"
-
-
-def _near(near: pd.DataFrame) -> list[tuple[str, str]]:
-    rows = near[(near["arm"] == "seed") & (near["counted"] == "primary") & (near["hearings"] > 0)]
-    lines = [
-        f"{ATTACKS[row['attack']]}, rank {row['rank']}, {row['confidence']}: {percent(row['share'])} "
-        f"transfer to another seed, {percent(row['top_ten_share'])} in its top ten "
-        f"({percent(row['clean_top_ten_share'])} for clean audio)"
-        for row in rows.to_dict("records")
-    ]
-    return [("near targets" if index == 0 else "", line) for index, line in enumerate(lines)]
-
-
-def _models(models: pd.DataFrame, folder: str) -> str:
-    rates, right = models["test_wer"], models["test_right"]
-    differing = models.loc[models["unintended"] != "", "model"]
+def _write_models(models: Models, folder: str) -> str:
     line = (
-        f"{len(models)}; test WER {percent(rates.min())} to {percent(rates.max())}, {right.min()} to "
-        f"{right.max()} of {models['test_utterances'].max()} utterances right"
+        f"{models.count}; test WER {percent(models.lowest)} to {percent(models.highest)}, {models.fewest} to "
+        f"{models.most} of {models.utterances} utterances right"
     )
-    if len(differing):
-        return f"{line}; UNINTENDED DIFFERENCES in {', '.join(differing)}: see {folder}/models.csv"
+    if models.differing:
+        return f"{line}; UNINTENDED DIFFERENCES in {', '.join(models.differing)}: see {folder}/models.csv"
     return line
 
 
-def _twins_by_accident(models: pd.DataFrame) -> list[tuple[str, str]]:
-    """Arms that should differ from their base and do not, as where arithmetic is deterministic."""
-    same = models["same_weights_as_base"].fillna(False).astype(bool) & (models["arm"] != "twin")
-    return [
-        (
-            "",
-            f"{name} has the weights of {name.split('.')[0]}: it is a twin, and no claim counts it",
-        )
-        for name in models.loc[same, "model"]
-    ]
+def _write_accidental_twins(models: Models) -> Iterator[str]:
+    for name, base in models.accidental_twins:
+        yield f"{name} has the weights of {base}: it is a twin, and no claim counts it"
 
 
-def _claims(claims: pd.DataFrame, level: float) -> list[tuple[str, str]]:
-    lines = []
-    for word in VERDICTS:
-        names = claims.loc[claims["verdict"] == word, "claim"]
-        if len(names):
-            which = "all " if len(names) == len(claims) else ""
-            lines.append(f"{which}{len(names)} {word}" + ("" if which else f": {', '.join(names)}"))
-    if (claims["verdict"] == "undecided at this size").any():
-        needed = math.floor(math.log(1 - level) / math.log(1 - MARGIN)) + 1
-        lines.append(f"(to support that none transfers takes {needed} utterances without a hit)")
-    return [("published claims" if index == 0 else "", line) for index, line in enumerate(lines)]
+def _write_claims(claims: Claims, facts: Facts) -> Iterator[str]:
+    for word, names in claims.by_verdict.items():
+        everything = len(names) == claims.count
+        yield f"{'all ' if everything else ''}{len(names)} {word}" + ("" if everything else f": {', '.join(names)}")
+    if claims.undecided:
+        yield f"(to support that none transfers takes {facts.needed} utterances without a hit)"
 
 
-def _many(count: int, noun: str) -> str:
-    return f"{count} {noun}{'' if count == 1 else 's'}"
+def _write_count(count: int, noun: str) -> str:
+    return f"{count} {noun}{plural(count)}"

@@ -1,41 +1,44 @@
-"""Names as people read them, and the order in which models are shown."""
+"""Names and numbers as people read them."""
 
 from __future__ import annotations
 
-from asrtransfer.report import verdict
-
-ATTACKS = {"cw": "C&W", "pgd": "PGD"}
 ARMS = {
     "self": "itself",
     "twin": "twin",
     "seed": "another seed",
     "ulp": "one ulp apart",
-    "native": "hardware arithmetic",
+    "native": "same seed, run again",
+    "family": "another family",
 }
+"""What a remote is to the surrogate."""
 TARGET_KINDS = {"phrase": "Phrases", "near": "Near targets"}
-
-
-def model_arm(model: str) -> str:
-    """``self`` for a model that is no arm, else twin, ulp or native."""
-    return model.partition(".")[2].partition("-")[0] or "self"
-
-
-def model_order(model: str) -> tuple[int, str]:
-    """Sorts models by seed, each before its arms."""
-    base, _, suffix = model.partition(".")
-    return int(base.removeprefix("seed-")), suffix
-
-
-def many(count: int, noun: str) -> str:
-    """A count with its noun."""
-    return f"{grouped(count)} {noun}{'' if count == 1 else 's'}"
-
-
-def grouped(count: int) -> str:
-    """A count with narrow spaces between thousands, at which no line breaks."""
-    return f"{count:,}".replace(",", "\u202f")
+NARROW = "\u202f"
+"""A space at which no line breaks."""
 
 
 def percent(share: float) -> str:
-    """A share as in the verdict, on one line."""
-    return verdict.percent(share).replace(" ", "\u202f")
+    """Write a share as a reader wants it: 22 %, 3.0 %, 0.017 %, 99.95 %."""
+    value = 100 * share
+    if value in (0, 100) or 10 <= value <= 99:
+        return f"{value:.0f} %"
+    return f"{value:.4g} %" if value > 99 else f"{value:#.2g} %"
+
+
+def unbroken_percent(share: float) -> str:
+    """Write a share as :func:`percent` does, on one line."""
+    return percent(share).replace(" ", NARROW)
+
+
+def many(count: int, noun: str) -> str:
+    """Write a count with its noun."""
+    return f"{grouped(count)} {noun}{plural(count)}"
+
+
+def plural(count: int) -> str:
+    """Return the ending of a noun after a count."""
+    return "" if count == 1 else "s"
+
+
+def grouped(count: int) -> str:
+    """Write a count with narrow spaces between thousands."""
+    return f"{count:,}".replace(",", NARROW)

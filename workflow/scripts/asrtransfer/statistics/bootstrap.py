@@ -1,14 +1,13 @@
 """Cluster bootstrap: how far a share might move with other utterances, or other surrogates.
 
-Samples of one utterance succeed and fail together, and so do those of one surrogate; counting them as
-independent makes intervals too narrow. A resample therefore draws whole utterances, whole surrogates, or
-both, with replacement, independently of each other (the pigeonhole bootstrap: Owen, Annals of Applied
-Statistics 2007). Only the counts per (utterance, surrogate) are needed, so a resample costs one product of
-small matrices.
+Samples of one utterance succeed and fail together, and so do those of one surrogate; counting them as independent makes
+intervals too narrow. A resample therefore draws whole utterances, whole surrogates, or both, with replacement,
+independently of each other (the pigeonhole bootstrap: Owen, Annals of Applied Statistics 2007). Only the counts per
+(utterance, surrogate) are needed, so a resample costs one product of small matrices.
 
-Intervals are percentile intervals. They are too narrow where there are few clusters (three surrogates are
-few), and say nothing where no unit or every unit hits: there all resamples agree, and the result is not a
-number. The exact bounds by cluster (:mod:`asrtransfer.statistics.bounds`) speak instead.
+Intervals are percentile intervals. They are too narrow for few clusters (three surrogates are few). Where no unit or
+every unit hits, all resamples agree, and the interval is not a number: use the exact bounds by cluster there
+(:mod:`asrtransfer.statistics.bounds`).
 """
 
 from __future__ import annotations
@@ -25,11 +24,11 @@ from asrtransfer.statistics.bounds import Interval
 Floats = NDArray[np.float64]
 By = Literal["utterance", "surrogate", "both"]
 UNKNOWN = Interval(math.nan, math.nan)
-"""Where resampling cannot tell."""
+"""Result where resampling cannot tell."""
 
 
 def counts(utterances: ArrayLike, surrogates: ArrayLike, values: ArrayLike) -> tuple[Floats, Floats]:
-    """Sums of values and numbers of rows per cluster.
+    """Sum values and count rows per cluster.
 
     Args:
         utterances: a label a row.
@@ -54,29 +53,29 @@ def interval(
     numbers: Floats,
     *,
     by: By = "both",
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    level: float,
+    resamples: int,
+    seed: int,
 ) -> Interval:
-    """Percentile interval of sum of values over number of rows.
+    """Compute the percentile interval of the sum of values over the number of rows.
 
     Args:
         sums: (utterances, surrogates), from :func:`counts`.
         numbers: as ``sums``.
-        by: what is drawn again; the other stays as it is.
+        by: the clusters that a resample draws; the others stay as they are.
         level: of the interval.
-        resamples: how often.
+        resamples: number of draws.
         seed: of the draws, which depend on it and the numbers of clusters alone.
 
     Returns:
         The limits; :data:`UNKNOWN` where there are no rows or no two resamples differ. A single surrogate is
-        drawn every time, so that ``both`` then speaks of other utterances alone.
+        drawn every time, so that ``both`` then varies utterances alone.
     """
     utterances, surrogates = sums.shape
     if numbers.sum() == 0:
         return UNKNOWN
-    rows = _weights(utterances, resamples, seed, 0) if by != "surrogate" else np.ones((1, utterances))
-    columns = _weights(surrogates, resamples, seed, 1) if by != "utterance" else np.ones((1, surrogates))
+    rows = _draw(utterances, resamples, seed, 0) if by != "surrogate" else np.ones((1, utterances))
+    columns = _draw(surrogates, resamples, seed, 1) if by != "utterance" else np.ones((1, surrogates))
     total = ((rows @ sums) * columns).sum(axis=1)
     number = ((rows @ numbers) * columns).sum(axis=1)
     # A resample may draw only clusters that have no rows.
@@ -88,7 +87,7 @@ def interval(
 
 
 @lru_cache(maxsize=32)
-def _weights(clusters: int, resamples: int, seed: int, axis: int) -> Floats:
-    """How often each resample draws each cluster: (resamples, clusters)."""
+def _draw(clusters: int, resamples: int, seed: int, axis: int) -> Floats:
+    """Draw how often each resample holds each cluster: (resamples, clusters)."""
     random = np.random.default_rng([seed, axis, clusters])
     return random.multinomial(clusters, np.full(clusters, 1 / clusters), size=resamples).astype(np.float64)

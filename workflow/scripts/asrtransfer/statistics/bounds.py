@@ -1,7 +1,7 @@
 """Exact intervals of a share: hits of a number of independent units.
 
-Which unit is meant decides what a bound is worth: 0 of 17243 samples is below 0.02 %, 0 of the 98 utterances
-that they come from below 3.0 %. These functions see only two numbers; whoever calls them names the unit.
+The unit decides the worth of a bound: 0 of 17243 samples is below 0.02 %, 0 of the 98 utterances that they come from
+below 3.0 %. These functions see only two numbers; their caller names the unit.
 """
 
 from __future__ import annotations
@@ -18,8 +18,16 @@ class Interval(NamedTuple):
     upper: float
 
 
-def clopper_pearson(hits: int, units: int, level: float = 0.95) -> Interval:
-    """Two-sided exact interval (Clopper and Pearson, Biometrika 1934); all of 0..1 where there are no units.
+def clopper_pearson(hits: int, units: int, level: float) -> Interval:
+    """Compute the two-sided exact interval (Clopper and Pearson, Biometrika 1934).
+
+    Args:
+        hits: units that hit.
+        units: independent units.
+        level: of confidence.
+
+    Returns:
+        The limits; 0 and 1 where there are no units.
 
     Raises:
         ValueError: unless 0 <= hits <= units and 0 < level < 1.
@@ -31,11 +39,19 @@ def clopper_pearson(hits: int, units: int, level: float = 0.95) -> Interval:
     return Interval(float(lower), float(upper))
 
 
-def one_sided(hits: int, units: int, level: float = 0.95) -> float | None:
-    """The bound that speaks where all units agree, or None where they do not.
+def one_sided(hits: int, units: int, level: float) -> float | None:
+    """Compute the bound of a share where all units agree.
 
-    With c = (1 - level)^(1 / units): none of them hit, the upper bound 1 - c, about 3 / units at 95 %; all of
-    them, the lower bound c. Both are the exact one-sided limits, closer than the two-sided ones.
+    With c = (1 - level)^(1 / units): the upper bound 1 - c, about 3 / units at 95 %, if none of them hits; the lower
+    bound c if all do. Both are the exact one-sided limits, closer than the two-sided ones.
+
+    Args:
+        hits: units that hit.
+        units: independent units.
+        level: of confidence.
+
+    Returns:
+        The bound; None where units disagree, or there are none.
 
     Raises:
         ValueError: as :func:`clopper_pearson`.

@@ -15,7 +15,7 @@ from asrtransfer.statistics.bounds import Interval
 
 @dataclass(frozen=True)
 class Comparison:
-    """What matched units say of two conditions.
+    """Outcome of matched units under two conditions.
 
     Attributes:
         both: units that hit under both conditions.
@@ -24,9 +24,9 @@ class Comparison:
         neither: under none.
         p_value: exact two-sided McNemar test, which takes the units for independent.
         difference: share of the first minus share of the second.
-        interval: of the difference, from the two-way cluster bootstrap, which does not take them so.
-        odds_ratio: only_first / only_second, the effect size that belongs to the test; infinite where only
-            the first ever hits alone, not a number where no unit differs.
+        interval: of the difference, from the two-way cluster bootstrap, which does not take them for independent.
+        odds_ratio: only_first / only_second, the effect size of the test; infinite where only the first ever hits
+            alone, not a number where no unit differs.
         odds_interval: of the odds ratio, exact, from the share of only_first among the units that differ.
     """
 
@@ -52,17 +52,17 @@ def compare(
     utterances: ArrayLike,
     surrogates: ArrayLike,
     *,
-    level: float = 0.95,
-    resamples: int = 2000,
-    seed: int = 0,
+    level: float,
+    resamples: int,
+    seed: int,
 ) -> Comparison:
     """Compare hits of matched units.
 
     Args:
-        first: a truth value a unit.
+        first: whether each unit hits under the first condition.
         second: as ``first``, for the same units in the same order.
-        utterances: label a unit, for the bootstrap.
-        surrogates: label a unit, for the bootstrap.
+        utterances: label of each unit, for the bootstrap.
+        surrogates: label of each unit, for the bootstrap.
         level: of the intervals.
         resamples: of the bootstrap.
         seed: of the bootstrap.
@@ -81,17 +81,17 @@ def compare(
         p_value=float(mcnemar(table, exact=True).pvalue) if only_first + only_second else 1.0,
         difference=float(differences.mean()) if len(differences) else math.nan,
         interval=bootstrap.interval(sums, numbers, level=level, resamples=resamples, seed=seed),
-        odds_ratio=_odds(only_first, only_second),
-        odds_interval=_odds_interval(only_first, only_second, level),
+        odds_ratio=_compute_odds(only_first, only_second),
+        odds_interval=_compute_odds_interval(only_first, only_second, level),
     )
 
 
-def _odds(hits: float, misses: float) -> float:
+def _compute_odds(hits: float, misses: float) -> float:
     if misses == 0:
         return math.inf if hits else math.nan
     return hits / misses
 
 
-def _odds_interval(hits: int, misses: int, level: float) -> Interval:
+def _compute_odds_interval(hits: int, misses: int, level: float) -> Interval:
     lower, upper = bounds.clopper_pearson(hits, hits + misses, level)
-    return Interval(_odds(lower, 1 - lower), _odds(upper, 1 - upper))
+    return Interval(_compute_odds(lower, 1 - lower), _compute_odds(upper, 1 - upper))

@@ -1,7 +1,7 @@
-"""From transcripts to tables: every table is a query on what the jobs stored, and says its unit.
+"""From transcripts to tables: every table is a query on stored results, and states its unit.
 
-Rows are in the order of the configuration, so that the same results give the same bytes. Shares are 0..1.
-What every column means is in :mod:`asrtransfer.tables.columns`, and in the table ``columns``.
+Rows follow the order of the configuration, so that the same results give the same bytes. Shares are 0..1.
+:mod:`asrtransfer.tables.columns` and the table ``columns`` explain every column.
 """
 
 from __future__ import annotations
@@ -23,9 +23,19 @@ from asrtransfer.tables.results import Results, read
 
 __all__ = ["Design", "Results", "Settings", "plain", "read", "tabulate"]
 
+PHRASES = "phrases-{}"
+"""Name of the table of an attack by phrase."""
+
 
 def tabulate(results: Results, design: Design) -> dict[str, pd.DataFrame]:
-    """Every table of a study, by name.
+    """Make every table of a study.
+
+    Args:
+        results: of the study.
+        design: of the study.
+
+    Returns:
+        By name.
 
     Raises:
         InputError: if a planted hit is miscounted.
@@ -33,7 +43,7 @@ def tabulate(results: Results, design: Design) -> dict[str, pd.DataFrame]:
     paired = pairs.paired(results, design)
     tables = {
         "checks": checks.checks(results, design),
-        **{attack: phrases.phrases(results, design, attack) for attack in design.attacks},
+        **{PHRASES.format(attack): phrases.phrases(results, design, attack) for attack in design.attacks},
         "near-targets": phrases.near_targets(results, design),
         "arms": transfers.arms(results, design),
         "transfers": transfers.transfers(results, design),
@@ -50,6 +60,6 @@ def tabulate(results: Results, design: Design) -> dict[str, pd.DataFrame]:
 
 
 def plain(table: pd.DataFrame) -> pd.DataFrame:
-    """The same rows with names as strings instead of categories."""
+    """Return the same rows with names as strings instead of categories."""
     categories = table.select_dtypes("category").columns
     return table.astype(dict.fromkeys(categories, object))

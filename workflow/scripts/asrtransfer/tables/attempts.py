@@ -1,21 +1,21 @@
-"""Tables of what the attacks achieved on their own surrogate."""
+"""Tables of the attacks' success on their own surrogates."""
 
 from __future__ import annotations
 
 import pandas as pd
 
 from asrtransfer.tables import counting
-from asrtransfer.tables.design import Design
+from asrtransfer.tables.design import SAMPLE, Design
 from asrtransfer.tables.results import Results
 
 KEYS = ["surrogate", "attack", "target", "confidence"]
 ATTEMPT = [*KEYS, "utterance_id"]
-"""What names an attempt: one utterance in one job. It has at most one primary sample."""
+"""Columns that name an attempt: one utterance in one job. It has at most one primary sample."""
 STATUSES = ["failed", "infeasible", "capped"]
 
 
 def attack_success(results: Results, design: Design) -> pd.DataFrame:
-    """Utterances that reached their target, by job; unit: utterance. Medians are over primary samples."""
+    """Count utterances that reached their target, by job; unit: utterance. Medians are over primary samples."""
     samples = results.samples
     attempts = samples.drop_duplicates(ATTEMPT)
     found = attempts.groupby(KEYS, observed=True).agg(utterances=("status", "size")).reset_index()
@@ -42,50 +42,54 @@ def attack_success(results: Results, design: Design) -> pd.DataFrame:
 
 
 def failures(results: Results, design: Design) -> pd.DataFrame:
-    """Every attempt that left no sample, and how near it came."""
+    """List every attempt that left no sample, and how near it came."""
     rows = results.samples[results.samples["status"] != "sample"].sort_values(ATTEMPT)
     columns = [*ATTEMPT, "target_kind", "status", "best_loss", "text", "phrase", "seconds"]
     return rows[columns].reset_index(drop=True)
 
 
 def confidence_definitions(results: Results, design: Design) -> pd.DataFrame:
-    """How the counts move with the meaning of "confidence > 0.9"; units: sample, and attempt.
+    """Count samples that each meaning of "confidence above the threshold" accepts; units: sample, and attempt.
 
-    Only stored samples can be judged. A definition laxer than the one that the attack stopped at (K1) would
-    have found more, so that its counts are lower limits.
+    Only stored samples can be judged. A definition laxer than the one that the attack stopped at (K1) would have found
+    more samples, so that its counts are lower limits. Samples without a confidence, such as those of a surrogate that
+    is no CTC model, are left out with their attempts.
     """
     samples = results.samples
     attempts = samples.drop_duplicates(ATTEMPT)
     seed = counting.selected(counting.adversarial(results.hearings), arm="seed")
-    keys = ["surrogate", "attack", "target", "confidence", "utterance_id", "iteration"]
     rows = []
-    cells = (
-        design.job_table[["attack", "confidence", "target_kind"]]
-        .drop_duplicates()
-        .sort_values(["attack", "confidence", "target_kind"])
-    )
-    for attack, confidence, kind in cells.itertuples(index=False):
-        where = {"attack": attack, "confidence": confidence, "target_kind": kind}
-        threshold = design.thresholds[attack]
+    keys = ["attack", "confidence", "target_kind"]
+    for cell in design.job_table[keys].drop_duplicates().sort_values(keys).itertuples(index=False):
+        where = dict(zip(keys, cell, strict=True))
         made = counting.selected(samples, status="sample", **where)
-        tried = len(counting.selected(attempts, **where))
-        heard = counting.selected(seed, **where)
+        tried, heard = (counting.selected(part, **where) for part in (attempts, seed))
+        threshold = design.attacks[where["attack"]].threshold
         for definition in ("k1", "k2", "k5"):
-            above = made[made[definition] > threshold]
-            both = heard.merge(above[keys].astype({"iteration": "int64"}), on=keys)
-            reached = len(above.drop_duplicates(ATTEMPT))
-            rows.append(
-                {
-                    **where,
-                    "definition": definition.upper(),
-                    "threshold": threshold,
-                    "samples": len(made),
-                    "samples_above": len(above),
-                    "attempts": tried,
-                    "attempts_above": reached,
-                    "share": counting.share(reached, tried),
-                    "seed_hearings": len(both),
-                    "seed_transfers": int(both["hit"].sum()),
-                }
-            )
-    return pd.DataFrame(rows)
+            named = where | {"definition": definition.upper(), "threshold": threshold}
+            rows.append(named | _count_above(made, tried, heard, definition, threshold))
+    counts = ["samples", "samples_above", "attempts", "attempts_above", "seed_hearings", "seed_transfers"]
+    return pd.DataFrame(rows).astype(dict.fromkeys(counts, "Int64") | {"share": "float64"})
+
+
+def _count_above(
+    made: pd.DataFrame, tried: pd.DataFrame, heard: pd.DataFrame, definition: str, threshold: float
+) -> dict[str, object]:
+    """Count samples and attempts above a threshold, and the hearings of these samples; empty if all are unknown."""
+    known = made[made[definition].notna()]
+    if known.empty and len(made):
+        names = ["samples", "samples_above", "attempts", "attempts_above", "share", "seed_hearings", "seed_transfers"]
+        return dict.fromkeys(names)
+    above = known[known[definition] > threshold]
+    both = heard.merge(above[SAMPLE].astype({"iteration": "int64"}), on=SAMPLE)
+    unknown = len(made.drop_duplicates(ATTEMPT)) - len(known.drop_duplicates(ATTEMPT))
+    judged, reached = len(tried) - unknown, len(above.drop_duplicates(ATTEMPT))
+    return {
+        "samples": len(known),
+        "samples_above": len(above),
+        "attempts": judged,
+        "attempts_above": reached,
+        "share": counting.share(reached, judged),
+        "seed_hearings": len(both),
+        "seed_transfers": int(both["hit"].sum()),
+    }

@@ -1,4 +1,4 @@
-"""The published claims, each beside this study's figure and a verdict that is computed, never typed.
+"""Claims of no transfer, each with this study's figure and a computed verdict, beside the published figure if any.
 
 Rules, with L the configured confidence level and :data:`MARGIN` the share below which transfer is called
 absent:
@@ -10,69 +10,92 @@ this size``. At 95 % and a margin of 5 % that takes 59 utterances without a hit.
 
 *One share above another*. Unit: (surrogate, remote, utterance), matched, primary samples, remotes of another
 seed. ``supported``: McNemar's exact p is below 1 - L and the two-way cluster bootstrap interval of the
-difference lies above 0: the test takes hearings of one utterance for independent, so it alone is not
-believed. ``contradicted``: p below 1 - L and the interval below 0. Else ``undecided at this size``.
+difference lies above 0: the test takes hearings of one utterance for independent, so it alone does not suffice.
+``contradicted``: p below 1 - L and the interval below 0. Else ``undecided at this size``.
 
 *Two attacks alike*. Unit: utterance, which differs if one attack hits and the other does not on any matched
-(surrogate, remote, phrase), primary samples of the confidence that both attacks have. ``supported``: none
+(surrogate, remote, phrase), primary samples of the highest confidence that both attacks have. ``supported``: none
 differs, and the one-sided upper bound is below the margin. ``contradicted``: McNemar's p is below 1 - L and
 the lower limit of the utterances that differ is above the margin. Else ``undecided at this size``.
 
 A claim for which the study has no hearings is ``not tested``.
+
+Claims of no transfer are made for every attack of the study; the others only where their figures were published.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations, pairwise
 from typing import Any, Literal
 
 import pandas as pd
 
 from asrtransfer.statistics import paired as statistics
 from asrtransfer.statistics.bounds import clopper_pearson, one_sided
-from asrtransfer.statistics.published import NEAR, TABLES
+from asrtransfer.statistics.published import Published
 from asrtransfer.tables import counting
 from asrtransfer.tables.counting import Outcome
-from asrtransfer.tables.design import CONFIDENCES, Design, Settings
-from asrtransfer.tables.pairs import matched
-from asrtransfer.tables.results import Results
+from asrtransfer.tables.design import POOLED, Design, Settings
+from asrtransfer.tables.pairs import NEAR, matched
+from asrtransfer.tables.results import Results, heard_by_others
 
 Verdict = Literal["supported", "contradicted", "undecided at this size", "not tested"]
 MARGIN = 0.05
 """Share of utterances below which transfer is called absent."""
 
-ATTACKS = {"cw": "C&W", "pgd": "PGD"}
 COLUMNS = [
     *["claim", "statement", "published", "ours", "verdict", "unit", "units", "hits", "estimate"],
     *["lower", "upper", "bound", "p_value", "margin"],
 ]
 
 
+@dataclass(frozen=True)
+class Remotes:
+    """Remotes that a claim of no transfer is about: name in the claim, words in its statement, and their arms."""
+
+    name: str
+    words: str
+    arms: tuple[str, ...]
+
+
+ANOTHER_SEED = Remotes("seed", "a model of another seed", ("seed",))
+SAME_SEED = Remotes("same-seed", "a model of the same seed", ("ulp", "native"))
+ANOTHER_FAMILY = Remotes("family", "a recogniser of another family", ("family",))
+
+
+def name_absence_claim(attack: str, remotes: Remotes) -> str:
+    """Return the name of the claim that no sample of an attack transfers to some remotes."""
+    return f"{attack}-{remotes.name}"
+
+
 def claims(results: Results, design: Design, pairs: pd.DataFrame) -> pd.DataFrame:
-    """Every published claim, this study's figure, and the verdict of the rules above.
+    """Judge every claim by the rules above.
 
     Args:
         results: of the study.
         design: of the study.
         pairs: the table of :func:`asrtransfer.tables.pairs.paired`.
+
+    Returns:
+        One row a claim; ``published`` is empty where nothing was published.
     """
-    rows = []
     heard = counting.selected(counting.adversarial(results.hearings), target_kind="phrase")
-    # An arm that came out with the surrogate's own weights is no other model, whatever its name.
-    weights = pd.Series({model: card["weights_sha256"] for model, card in results.cards.items()}, dtype=str)
-    ends = [heard[name].astype(str).map(weights).to_numpy() for name in ("surrogate", "remote")]
-    other = heard[ends[0] != ends[1]]
-    for attack in ATTACKS:
-        rows += [_absent(other, design.settings, attack, kind, "hit") for kind in ("seed", "same-seed")]
-    rows += [_absent(other, design.settings, "cw", kind, "top_ten") for kind in ("seed", "same-seed")]
-    rows += [_ordered(pairs, design.settings, "rank", confidence) for confidence in ("low", "high")]
-    rows += [_ordered(pairs, design.settings, "confidence", target) for target in ("rank-2", "rank-3")]
-    rows.append(_alike(counting.selected(other, arm="seed", primary=True), design.settings))
+    weights = {model: str(card["weights_sha256"]) for model, card in results.cards.items()}
+    other = heard_by_others(heard, design, weights)
+    rows = [
+        *_judge_absence(other, design),
+        *_judge_top_ten(other, design),
+        *_judge_near_targets(pairs, design),
+        *_judge_likeness(counting.selected(other, arm="seed", primary=True), design),
+    ]
     return pd.DataFrame(rows, columns=COLUMNS)
 
 
 def absence(hits: int, units: int, settings: Settings) -> Verdict:
-    """The rule for *none transfers*."""
+    """Apply the rule for *none transfers*."""
     if units == 0:
         return "not tested"
     bound = one_sided(hits, units, settings.confidence_level)
@@ -84,7 +107,7 @@ def absence(hits: int, units: int, settings: Settings) -> Verdict:
 
 
 def order(pairs: int, p_value: float, lower: float, upper: float, settings: Settings) -> Verdict:
-    """The rule for *one share above another*, from the interval of the difference."""
+    """Apply the rule for *one share above another*, from the interval of the difference."""
     if pairs == 0:
         return "not tested"
     if p_value < 1 - settings.confidence_level:
@@ -96,59 +119,122 @@ def order(pairs: int, p_value: float, lower: float, upper: float, settings: Sett
 
 
 def likeness(differing: int, utterances: int, p_value: float, settings: Settings) -> Verdict:
-    """The rule for *two attacks alike*."""
+    """Apply the rule for *two attacks alike*."""
     found = absence(differing, utterances, settings)
     if found == "contradicted" and p_value >= 1 - settings.confidence_level:
         return "undecided at this size"
     return found
 
 
-def _absent(heard: pd.DataFrame, settings: Settings, attack: str, kind: str, outcome: Outcome) -> dict[str, Any]:
-    arms = ["seed"] if kind == "seed" else ["ulp", "native"]
-    rows = heard[(heard["attack"] == attack) & heard["arm"].isin(arms)]
+def _judge_absence(heard: pd.DataFrame, design: Design) -> Iterator[dict[str, Any]]:
+    remotes = [ANOTHER_SEED, SAME_SEED, *([ANOTHER_FAMILY] if "family" in design.arms else [])]
+    for attack in design.attacks:
+        for whom in remotes:
+            yield _absent(heard, design, attack, whom, "hit")
+
+
+def _judge_top_ten(heard: pd.DataFrame, design: Design) -> Iterator[dict[str, Any]]:
+    for name, attack in design.attacks.items():
+        if attack.published and attack.published.top_ten is not None:
+            for whom in (ANOTHER_SEED, SAME_SEED):
+                yield _absent(heard, design, name, whom, "top_ten")
+
+
+def _absent(heard: pd.DataFrame, design: Design, attack: str, remotes: Remotes, outcome: Outcome) -> dict[str, Any]:
+    rows = heard[(heard["attack"] == attack) & heard["arm"].isin(remotes.arms)]
     hits, hearings = counting.tally(rows, "hearing", outcome)
     utterances_hit, utterances = counting.tally(rows, "utterance", outcome)
-    published = TABLES[attack]
-    whom = "a model of another seed" if kind == "seed" else "a model of the same seed"
+    label = design.attacks[attack].label
     what = "transfers to" if outcome == "hit" else "has its target in the top ten of"
     return {
-        "claim": f"{attack}-{kind}" + ("-top-ten" if outcome == "top_ten" else ""),
-        "statement": f"no {ATTACKS[attack]} sample {what} {whom}",
-        "published": f"0 of {published.total} samples",
+        "claim": name_absence_claim(attack, remotes) + ("-top-ten" if outcome == "top_ten" else ""),
+        "statement": f"no {label} sample {what} {remotes.words}",
+        "published": _quote_absence(design.attacks[attack].published, remotes, outcome),
         "ours": f"{hits} of {hearings} hearings; {utterances_hit} of {utterances} utterances",
-        "verdict": absence(utterances_hit, utterances, settings),
+        "verdict": absence(utterances_hit, utterances, design.settings),
         "unit": "utterance",
         "units": utterances,
         "hits": utterances_hit,
         "estimate": counting.share(utterances_hit, utterances),
-        **counting.limits(utterances_hit, utterances, settings),
+        **counting.limits(utterances_hit, utterances, design.settings),
         "margin": MARGIN,
     }
 
 
-def _ordered(pairs: pd.DataFrame, settings: Settings, comparison: str, which: str) -> dict[str, Any]:
-    if comparison == "rank":
-        name, statement = f"rank-2-above-rank-3-{which}", f"rank 2 transfers more often than rank 3 ({which})"
-        where = {"first": "rank-2", "second": "rank-3", "confidence": which}
-        published = NEAR[2, which], NEAR[3, which]
-    else:
-        name, statement = (
-            f"high-above-low-{which}",
-            f"high confidence transfers more often than low ({which})",
-        )
-        where = {"target": which}
-        rank = int(which.removeprefix("rank-"))
-        published = NEAR[rank, "high"], NEAR[rank, "low"]
-    where |= {"comparison": comparison, "attack": "cw", "arm": "seed", "outcome": "transfer"}
-    chosen = counting.selected(pairs, **where)
+def _quote_absence(published: Published | None, remotes: Remotes, outcome: Outcome) -> str:
+    """Quote the published figure; published tables are about remotes of the same family."""
+    if published is None or remotes is ANOTHER_FAMILY:
+        return ""
+    count = published.transfers if outcome == "hit" else published.top_ten
+    return f"{count} of {published.total} samples"
+
+
+@dataclass(frozen=True)
+class Order:
+    """A claim that one share is above another.
+
+    Attributes:
+        name: of the claim.
+        statement: of the claim.
+        where: columns that select the row of the table of paired tests; None matches no row.
+        shares: as published, the larger first.
+    """
+
+    name: str
+    statement: str
+    where: dict[str, str | None]
+    shares: tuple[float, float]
+
+
+def _judge_near_targets(pairs: pd.DataFrame, design: Design) -> Iterator[dict[str, Any]]:
+    near = {name: attack.published for name, attack in design.attacks.items() if attack.published}
+    near = {name: published for name, published in near.items() if published.near}
+    for attack, published in near.items():
+        for order in [*_order_ranks(design, published), *_order_confidences(design, published)]:
+            row = _ordered(pairs, design.settings, attack, order)
+            # One attack needs no name in its claims; several must be told apart.
+            if len(near) > 1:
+                row["claim"] = f"{attack}-{row['claim']}"
+                row["statement"] = f"{design.attacks[attack].label}: {row['statement']}"
+            yield row
+
+
+def _order_ranks(design: Design, published: Published) -> Iterator[Order]:
+    for confidence in published.confidences:
+        for first, second in pairwise(published.ranks):
+            if not {(first, confidence), (second, confidence)} <= published.near.keys():
+                continue
+            name = f"rank-{first}-above-rank-{second}-{confidence}"
+            statement = f"rank {first} transfers more often than rank {second} ({confidence})"
+            targets = {"first": design.find_near_target(first), "second": design.find_near_target(second)}
+            where = {"comparison": "rank", **targets, "confidence": confidence, "target": NEAR}
+            shares = published.near[first, confidence].share, published.near[second, confidence].share
+            yield Order(name, statement, where, shares)
+
+
+def _order_confidences(design: Design, published: Published) -> Iterator[Order]:
+    for rank in published.ranks:
+        for low, high in pairwise(published.confidences):
+            if not {(rank, low), (rank, high)} <= published.near.keys():
+                continue
+            name = f"{high}-above-{low}-rank-{rank}"
+            statement = f"{high} confidence transfers more often than {low} (rank-{rank})"
+            ends = {"first": high, "second": low, "confidence": POOLED}
+            where = {"comparison": "confidence", **ends, "target": design.find_near_target(rank)}
+            shares = published.near[rank, high].share, published.near[rank, low].share
+            yield Order(name, statement, where, shares)
+
+
+def _ordered(pairs: pd.DataFrame, settings: Settings, attack: str, claim: Order) -> dict[str, Any]:
+    chosen = counting.selected(pairs, **claim.where, attack=attack, arm="seed", outcome="transfer")
     found = chosen.iloc[0] if len(chosen) else pd.Series(math.nan, index=pairs.columns)
     units, hits = (0 if math.isnan(found[key]) else int(found[key]) for key in ("pairs", "only_first"))
     lower, upper, p_value = (float(found[key]) for key in ("difference_lower", "difference_upper", "p_value"))
     ours = f"{found['first_share']:.1%} and {found['second_share']:.1%} of {units} pairs"
     return {
-        "claim": name,
-        "statement": statement,
-        "published": f"{published[0].share:.1%} above {published[1].share:.1%} of samples",
+        "claim": claim.name,
+        "statement": claim.statement,
+        "published": "{:.1%} above {:.1%} of samples".format(*claim.shares),
         "ours": ours if units else "no pairs",
         "verdict": order(units, p_value, lower, upper, settings),
         "unit": "(surrogate, remote, utterance)",
@@ -161,28 +247,50 @@ def _ordered(pairs: pd.DataFrame, settings: Settings, comparison: str, which: st
     }
 
 
-def _alike(heard: pd.DataFrame, settings: Settings) -> dict[str, Any]:
-    sides = [heard[heard["attack"] == attack] for attack in ATTACKS]
-    shared = [name for name in CONFIDENCES if all((side["confidence"] == name).any() for side in sides)]
-    sides = [counting.selected(side, confidence=shared[-1] if shared else "none") for side in sides]
-    pairs = matched(sides[0], sides[1], "hit")
-    pairs["differs"] = pairs["first"] != pairs["second"]
+def _judge_likeness(heard: pd.DataFrame, design: Design) -> Iterator[dict[str, Any]]:
+    published = [name for name, attack in design.attacks.items() if attack.published]
+    for first, second in combinations(published, 2):
+        yield _alike(heard, design, first, second)
+
+
+def _alike(heard: pd.DataFrame, design: Design, first: str, second: str) -> dict[str, Any]:
+    settings = design.settings
+    pairs = _match_attacks(heard, design, first, second)
     by_utterance = pairs.groupby("utterance_id", observed=True)["differs"].any()
     differing, utterances = int(by_utterance.sum()), len(by_utterance)
-    clusters = pairs["utterance_id"].cat.codes, pairs["surrogate"].cat.codes
-    p_value = statistics.compare(pairs["first"], pairs["second"], *clusters, resamples=1).p_value
+    # Only the test is wanted, which needs no resamples.
+    found = statistics.compare(
+        pairs["first"],
+        pairs["second"],
+        pairs["utterance_id"].cat.codes,
+        pairs["surrogate"].cat.codes,
+        level=settings.confidence_level,
+        resamples=1,
+        seed=settings.seed,
+    )
     differ = f"{pairs['differs'].sum()} of {len(pairs)} pairs, {differing} of {utterances} utterances differ"
+    ends = [design.attacks[name] for name in (first, second)]
+    quoted = [f"{end.published.transfers} of {end.published.total} samples" for end in ends if end.published]
     return {
-        "claim": "pgd-like-cw",
-        "statement": "PGD samples transfer as C&W samples do",
-        "published": " and ".join(f"{table.transfers} of {table.total} samples" for table in TABLES.values()),
+        "claim": f"{second}-like-{first}",
+        "statement": f"{ends[1].label} samples transfer as {ends[0].label} samples do",
+        "published": " and ".join(quoted),
         "ours": differ if utterances else "no pairs",
-        "verdict": likeness(differing, utterances, p_value, settings),
+        "verdict": likeness(differing, utterances, found.p_value, settings),
         "unit": "utterance",
         "units": utterances,
         "hits": differing,
         "estimate": counting.share(differing, utterances),
         **counting.limits(differing, utterances, settings),
-        "p_value": p_value if utterances else math.nan,
+        "p_value": found.p_value if utterances else math.nan,
         "margin": MARGIN,
     }
+
+
+def _match_attacks(heard: pd.DataFrame, design: Design, first: str, second: str) -> pd.DataFrame:
+    """Match hearings of two attacks at the highest confidence that both have."""
+    sides = [heard[heard["attack"] == attack] for attack in (first, second)]
+    shared = [name for name in design.confidences if all((side["confidence"] == name).any() for side in sides)]
+    ends = [counting.selected(side, confidence=shared[-1]) if shared else side.iloc[:0] for side in sides]
+    pairs = matched(ends[0], ends[1], "hit")
+    return pairs.assign(differs=pairs["first"] != pairs["second"])

@@ -1,4 +1,4 @@
-"""What every column of every table means."""
+"""Meanings of every column of every table."""
 
 from __future__ import annotations
 
@@ -14,29 +14,35 @@ MEANINGS = {
     # names
     "arm": (
         "what remote and surrogate differ in: nothing (self), the run (twin), the seed (seed), one unit in "
-        "the last place of one initial weight (ulp), whatever the hardware does (native)"
+        "the last place of one initial weight (ulp), the hardware's arithmetic in another run (native), the family "
+        "of recognisers (family); in models: what the model differs from its base in, or none"
     ),
-    "attack": "cw or pgd; all: pooled",
-    "confidence": "low: the target is the top text; high: K1 also exceeds the threshold; all: pooled",
+    "attack": "name of the attack; all: pooled",
+    "confidence": (
+        "low: the target is the top text; high: K1 also exceeds the threshold; others as configured; all: pooled"
+    ),
     "counted": (
         "primary: the last stored sample of each (surrogate, attack, target, confidence, utterance); all: "
         "every stored sample"
     ),
     "kind": (
-        "what was heard: adversarial (the sample), clean (the audio without perturbation), shuffled (the "
-        "perturbation's samples in a drawn order), moved (the perturbation on another utterance), noise (of"
-        " equal L2 norm)"
+        "audio that was heard: adversarial (the sample), clean (the audio without perturbation), shuffled (the "
+        "perturbation's values in a drawn order), moved (the perturbation on another utterance), noise (of equal L2 "
+        "norm)"
     ),
     "phrase": "target text",
     "rank": "of the target among the surrogate's own texts for the clean audio",
-    "remote": "model that listens",
-    "surrogate": "model that was attacked",
-    "target": "name of the phrase, or rank-k for the surrogate's own k-th likeliest text",
-    "target_kind": "phrase (one text for all utterances) or near (rank-k)",
+    "remote": "listening model",
+    "surrogate": "attacked model, or models joined by +",
+    "target": "name of the phrase, or of a near target: the surrogate's own text of a rank",
+    "target_kind": "phrase (one text for all utterances) or near (the surrogate's own text of a rank)",
     "text": "what the utterance says",
     "utterance_id": "of the attacked utterance",
     # counts of samples
-    "attempts": "(surrogate, confidence, target, utterance) attacked, of an attack",
+    "attempts": (
+        "(surrogate, confidence, target, utterance) attacked, of an attack (in confidence-definitions: without those "
+        "whose samples have no known confidence)"
+    ),
     "capped": "utterances that reached the target, all of whose samples fell to the configured cap",
     "failed": "utterances that did not reach the target",
     "infeasible": "utterances too short for the target, or without such a near target",
@@ -44,7 +50,7 @@ MEANINGS = {
     "reached": (
         "attempts that reached the target (in attack-success: utterances), those that fell to the cap included"
     ),
-    "samples": "stored samples",
+    "samples": "stored samples (in confidence-definitions: those whose confidence is known)",
     "samples_hit": "samples that some remote of the arm hears as the target",
     "utterances": "distinct utterances",
     # counts of hearings
@@ -110,7 +116,7 @@ MEANINGS = {
     ),
     "median_ctc_loss_change": (
         "median of the target's CTC loss on the remote, in nats, minus that of the clean audio; negative: "
-        "nearer to the target"
+        "nearer to the target; empty if the remote is no CTC model"
     ),
     # size of perturbations
     "median_iteration": "median iteration at which primary samples were stored",
@@ -118,7 +124,7 @@ MEANINGS = {
     "median_l2": "median L2 norm of the perturbation, 16-bit units",
     "median_snr_db": "median signal-to-noise ratio, dB of energy; larger is quieter",
     "median_peak_db": "median peak of the perturbation relative to the audio's, dB; smaller is quieter",
-    "median_k1": "median K1, the surrogate's probability of the target",
+    "median_k1": "median K1, the surrogate's probability of the target; empty if the surrogate is no CTC model",
     # failures
     "status": "failed, infeasible or capped",
     "best_loss": "smallest CTC loss of the target that the attack saw, in nats; empty if it never ran",
@@ -130,23 +136,27 @@ MEANINGS = {
     "threshold": "that the confidence must exceed",
     "samples_above": "stored samples whose confidence exceeds the threshold",
     "attempts_above": "attempts with such a sample",
-    "seed_hearings": "hearings of such samples by models of another seed",
-    "seed_transfers": "those whose top text is the target",
+    "seed_hearings": "hearings by models of another seed (in confidence-definitions: of samples_above)",
+    "seed_transfers": "seed_hearings whose top text is the target",
     # published
-    "published_samples": "samples of the published study (in total: of the phrases above that it has)",
+    "published_samples": "samples of the published study (in total: of its phrases among those above); empty if none",
     "published_transfers": "of them, transfers",
     "published_share": "share that transferred in the published study",
     "published_top_ten_share": (
         "share with the target in the top ten there; the text does not say of which confidence, it follows the high one"
     ),
-    "note": "what is to be said of the published figures",
+    "note": "remark on the published figures",
     # models
     "model": "name",
-    "seed": "of the initial weights and of dropout",
+    "family": "of recognisers",
+    "seed": "of the initial weights and of dropout; empty if the model was loaded, not trained",
     "same_weights_as_base": "whether an arm's weights hash as those of the model that it is an arm of",
     "same_start_as_base": "the same for the initial weights",
-    "unintended": ("what its card has otherwise than the first model's, besides seed, arm and what follows from them"),
-    "weights_sha256": "of the trained weights",
+    "unintended": (
+        "keys in which its card differs from that of the first model of its family, apart from seed, arm and what "
+        "follows from them"
+    ),
+    "weights_sha256": "of the trained weights; of a loaded recogniser, its identity",
     "initial_weights_sha256": "of the weights before training",
     "training_data_sha256": "of the training utterances in their order",
     "units": "independent units that were counted (in models: width of a hidden layer)",
@@ -160,7 +170,9 @@ MEANINGS = {
         for suffix, how in (("", "top text of the decoder"), ("_greedy", "greedy decoding"))
     },
     **{
-        f"{split}_wer_language_model": f"WER of the {split} split, decoded with the language model as tuned on dev"
+        f"{split}_wer_language_model": (
+            f"WER of the {split} split, decoded with the language model as tuned on dev; empty for a model that is not"
+        )
         for split in ("dev", "test")
     },
     **{f"{split}_right": f"{split} utterances transcribed exactly right" for split in ("dev", "test")},
@@ -185,8 +197,8 @@ MEANINGS = {
     "odds_upper": "exact upper limit of the odds ratio",
     # claims
     "claim": "name",
-    "statement": "what the published study claims",
-    "published": "its figure",
+    "statement": "what is claimed",
+    "published": "the published figure; empty if nothing was published",
     "ours": "this study's figure",
     "verdict": "supported, contradicted, undecided at this size, or not tested; computed",
     "unit": "what is counted as independent",
@@ -197,8 +209,8 @@ MEANINGS = {
     "check": "what is checked",
     "passed": "whether nothing was wrong",
     "fatal": "whether the study has no verdict if it fails",
-    "checked": "how many were looked at",
-    "wrong": "how many of them were wrong",
+    "checked": "number of things checked",
+    "wrong": "number of them that were wrong",
     "meaning": "what is wrong with them",
 }
 
@@ -210,7 +222,11 @@ _BY_ARM = {
 
 
 def meaning(column: str) -> str:
-    """What a column means; KeyError if nobody has said so."""
+    """Explain a column.
+
+    Raises:
+        KeyError: if it has no meaning here.
+    """
     arm, _, rest = column.partition("_")
     counted, _, name = rest.partition("_")
     if column not in MEANINGS and rest in _BY_ARM:
@@ -221,6 +237,6 @@ def meaning(column: str) -> str:
 
 
 def columns(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
-    """One row a column of every table: table, column, meaning."""
+    """List the columns of every table: table, column, meaning."""
     rows = [(name, column, meaning(column)) for name, table in tables.items() for column in map(str, table)]
     return pd.DataFrame(rows, columns=["table", "column", "meaning"])

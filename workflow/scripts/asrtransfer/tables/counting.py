@@ -1,4 +1,4 @@
-"""What tables count, and the intervals that go with it."""
+"""Counts of tables, and their intervals."""
 
 from __future__ import annotations
 
@@ -24,12 +24,12 @@ UNITS: dict[str, list[str]] = {
 
 
 def adversarial(hearings: pd.DataFrame) -> pd.DataFrame:
-    """Hearings of samples, without those of controls."""
+    """Select the hearings of samples; leave out those of controls."""
     return hearings[hearings["kind"] == "adversarial"]
 
 
 def counted(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
-    """The rows in the two ways of counting.
+    """Select rows by each way of counting.
 
     ``primary``: one sample an (utterance, target, surrogate, attack, confidence), the primary estimate;
     ``all``: every stored sample, as the published study counts.
@@ -39,7 +39,7 @@ def counted(rows: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
 
 
 def tally(rows: pd.DataFrame, unit: str, outcome: Outcome = "hit") -> tuple[int, int]:
-    """Units that hit, and units."""
+    """Count units that hit, and units."""
     if unit == "hearing":
         return int(rows[outcome].sum()), len(rows)
     hit = rows.groupby(UNITS[unit], observed=True)[outcome].any()
@@ -47,13 +47,15 @@ def tally(rows: pd.DataFrame, unit: str, outcome: Outcome = "hit") -> tuple[int,
 
 
 def share(hits: int, units: int) -> float:
-    """Hits over units; not a number where there are none."""
+    """Divide hits by units; not a number where there are no units."""
     return hits / units if units else math.nan
 
 
 def limits(hits: int, units: int, settings: Settings, prefix: str = "") -> dict[str, float]:
-    """Columns lower and upper (two-sided, exact) and bound (one-sided where all units agree, else
-    not a number)."""
+    """Compute the columns lower and upper (two-sided, exact) and bound.
+
+    The bound is one-sided where all units agree, else not a number.
+    """
     lower, upper = bounds.clopper_pearson(hits, units, settings.confidence_level)
     bound = bounds.one_sided(hits, units, settings.confidence_level)
     return {
@@ -66,7 +68,7 @@ def limits(hits: int, units: int, settings: Settings, prefix: str = "") -> dict[
 def resampled(
     rows: pd.DataFrame, settings: Settings, by: bootstrap.By = "both", outcome: Outcome = "hit"
 ) -> bounds.Interval:
-    """Cluster bootstrap interval of the share of hearings that hit."""
+    """Compute the cluster bootstrap interval of the share of hearings that hit."""
     return bootstrap.interval(
         *bootstrap.counts(rows["utterance_id"].cat.codes, rows["surrogate"].cat.codes, rows[outcome]),
         by=by,
@@ -77,7 +79,7 @@ def resampled(
 
 
 def completed(expected: pd.DataFrame, keys: Sequence[str], found: pd.DataFrame, counts: Sequence[str]) -> pd.DataFrame:
-    """Rows for every expected combination of keys, in order; counts are 0 where nothing was found.
+    """Fill in rows for every expected combination of keys, in order; counts are 0 where nothing was found.
 
     Args:
         expected: rows that have the keys, in any order and number.
@@ -92,7 +94,7 @@ def completed(expected: pd.DataFrame, keys: Sequence[str], found: pd.DataFrame, 
 
 
 def selected(rows: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
-    """Rows whose columns have these values."""
+    """Select rows whose columns have these values."""
     for column, value in wanted.items():
         rows = rows[rows[column] == value]
     return rows

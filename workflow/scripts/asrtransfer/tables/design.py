@@ -1,4 +1,4 @@
-"""What a study set out to do: the rows that its tables must have, whether or not anything came of them."""
+"""What a study set out to do: the rows that its tables must have, even where nothing was found."""
 
 from __future__ import annotations
 
@@ -9,9 +9,12 @@ from typing import Any
 
 import pandas as pd
 
-ARMS = ("self", "twin", "seed", "ulp", "native")
+from asrtransfer.statistics.published import Published
+
+ARMS = ("self", "twin", "seed", "ulp", "native", "family")
 KINDS = ("adversarial", "clean", "shuffled", "moved", "noise")
 CONFIDENCES = ("low", "high")
+"""Confidences that come first, in this order; others follow in the order of the jobs."""
 TARGET_KINDS = ("phrase", "near")
 POOLED = "all"
 """In a column attack or confidence: all of them together."""
@@ -24,56 +27,129 @@ SAMPLE = ["attack", "surrogate", "target", "confidence", "utterance_id", "iterat
 class Settings:
     """How results are counted: level of every interval, resamples of the bootstrap and their seed."""
 
-    confidence_level: float = 0.95
-    resamples: int = 2000
-    seed: int = 0
+    confidence_level: float
+    resamples: int
+    seed: int
+
+
+@dataclass(frozen=True)
+class Attack:
+    """One attack of the study.
+
+    Attributes:
+        label: its name as people read it.
+        threshold: what K1 must exceed at high confidence.
+        phrases: by target, the text; near targets are left out.
+        published: what an earlier study published about it, if anything.
+    """
+
+    label: str
+    threshold: float
+    phrases: Mapping[str, str]
+    published: Published | None
+
+    @classmethod
+    def from_dict(cls, plain: Mapping[str, Any]) -> Attack:
+        """Build from builtin values."""
+        published = plain["published"]
+        return cls(**{**plain, "published": None if published is None else Published.from_dict(published)})
+
+
+@dataclass(frozen=True)
+class Target:
+    """One target: ``phrase`` (one text for all utterances) or ``near`` (the surrogate's own text of a ``rank``)."""
+
+    kind: str
+    rank: int | None
+
+
+@dataclass(frozen=True)
+class Model:
+    """One recogniser.
+
+    Attributes:
+        family: of recognisers.
+        base: the model that it is an arm of; a model that is no arm is its own base.
+        seed: of the training; None if the model was loaded.
+        arm: ``none``, ``twin``, ``ulp`` or ``native``.
+    """
+
+    family: str
+    base: str
+    seed: int | None
+    arm: str
 
 
 @dataclass(frozen=True)
 class Design:
-    """A study as its configuration has it.
+    """A study as its configuration describes it. The order of each mapping is the order in tables.
 
     Attributes:
-        jobs: (attack, surrogate, target, confidence) of every attack job, in the order wanted in tables. A
-            target ``rank-k`` is a near target, any other one a phrase.
+        jobs: (attack, surrogate, target, confidence) of every attack job.
         hearings: (surrogate, remote, arm).
-        phrases: by attack, the phrase behind each target that is no near target.
-        thresholds: by attack, what a confidence must exceed to be called high.
-        models: every model.
+        attacks: by name.
+        targets: by name.
+        models: by name.
+        surrogates: by name, the models that the surrogate consists of.
         settings: how results are counted.
     """
 
     jobs: Sequence[Sequence[str]]
     hearings: Sequence[Sequence[str]]
-    phrases: Mapping[str, Mapping[str, str]]
-    thresholds: Mapping[str, float]
-    models: Sequence[str]
+    attacks: Mapping[str, Attack]
+    targets: Mapping[str, Target]
+    models: Mapping[str, Model]
+    surrogates: Mapping[str, Sequence[str]]
     settings: Settings
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Design:
         """Build from builtin values, as a configuration file or a job's parameters hold them."""
-        return cls(**{**plain, "settings": Settings(**plain["settings"])})
-
-    @property
-    def attacks(self) -> list[str]:
-        """Attacks, in order."""
-        return list(dict.fromkeys(job[0] for job in self.jobs))
+        return cls(
+            jobs=plain["jobs"],
+            hearings=plain["hearings"],
+            attacks={name: Attack.from_dict(attack) for name, attack in plain["attacks"].items()},
+            targets={name: Target(**target) for name, target in plain["targets"].items()},
+            models={name: Model(**model) for name, model in plain["models"].items()},
+            surrogates=plain["surrogates"],
+            settings=Settings(**plain["settings"]),
+        )
 
     @property
     def arms(self) -> list[str]:
         """Arms that the study has, in the order of :data:`ARMS`."""
         return [arm for arm in ARMS if any(arm == hearing[2] for hearing in self.hearings)]
 
+    @property
+    def confidences(self) -> list[str]:
+        """Confidences that the study has, from the lowest to the highest of :data:`CONFIDENCES`, then others."""
+        found = dict.fromkeys(job[3] for job in self.jobs)
+        return [*(name for name in CONFIDENCES if name in found), *(name for name in found if name not in CONFIDENCES)]
+
+    def find_near_target(self, rank: int) -> str | None:
+        """Return the name of the near target of a rank, or None if the study has none."""
+        near = (name for name, target in self.targets.items() if target.kind == "near" and target.rank == rank)
+        return next(near, None)
+
+    def has_own_weights(self, surrogate: str, remote: str, weights: Mapping[str, str]) -> bool:
+        """Return whether a remote has the weights of any member of the surrogate.
+
+        Args:
+            surrogate: the name.
+            remote: the name.
+            weights: by model, the hash.
+        """
+        return weights[remote] in {weights[member] for member in self.surrogates[surrogate]}
+
     @cached_property
     def categories(self) -> dict[str, pd.CategoricalDtype]:
         """Ordered categories of the columns that name things, so that sorting gives the design's order."""
         columns = {
             "attack": [POOLED, *self.attacks],
-            "surrogate": self.models,
+            "surrogate": self.surrogates,
             "remote": self.models,
-            "target": list(dict.fromkeys(job[2] for job in self.jobs)),
-            "confidence": [POOLED, *CONFIDENCES],
+            "target": self.targets,
+            "confidence": [POOLED, *self.confidences],
             "arm": ARMS,
             "kind": KINDS,
             "target_kind": TARGET_KINDS,
@@ -81,22 +157,18 @@ class Design:
         return {name: pd.CategoricalDtype(list(values), ordered=True) for name, values in columns.items()}
 
     def typed(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """The same rows with this design's categories."""
+        """Return the same rows with this design's categories."""
         return frame.astype({name: dtype for name, dtype in self.categories.items() if name in frame})
 
     @cached_property
     def job_table(self) -> pd.DataFrame:
         """One row a job: attack, surrogate, target, confidence, target_kind."""
         table = pd.DataFrame([list(job) for job in self.jobs], columns=SAMPLE[:4])
-        return self.typed(table.assign(target_kind=target_kinds(table["target"])))
+        kinds = {name: target.kind for name, target in self.targets.items()}
+        return self.typed(table.assign(target_kind=table["target"].map(kinds)))
 
     @cached_property
     def expected(self) -> pd.DataFrame:
         """One row a job and remote: the columns of :attr:`job_table`, remote, arm."""
         heard = self.typed(pd.DataFrame([list(row) for row in self.hearings], columns=["surrogate", "remote", "arm"]))
         return self.job_table.merge(heard, on="surrogate")
-
-
-def target_kinds(targets: pd.Series) -> pd.Series:
-    """``near`` for rank-k, else ``phrase``."""
-    return targets.astype(str).str.startswith("rank-").map({True: "near", False: "phrase"})

@@ -2,85 +2,95 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import math
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pandas as pd
 
-from asrtransfer.tables.design import Design
+from asrtransfer.tables.design import Design, Model
 from asrtransfer.tables.results import Results
 from asrtransfer.text import error_rates
 
 INTENDED = {"model", "seed", "arm", "initial_weights_sha256"}
-"""What a card says of a model that the study means to differ."""
+"""Keys of a card in which the study means models to differ."""
 OUTCOME = {"weights_sha256", "dev_wer_greedy", "dev_cer_greedy", "seconds"}
-"""What a card says that training, not the study, decided."""
+"""Keys of a card that follow from training."""
+DESCRIBED = [
+    "weights_sha256",
+    "initial_weights_sha256",
+    "training_data_sha256",
+    "units",
+    "parameters",
+    "device",
+    "threads",
+]
+"""Keys of a card that the table shows; the card of a loaded recogniser lacks some."""
+WHOLE = ["seed", "units", "parameters", "threads"]
 
 
 def models(results: Results, design: Design) -> pd.DataFrame:
-    """One row a model; error rates are those of the corpus (edits over length), unit: split.
+    """List the models; error rates are those of the corpus (edits over length), unit: split.
 
-    ``unintended`` names what a card has otherwise than the first model's, besides seed, arm and what follows
-    from them: empty is the proof that only the intended thing differed.
+    ``unintended`` names the keys in which a card differs from that of the first model of its family, apart from seed,
+    arm and what follows from them: empty is the proof that only the intended thing differed.
     """
-    reference = results.cards[design.models[0]]
+    first = {model.family: name for name, model in reversed(list(design.models.items()))}
     rows = []
-    for model in design.models:
-        card, base = results.cards[model], results.cards.get(model.split(".")[0])
+    for name, model in design.models.items():
+        card, base = results.cards[name], results.cards.get(model.base)
         rows.append(
             {
-                "model": model,
+                "model": name,
+                "family": model.family,
                 "seed": card["seed"],
                 "arm": card["arm"],
-                **_rates(results.clean[model]),
-                **_with_language_model(results.scored.get(model)),
-                "same_weights_as_base": _same(model, card, base, "weights_sha256"),
-                "same_start_as_base": _same(model, card, base, "initial_weights_sha256"),
-                "unintended": _unintended(card, reference),
-                "weights_sha256": card["weights_sha256"],
-                "initial_weights_sha256": card["initial_weights_sha256"],
-                "training_data_sha256": card["training_data_sha256"],
-                "units": card["units"],
-                "parameters": card["parameters"],
-                "device": card["device"],
-                "threads": card["threads"],
+                **_rate_clean(results.clean[name]),
+                **(_rate_with_language_model(results.scored.get(name)) if results.scored else {}),
+                "same_weights_as_base": _compare_with_base(model, card, base, "weights_sha256"),
+                "same_start_as_base": _compare_with_base(model, card, base, "initial_weights_sha256"),
+                "unintended": _find_unintended(card, results.cards[first[model.family]]),
+                **{key: card.get(key) for key in DESCRIBED},
             }
         )
-    return pd.DataFrame(rows).astype({"same_weights_as_base": "boolean", "same_start_as_base": "boolean"})
+    types = {"same_weights_as_base": "boolean", "same_start_as_base": "boolean", **dict.fromkeys(WHOLE, "Int64")}
+    return pd.DataFrame(rows).astype(types)
 
 
-def _rates(clean: pd.DataFrame) -> dict[str, object]:
+def _rate_clean(clean: pd.DataFrame) -> dict[str, object]:
+    """Compute error rates by split; those of greedy decoding are null where the recogniser has none."""
     found: dict[str, object] = {}
     for split in ("dev", "test"):
         rows = clean[clean["split"] == split]
         truths = list(rows["text"])
         tops = [texts[0] if len(texts) else "" for texts in rows["texts"]]
-        greedy = list(rows["greedy"])
+        greedy = list(rows["greedy"]) if rows["greedy"].notna().all() else None
         found[f"{split}_wer"] = error_rates.wer(truths, tops)
         found[f"{split}_cer"] = error_rates.cer(truths, tops)
-        found[f"{split}_wer_greedy"] = error_rates.wer(truths, greedy)
-        found[f"{split}_cer_greedy"] = error_rates.cer(truths, greedy)
+        found[f"{split}_wer_greedy"] = math.nan if greedy is None else error_rates.wer(truths, greedy)
+        found[f"{split}_cer_greedy"] = math.nan if greedy is None else error_rates.cer(truths, greedy)
         found[f"{split}_right"] = sum(truth == top for truth, top in zip(truths, tops, strict=True))
         found[f"{split}_utterances"] = len(rows)
     return found
 
 
-def _with_language_model(scored: pd.DataFrame | None) -> dict[str, object]:
-    """Columns that only a study has whose models are scored with a language model."""
-    if scored is None:
-        return {}
-    splits = {split: scored[scored["split"] == split] for split in ("dev", "test")}
-    return {
-        f"{split}_wer_language_model": error_rates.wer(list(rows["text"]), list(rows["transcription"]))
-        for split, rows in splits.items()
-    }
+def _rate_with_language_model(scored: pd.DataFrame | None) -> dict[str, object]:
+    """Compute error rates by split, decoded with a language model; null for a model that is not scored so."""
+    found: dict[str, object] = {}
+    for split in ("dev", "test"):
+        rate = math.nan
+        if scored is not None:
+            rows = scored[scored["split"] == split]
+            rate = error_rates.wer(list(rows["text"]), list(rows["transcription"]))
+        found[f"{split}_wer_language_model"] = rate
+    return found
 
 
-def _same(model: str, card: Mapping[str, Any], base: Mapping[str, Any] | None, key: str) -> bool | None:
-    """Whether an arm shares a value with its base; None for a model that is no arm."""
-    return None if "." not in model or base is None else bool(card[key] == base[key])
+def _compare_with_base(model: Model, card: Mapping[str, Any], base: Mapping[str, Any] | None, key: str) -> bool | None:
+    """Compare an arm's value with its base's; None for a model that is no arm."""
+    return None if model.arm == "none" or base is None or key not in card else bool(card[key] == base.get(key))
 
 
-def _unintended(card: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
-    keys = sorted((card.keys() | reference.keys()) - INTENDED - OUTCOME)
+def _find_unintended(card: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
+    keys: Sequence[str] = sorted((card.keys() | reference.keys()) - INTENDED - OUTCOME)
     return " ".join(key for key in keys if card.get(key) != reference.get(key))

@@ -1,4 +1,4 @@
-"""Tables in the shape of the published ones: samples and transfers by phrase, and of near targets."""
+"""Tables of samples and transfers by phrase, and of near targets, beside the published figures."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 import pandas as pd
 
-from asrtransfer.statistics.published import NEAR, TABLES, Near
+from asrtransfer.statistics.published import Near, Published
 from asrtransfer.tables import counting
 from asrtransfer.tables.attempts import ATTEMPT
 from asrtransfer.tables.design import Design
@@ -19,61 +19,25 @@ UNPUBLISHED = Near(math.nan, math.nan)
 
 
 def phrases(results: Results, design: Design, attack: str) -> pd.DataFrame:
-    """One attack by phrase, as the published Tables V (cw) and VI (pgd), with a total.
+    """Count one attack's samples and transfers by phrase, with a total.
 
-    Confidences are pooled, as published. Transfers are counted in hearings, by arm; the total's utterances
-    are those attacked for any phrase, not a sum.
+    Confidences are pooled, as in the published tables; the published columns are null where nothing was published.
+    Transfers are counted in hearings, by arm; the total's utterances are those attacked for any phrase, not a sum.
     """
-    published = TABLES[attack]
+    published = design.attacks[attack].published
     samples = counting.selected(results.samples, attack=attack, target_kind="phrase")
     heard = counting.selected(counting.adversarial(results.hearings), attack=attack, target_kind="phrase")
     rows: list[dict[str, Any]] = []
-    for target, phrase in design.phrases[attack].items():
-        row = _row(design, samples[samples["target"] == target], heard[heard["target"] == target])
-        stated = published.samples.get(phrase)
-        row |= {
-            "published_samples": stated,
-            "published_transfers": None if stated is None else published.transfers,
-            "note": "" if stated is not None else f"not in the published {published.name}",
-        }
-        rows.append({"phrase": phrase} | row)
+    for target, phrase in design.attacks[attack].phrases.items():
+        counts = _count_phrase(design, samples[samples["target"] == target], heard[heard["target"] == target])
+        rows.append({"phrase": phrase} | counts | _quote_phrase(published, phrase))
     known = [row["published_samples"] for row in rows if row["published_samples"] is not None]
-    total = {
-        "phrase": TOTAL,
-        **_row(design, samples, heard),
-        "published_samples": sum(known) if known else None,
-        "published_transfers": published.transfers if known else None,
-        "note": published.note,
-    }
+    total = {"phrase": TOTAL} | _count_phrase(design, samples, heard) | _quote_total(published, known)
     table = pd.DataFrame([*rows, total])
     return table.astype({"published_samples": "Int64", "published_transfers": "Int64"})
 
 
-def near_targets(results: Results, design: Design) -> pd.DataFrame:
-    """Targets that the surrogate itself finds nearly as likely as the truth, beside what clean audio does
-    already.
-
-    Unit of the shares: hearing; their intervals are cluster bootstraps by utterance and surrogate.
-    """
-    heard = counting.selected(results.hearings, target_kind="near")
-    cells = design.job_table[design.job_table["target_kind"] == "near"]
-    cells = cells[["attack", "target", "confidence"]].drop_duplicates()
-    rows = []
-    for attack, target, confidence in cells.sort_values(["attack", "target", "confidence"]).itertuples(index=False):
-        rank = int(str(target).removeprefix("rank-"))
-        published = NEAR.get((rank, confidence), UNPUBLISHED) if attack == "cw" else UNPUBLISHED
-        part = counting.selected(heard, attack=attack, target=target, confidence=confidence)
-        for arm in design.arms:
-            one = counting.selected(part, arm=arm)
-            clean = one[one["kind"] == "clean"]
-            for name, samples in counting.counted(counting.adversarial(one)):
-                key = [attack, rank, confidence, arm, name]
-                rows.append(dict(zip(NEAR_KEYS, key, strict=True)) | _near(samples, clean, published, design))
-    empty = heard.iloc[:0]
-    return pd.DataFrame(rows, columns=[*NEAR_KEYS, *_near(empty, empty, UNPUBLISHED, design)])
-
-
-def _row(design: Design, samples: pd.DataFrame, heard: pd.DataFrame) -> dict[str, object]:
+def _count_phrase(design: Design, samples: pd.DataFrame, heard: pd.DataFrame) -> dict[str, object]:
     stored = samples[samples["status"] == "sample"]
     row: dict[str, object] = {
         "utterances": samples["utterance_id"].nunique(),
@@ -91,7 +55,51 @@ def _row(design: Design, samples: pd.DataFrame, heard: pd.DataFrame) -> dict[str
     return row
 
 
-def _near(samples: pd.DataFrame, clean: pd.DataFrame, published: Near, design: Design) -> dict[str, object]:
+def _quote_phrase(published: Published | None, phrase: str) -> dict[str, object]:
+    if published is None:
+        return {"published_samples": None, "published_transfers": None, "note": ""}
+    stated = published.samples.get(phrase)
+    return {
+        "published_samples": stated,
+        "published_transfers": None if stated is None else published.transfers,
+        "note": "" if stated is not None else f"not in the published {published.name}",
+    }
+
+
+def _quote_total(published: Published | None, known: list[int]) -> dict[str, object]:
+    return {
+        "published_samples": sum(known) if known else None,
+        "published_transfers": published.transfers if published and known else None,
+        "note": published.note if published else "",
+    }
+
+
+def near_targets(results: Results, design: Design) -> pd.DataFrame:
+    """Count transfers of near targets, beside the base rate of clean audio.
+
+    A near target is a text that the surrogate itself finds nearly as likely as the truth. Unit of the shares: hearing;
+    their intervals are cluster bootstraps by utterance and surrogate.
+    """
+    heard = counting.selected(results.hearings, target_kind="near")
+    cells = design.job_table[design.job_table["target_kind"] == "near"]
+    cells = cells[["attack", "target", "confidence"]].drop_duplicates()
+    rows = []
+    for attack, target, confidence in cells.sort_values(["attack", "target", "confidence"]).itertuples(index=False):
+        rank, known = design.targets[target].rank, design.attacks[attack].published
+        assert rank is not None
+        published = known.near.get((rank, confidence), UNPUBLISHED) if known else UNPUBLISHED
+        part = counting.selected(heard, attack=attack, target=target, confidence=confidence)
+        for arm in design.arms:
+            one = counting.selected(part, arm=arm)
+            clean = one[one["kind"] == "clean"]
+            for name, samples in counting.counted(counting.adversarial(one)):
+                key = [attack, rank, confidence, arm, name]
+                rows.append(dict(zip(NEAR_KEYS, key, strict=True)) | _count_near(samples, clean, published, design))
+    empty = heard.iloc[:0]
+    return pd.DataFrame(rows, columns=[*NEAR_KEYS, *_count_near(empty, empty, UNPUBLISHED, design)])
+
+
+def _count_near(samples: pd.DataFrame, clean: pd.DataFrame, published: Near, design: Design) -> dict[str, object]:
     hits, hearings = counting.tally(samples, "hearing")
     tops, _ = counting.tally(samples, "hearing", "top_ten")
     utterances_hit, utterances = counting.tally(samples, "utterance")

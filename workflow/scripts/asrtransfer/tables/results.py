@@ -1,7 +1,6 @@
 """A study's results as data frames, read from its files and checked against each other.
 
-What a remote heard is scored here a second time, from the texts themselves, and must agree with what is
-stored.
+Transcripts are scored here a second time, from their texts, and the score must agree with the stored one.
 """
 
 from __future__ import annotations
@@ -20,41 +19,35 @@ from numpy.typing import NDArray
 from asrtransfer.files import parquet
 from asrtransfer.files.cards import read_card
 from asrtransfer.files.errors import InputError
-from asrtransfer.tables.design import SAMPLE, Design, target_kinds
+from asrtransfer.tables.design import SAMPLE, Design
 
 GRADED = ["contains", "cer_target", "cer_truth"]
-"""What the best text tells; of samples that are not primary it need not be known."""
-MEASURES = [*GRADED, "ctc_loss", "ctc_loss_clean"]
+"""Measures of the most likely text; they may be unknown for samples that are not primary."""
+LOSSES = ["ctc_loss", "ctc_loss_clean"]
+"""Losses of the phrase, in nats; null where the remote is no CTC model."""
+SCORES = ["k1", "k2", "k5", "ctc_loss"]
+"""Confidences and loss of a stored sample; null where the surrogate is no CTC model."""
 NAMES = [
-    "surrogate",
-    "remote",
-    "arm",
-    "attack",
-    "target",
-    "confidence",
-    "utterance_id",
-    "iteration",
-    "primary",
-    "kind",
+    *["surrogate", "remote", "arm", "attack", "target", "target_kind", "confidence"],
+    *["utterance_id", "iteration", "primary", "kind"],
 ]
 
 
 @dataclass(frozen=True)
 class Results:
-    """Everything that the tables are made of.
+    """Source of every table.
 
     Attributes:
         samples: one row a stored sample, or an utterance without one; the columns of an attack job's table
-            except the audio, and target_kind.
-        hearings: one row a hearing: surrogate, remote, arm, attack, target, confidence, utterance_id,
-            iteration, primary, kind, target_kind, hit, top_ten, contains, cer_target, cer_truth (these three only
-            of primary samples and their controls), ctc_loss, ctc_loss_clean.
+            except the audio.
+        hearings: one row a hearing: surrogate, remote, arm, attack, target, target_kind, confidence, utterance_id,
+            iteration, primary, kind, hit, top_ten, contains, cer_target, cer_truth (these three only of primary
+            samples and their controls), ctc_loss, ctc_loss_clean (null where the remote is no CTC model).
         repeated: hearings, with the same columns, of remotes with the weights of an earlier remote in the same arm
-            of the same surrogate, as a twin is for every other seed: the same hearings again, which would count
-            twice.
+            of the same surrogate, as a twin has for every other seed. They repeat hearings and would count twice.
         clean: by model, its transcripts of the clean dev and test splits.
         cards: by model.
-        scored: by model, its transcripts of dev and test with a language model; none if the study has none.
+        scored: by model, its transcripts of dev and test with a language model; models may lack them.
     """
 
     samples: pd.DataFrame
@@ -76,15 +69,15 @@ def read(
     """Read the files of a study.
 
     Args:
-        design: names the jobs, hearings and models; rows of others are left out.
+        design: names the jobs, hearings and models; rows of other jobs are left out.
         attacks: a file a job.
         transcripts: a file a hearing, in the design's order.
         clean: a file a model, in the design's order.
         cards: as ``clean``.
-        scored: as ``clean``, or none.
+        scored: a file a model that is scored with a language model, named for it.
 
     Raises:
-        InputError: if a file is damaged, or transcripts belong to other samples than there are.
+        InputError: if a file is damaged, or transcripts do not belong to the stored samples.
     """
     samples = read_samples(design, attacks)
     described = {model: read_card(path) for model, path in zip(design.models, cards, strict=True)}
@@ -98,7 +91,7 @@ def read(
     def together(repeated: bool) -> pd.DataFrame:
         chosen = [frame for frame, repeats in zip(heard, again, strict=True) if repeats is repeated]
         rows = pd.concat(chosen or [heard[0].iloc[:0]], ignore_index=True)
-        return _with_utterances(design.typed(rows), samples)
+        return _categorise_utterances(design.typed(rows), samples)
 
     return Results(
         samples,
@@ -106,45 +99,60 @@ def read(
         together(True),
         {model: parquet.read(path) for model, path in zip(design.models, clean, strict=True)},
         described,
-        # Of all models or of none.
-        {model: parquet.read(path) for model, path in zip(design.models, scored, strict=False)},
+        {path.stem: parquet.read(path) for path in scored},
     )
 
 
 def repeats(hearings: Iterable[Sequence[str]], weights: Mapping[str, str]) -> list[bool]:
-    """Of each (surrogate, remote, arm), whether an earlier one's remote has the same weights, all else equal.
+    """Find hearings that repeat earlier ones, such as those of a twin of another seed.
 
-    A twin of another seed hears everything a second time, which counts once.
+    Args:
+        hearings: (surrogate, remote, arm).
+        weights: by model, the hash.
+
+    Returns:
+        For each hearing, whether an earlier one of the same surrogate and arm has a remote with the same weights.
     """
     ends = [(surrogate, arm, weights[remote]) for surrogate, remote, arm in hearings]
     return [end in ends[:place] for place, end in enumerate(ends)]
 
 
+def heard_by_others(rows: pd.DataFrame, design: Design, weights: Mapping[str, str]) -> pd.DataFrame:
+    """Select rows of surrogate and remote whose remote does not have the surrogate's own weights.
+
+    An arm that came out with the weights of its surrogate is no other model, although the study meant it to be one.
+    """
+    ends = pd.MultiIndex.from_arrays([rows["surrogate"].astype(str), rows["remote"].astype(str)])
+    other = [(one, remote) for one, remote in ends.unique() if not design.has_own_weights(one, remote, weights)]
+    return rows[ends.isin(other)]
+
+
 def read_samples(design: Design, paths: Iterable[Path]) -> pd.DataFrame:
-    """The tables of all attack jobs, without audio and without jobs that are not the design's."""
-    rows = pd.concat([parquet.read(path, without=["audio"]) for path in paths], ignore_index=True)
-    rows = _of_design(design, rows)
+    """Read the tables of the design's attack jobs, without audio."""
+    scores = dict.fromkeys(SCORES, "float64")
+    rows = pd.concat([parquet.read(path, without=["audio"]).astype(scores) for path in paths], ignore_index=True)
+    rows = _select_jobs(design, rows)
     rows["iteration"] = rows["iteration"].astype("Int64")
-    return _with_utterances(rows, rows)
+    return _categorise_utterances(rows, rows)
 
 
 def read_hearings(
     design: Design, path: Path, samples: pd.DataFrame, weights: str, surrogate: str, remote: str, arm: str
 ) -> pd.DataFrame:
-    """One remote's transcripts of one surrogate's samples, scored.
+    """Read and score one remote's transcripts of one surrogate's samples.
 
     Args:
         design: names the jobs that count.
         path: of the transcripts.
         samples: from :func:`read_samples`.
-        weights: hash of the remote's, as on its card.
+        weights: hash on the remote's card.
         surrogate: whose samples they are.
-        remote: who heard them.
+        remote: the listener.
         arm: what the two differ in.
 
     Raises:
-        InputError: if other weights than the remote's listened, the stored score is not that of the texts, or a
-            sample is missing or unknown.
+        InputError: if weights other than the remote's listened, the stored score differs from that of the texts, or
+            a sample is missing or unknown.
     """
     table = parquet.read_table(path)
     if not all(heard == weights for heard in table["remote_weights_sha256"].unique().to_pylist()):
@@ -152,33 +160,33 @@ def read_hearings(
     frame = scored(table)
     if not np.array_equal(frame["hit"], table["hit"].to_numpy()):
         raise InputError(f"{path}: its column hit is not what its texts say; delete it and run again")
-    frame = _of_design(design, frame.assign(surrogate=surrogate, remote=remote, arm=arm))
+    frame = _select_jobs(design, frame.assign(surrogate=surrogate, remote=remote, arm=arm))
     _check_complete(path, frame, samples[samples["surrogate"] == surrogate])
     return frame
 
 
 def scored(table: pyarrow.Table) -> pd.DataFrame:
-    """Transcripts without their texts, with what the texts say: hit and top_ten.
+    """Score transcripts: replace their texts by the columns hit and top_ten.
 
-    A hit is a most likely text equal to the phrase, character for character; top_ten is the phrase among the
-    texts. What the most likely text tells besides is left out of samples that are not primary, of which it is known
-    or not, as the decoder went about it.
+    A hit is a most likely text equal to the phrase, character for character; top_ten is the phrase among the texts.
+    The columns :data:`GRADED` are emptied for samples that are not primary: the decoder may leave them unknown.
     """
     place = ranks(table)
-    frame = table.select([*NAMES, *MEASURES]).to_pandas()
+    frame = table.select([*NAMES, *GRADED, *LOSSES]).to_pandas()
     graded = frame[GRADED].astype("float64").where(frame["primary"].astype(bool))
-    frame = frame.assign(**{name: graded[name] for name in GRADED})
-    return frame.assign(hit=place == 1, top_ten=place > 0, target_kind=target_kinds(frame["target"]))
+    measured = pd.concat([graded, frame[LOSSES].astype("float64")], axis=1)
+    frame = frame.assign(**{name: measured[name] for name in measured})
+    return frame.assign(hit=place == 1, top_ten=place > 0)
 
 
 def ranks(table: pyarrow.Table) -> NDArray[np.int64]:
-    """Place of each row's phrase among its texts, from 1, or 0."""
+    """Find the place of each row's phrase among its texts: from 1, or 0 where it is not among them."""
     texts = table["texts"].combine_chunks()
     lengths = pyarrow.compute.fill_null(pyarrow.compute.list_value_length(texts), 0).to_numpy(zero_copy_only=False)
     row = np.repeat(np.arange(len(texts)), lengths)
     phrases = table["phrase"].combine_chunks().take(pyarrow.array(row))
     equal = pyarrow.compute.equal(texts.flatten(), phrases).fill_null(False).to_numpy(zero_copy_only=False)
-    # Backwards, so that the first of equal texts is what remains.
+    # In reverse order, so that the first of equal texts is written last.
     matches = np.flatnonzero(equal)[::-1]
     starts = np.cumsum(lengths) - lengths
     place = np.zeros(len(texts), dtype=np.int64)
@@ -186,15 +194,15 @@ def ranks(table: pyarrow.Table) -> NDArray[np.int64]:
     return place
 
 
-def _of_design(design: Design, rows: pd.DataFrame) -> pd.DataFrame:
-    """Rows of the design's jobs, with target_kind and the design's categories."""
+def _select_jobs(design: Design, rows: pd.DataFrame) -> pd.DataFrame:
+    """Select the rows of the design's jobs, with the design's categories."""
     names = pd.MultiIndex.from_frame(rows[SAMPLE[:4]].astype(str))
     wanted = pd.MultiIndex.from_tuples([tuple(job) for job in design.jobs])
     kept = rows[names.isin(wanted)].reset_index(drop=True)
-    return design.typed(kept.assign(target_kind=target_kinds(kept["target"])))
+    return design.typed(kept)
 
 
-def _with_utterances(rows: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
+def _categorise_utterances(rows: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     dtype = pd.CategoricalDtype(sorted(samples["utterance_id"].astype(str).unique()), ordered=True)
     return rows.astype({"utterance_id": dtype})
 

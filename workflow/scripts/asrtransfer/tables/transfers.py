@@ -1,4 +1,4 @@
-"""Tables of what remotes made of samples: by surrogate and remote, by arm, and of the negative controls."""
+"""Tables of transfer: by surrogate and remote, by arm, and beside the negative controls."""
 
 from __future__ import annotations
 
@@ -13,11 +13,12 @@ from asrtransfer.tables.results import Results
 
 
 def transfers(results: Results, design: Design) -> pd.DataFrame:
-    """Every surrogate heard by every remote, repeats too: hits, near misses and graded outcomes, unit: hearing."""
+    """Count hits, near misses and graded outcomes by surrogate and remote, repeats included; unit: hearing."""
     heard = pd.concat([results.hearings, results.repeated], ignore_index=True)
     keys = ["surrogate", "remote", "arm", "attack", "confidence", "target_kind"]
     parts = [
-        _summed(design, rows, keys).assign(counted=name) for name, rows in counting.counted(counting.adversarial(heard))
+        _summarise(design, rows, keys).assign(counted=name)
+        for name, rows in counting.counted(counting.adversarial(heard))
     ]
     columns = [*keys, "counted"]
     table = pd.concat(parts).sort_values(columns, ascending=[True] * len(keys) + [False], kind="stable")
@@ -25,19 +26,18 @@ def transfers(results: Results, design: Design) -> pd.DataFrame:
 
 
 def controls(results: Results, design: Design) -> pd.DataFrame:
-    """Samples beside the audio that should not carry their target, unit: hearing; primary samples and their
-    controls.
+    """Count hits in primary samples beside those in their negative controls; unit: hearing.
 
     The share of kind ``adversarial`` in arm ``self`` is the survival of samples: stored audio, decoded again.
     """
     rows = results.hearings[results.hearings["primary"]]
     keys = ["kind", "arm", "attack", "confidence", "target_kind"]
     kinds = pd.DataFrame({"kind": design.categories["kind"].categories.astype(design.categories["kind"])})
-    return _summed(design, rows, keys, design.expected.merge(kinds, how="cross"))
+    return _summarise(design, rows, keys, design.expected.merge(kinds, how="cross"))
 
 
 def arms(results: Results, design: Design) -> pd.DataFrame:
-    """The headline: transfers by what remote and surrogate differ in, with bounds by each unit."""
+    """Count transfers by arm, with bounds by each unit."""
     heard = counting.adversarial(results.hearings)
     cells = list(dict.fromkeys(zip(design.job_table["attack"], design.job_table["confidence"], strict=True)))
     rows = []
@@ -54,11 +54,11 @@ def arms(results: Results, design: Design) -> pd.DataFrame:
                 "confidence": confidence,
                 "counted": name,
             }
-            rows.append(key | _headline(one, design))
+            rows.append(key | _count_units(one, design))
     return pd.DataFrame(rows)
 
 
-def _headline(rows: pd.DataFrame, design: Design) -> dict[str, object]:
+def _count_units(rows: pd.DataFrame, design: Design) -> dict[str, object]:
     settings = design.settings
     hits, hearings = counting.tally(rows, "hearing")
     samples_hit, samples = counting.tally(rows, "sample")
@@ -80,8 +80,10 @@ def _headline(rows: pd.DataFrame, design: Design) -> dict[str, object]:
     return found
 
 
-def _summed(design: Design, rows: pd.DataFrame, keys: list[str], expected: pd.DataFrame | None = None) -> pd.DataFrame:
-    """Counts with bounds and graded outcomes by keys."""
+def _summarise(
+    design: Design, rows: pd.DataFrame, keys: list[str], expected: pd.DataFrame | None = None
+) -> pd.DataFrame:
+    """Count outcomes by keys, with bounds and graded outcomes; the latter are null where no hearing has them."""
     with np.errstate(invalid="ignore"):
         change = rows["ctc_loss"] - rows["ctc_loss_clean"]
     grouped = rows.assign(change=change).groupby(keys, observed=True)

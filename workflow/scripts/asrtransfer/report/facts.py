@@ -1,0 +1,341 @@
+"""Facts of a study, computed once from its tables; verdict and page only print them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import pandas as pd
+
+from asrtransfer.tables import checks, claims
+from asrtransfer.tables.design import POOLED, Design
+from asrtransfer.tables.results import heard_by_others, repeats
+
+Tables = Mapping[str, pd.DataFrame]
+VERDICTS = ("supported", "contradicted", "undecided at this size", "not tested")
+OTHERS = ("seed", "ulp", "native", "family")
+"""Arms whose remotes are meant to be other models than the surrogate."""
+STRANGERS = ("seed", "family")
+"""Arms whose remotes share no training with the surrogate."""
+
+
+@dataclass(frozen=True)
+class Count:
+    """Hits among a number of things."""
+
+    hits: int
+    total: int
+
+    @property
+    def all(self) -> bool:
+        """Whether all hit."""
+        return self.hits == self.total
+
+
+@dataclass(frozen=True)
+class Broken:
+    """A fatal check that failed."""
+
+    check: str
+    wrong: int
+    checked: int
+    meaning: str
+
+
+@dataclass(frozen=True)
+class Units:
+    """Independent units that hit, with the limits of their share.
+
+    Attributes:
+        count: of the units.
+        lower: two-sided limit.
+        upper: two-sided limit.
+        bound: one-sided limit where all units agree; None where they do not.
+    """
+
+    count: Count
+    lower: float
+    upper: float
+    bound: float | None
+
+
+@dataclass(frozen=True)
+class Arm:
+    """Transfers of all samples for phrases to the remotes of an arm.
+
+    Attributes:
+        name: of the arm.
+        heard: hearings by remotes that do not have the surrogate's own weights.
+        own: hearings by the remotes of the arm that do, and so are no other models.
+        utterances: with a transfer; None if there are no hearings, or some are by remotes with the surrogate's weights.
+        pairs: of surrogate and remote with a transfer; None as ``utterances``.
+    """
+
+    name: str
+    heard: Count
+    own: int
+    utterances: Units | None
+    pairs: Units | None
+
+
+@dataclass(frozen=True)
+class Near:
+    """Primary samples of one near target, as the remotes of an arm hear them; shares are 0..1."""
+
+    attack: str
+    rank: int
+    confidence: str
+    arm: str
+    hearings: int
+    transfers: int
+    top_ten: int
+    clean_hearings: int
+    share: float
+    top_ten_share: float
+    clean_top_ten_share: float
+
+
+@dataclass(frozen=True)
+class Models:
+    """How well the models hear, and where they differ.
+
+    Attributes:
+        count: of the models.
+        lowest: smallest word error rate of the test split.
+        highest: largest one.
+        fewest: smallest number of test utterances transcribed exactly right.
+        most: largest one.
+        utterances: of the test split.
+        differing: models whose card differs in something unintended.
+        accidental_twins: (model, base) of arms that have the weights of their base although meant to differ.
+    """
+
+    count: int
+    lowest: float
+    highest: float
+    fewest: int
+    most: int
+    utterances: int
+    differing: tuple[str, ...]
+    accidental_twins: tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True)
+class Claims:
+    """Claims by verdict, in the order of :data:`VERDICTS`; verdicts that no claim has are left out."""
+
+    by_verdict: Mapping[str, tuple[str, ...]]
+
+    @property
+    def count(self) -> int:
+        """Number of claims."""
+        return sum(map(len, self.by_verdict.values()))
+
+    @property
+    def undecided(self) -> bool:
+        """Whether any is undecided."""
+        return "undecided at this size" in self.by_verdict
+
+
+@dataclass(frozen=True)
+class Facts:
+    """A study in numbers.
+
+    Attributes:
+        level: of confidence, of every bound.
+        broken: fatal checks that failed: with any, nothing below can be trusted.
+        samples: stored samples by attack.
+        phrase_samples: stored samples for phrases.
+        reached: attempts that reached their target.
+        failures: attempts without a sample, by status.
+        utterances: attacked.
+        surrogates: attacked.
+        survival: hearings of stored samples by their own surrogate as the target.
+        ensembles: whether a surrogate has several members, each of which hears its samples.
+        has_twin: whether the study has a twin.
+        twin: samples that a surrogate hears as the target and its twin hears as well.
+        arms: those of :data:`OTHERS` that the study has.
+        near: by near target, confidence and those of :data:`STRANGERS` that heard any.
+        models: of the study.
+        published: claims with a published figure.
+        other: claims without one.
+        absence: distinct verdicts on the claim that no sample transfers to another seed, over attacks of which it was
+            published, without those not tested.
+        needed: utterances without a hit that support a claim of no transfer.
+    """
+
+    level: float
+    broken: tuple[Broken, ...]
+    samples: Mapping[str, int]
+    phrase_samples: int
+    reached: Count
+    failures: Mapping[str, int]
+    utterances: int
+    surrogates: int
+    survival: Count
+    ensembles: bool
+    has_twin: bool
+    twin: Count
+    arms: tuple[Arm, ...]
+    near: tuple[Near, ...]
+    models: Models
+    published: Claims
+    other: Claims
+    absence: tuple[str, ...]
+    needed: int
+
+    def arm(self, name: str) -> Arm | None:
+        """Return an arm that has hearings by other models, or None."""
+        return next((arm for arm in self.arms if arm.name == name and arm.heard.total), None)
+
+
+def gather(design: Design, tables: Tables) -> Facts:
+    """Compute the facts of a study.
+
+    Args:
+        design: of the study.
+        tables: those of :func:`asrtransfer.tables.tabulate`.
+    """
+    success, failures = tables["attack-success"], tables["failures"]
+    level = design.settings.confidence_level
+    return Facts(
+        level=level,
+        broken=_find_broken(tables["checks"]),
+        samples={str(attack): int(rows["samples"].sum()) for attack, rows in success.groupby("attack", sort=False)},
+        phrase_samples=int(success.loc[success["target_kind"] == "phrase", "samples"].sum()),
+        reached=Count(int(success["reached"].sum()), int(success["utterances"].sum())),
+        failures={str(status): int(count) for status, count in failures["status"].value_counts().sort_index().items()},
+        utterances=int(success["utterances"].max()),
+        surrogates=success["surrogate"].nunique(),
+        survival=_count_right(tables["checks"], {checks.SURVIVAL}),
+        ensembles=any(len(members) > 1 for members in design.surrogates.values()),
+        has_twin=any(model.arm == "twin" for model in design.models.values()),
+        twin=_count_right(
+            tables["checks"],
+            {checks.name_hearing_check(one, twin) for one, twin, arm in design.hearings if arm == "twin"},
+        ),
+        arms=tuple(_describe_arm(design, tables, arm) for arm in OTHERS if arm in _find_arms(tables["arms"])),
+        near=_list_near(tables["near-targets"]),
+        models=_describe_models(design, tables["models"]),
+        published=_sort_claims(tables["claims"], published=True),
+        other=_sort_claims(tables["claims"], published=False),
+        absence=_judge_absence(design, tables["claims"]),
+        needed=math.floor(math.log(1 - level) / math.log(1 - claims.MARGIN)) + 1,
+    )
+
+
+def once(rows: pd.DataFrame, weights: Mapping[str, str]) -> pd.DataFrame:
+    """Select rows of surrogate, remote and arm without repeated hearings, as the tables count.
+
+    Args:
+        rows: with these columns.
+        weights: by model, the hash.
+    """
+    ends = pd.MultiIndex.from_frame(rows[["surrogate", "remote", "arm"]].astype(str))
+    known = ends.unique()
+    kept = [end for end, again in zip(known, repeats(list(known), weights), strict=True) if not again]
+    return rows[ends.isin(kept)]
+
+
+def hash_weights(models: pd.DataFrame) -> dict[str, str]:
+    """Return the hash of each model's weights, from the table of models."""
+    return {str(name): str(weights) for name, weights in zip(models["model"], models["weights_sha256"], strict=True)}
+
+
+def pair_up(design: Design, tables: Tables, kind: str) -> pd.DataFrame:
+    """Sum hearings of all samples by surrogate and other model, without repeated hearings.
+
+    Args:
+        design: of the study.
+        tables: of the study.
+        kind: of target.
+
+    Returns:
+        surrogate, remote, arm, hearings, transfers, top_ten; pairs without hearings are left out.
+    """
+    table, weights = tables["transfers"], hash_weights(tables["models"])
+    rows = table[(table["counted"] == "all") & (table["target_kind"] == kind) & (table["hearings"] > 0)]
+    rows = heard_by_others(once(rows, weights), design, weights)
+    return sum_pairs(rows)
+
+
+def sum_pairs(rows: pd.DataFrame) -> pd.DataFrame:
+    """Sum hearings, transfers and top_ten by surrogate, remote and arm."""
+    counts = ["hearings", "transfers", "top_ten"]
+    return rows.groupby(["surrogate", "remote", "arm"], sort=False)[counts].sum().reset_index()
+
+
+def _find_broken(table: pd.DataFrame) -> tuple[Broken, ...]:
+    failed = table[table["fatal"] & ~table["passed"]]
+    names = [field.name for field in fields(Broken)]
+    return tuple(Broken(**{name: row[name] for name in names}) for row in failed.to_dict("records"))
+
+
+def _count_right(table: pd.DataFrame, names: set[str]) -> Count:
+    rows = table[table["check"].isin(names)]
+    return Count(int((rows["checked"] - rows["wrong"]).sum()), int(rows["checked"].sum()))
+
+
+def _find_arms(table: pd.DataFrame) -> set[str]:
+    return set(table.loc[table["target_kind"] == "phrase", "arm"])
+
+
+def _describe_arm(design: Design, tables: Tables, name: str) -> Arm:
+    arms = tables["arms"]
+    rows = arms[(arms["arm"] == name) & (arms["target_kind"] == "phrase") & (arms["attack"] == POOLED)]
+    rows = rows[(rows["counted"] == "all") & (rows["hearings"] > 0)]
+    pairs = pair_up(design, tables, "phrase")
+    pairs = pairs[pairs["arm"] == name]
+    heard = Count(int(pairs["transfers"].sum()), int(pairs["hearings"].sum()))
+    if rows.empty:
+        return Arm(name, heard, 0, None, None)
+    row = rows.iloc[0].to_dict()
+    own = int(row["hearings"]) - heard.total
+    utterances, models = (_read_units(row, unit) for unit in ("utterance", "pair"))
+    return Arm(name, heard, own, *((None, None) if own else (utterances, models)))
+
+
+def _read_units(row: Mapping[Any, Any], unit: str) -> Units:
+    bound = float(row[f"{unit}_bound"])
+    return Units(
+        Count(int(row[f"{unit}s_hit"]), int(row[f"{unit}s"])),
+        float(row[f"{unit}_lower"]),
+        float(row[f"{unit}_upper"]),
+        None if math.isnan(bound) else bound,
+    )
+
+
+def _list_near(table: pd.DataFrame) -> tuple[Near, ...]:
+    rows = table[table["arm"].isin(STRANGERS) & (table["counted"] == "primary") & (table["hearings"] > 0)]
+    names = [field.name for field in fields(Near)]
+    return tuple(Near(**{name: row[name] for name in names}) for row in rows.to_dict("records"))
+
+
+def _describe_models(design: Design, table: pd.DataFrame) -> Models:
+    rates, right = table["test_wer"], table["test_right"]
+    same = table["same_weights_as_base"].fillna(False).astype(bool) & (table["arm"] != "twin")
+    return Models(
+        count=len(table),
+        lowest=float(rates.min()),
+        highest=float(rates.max()),
+        fewest=int(right.min()),
+        most=int(right.max()),
+        utterances=int(table["test_utterances"].max()),
+        differing=tuple(table.loc[table["unintended"].fillna("") != "", "model"]),
+        accidental_twins=tuple((name, design.models[name].base) for name in table.loc[same, "model"]),
+    )
+
+
+def _sort_claims(table: pd.DataFrame, *, published: bool) -> Claims:
+    rows = table[(table["published"] != "") == published]
+    found = {word: tuple(rows.loc[rows["verdict"] == word, "claim"]) for word in VERDICTS}
+    return Claims({word: names for word, names in found.items() if names})
+
+
+def _judge_absence(design: Design, table: pd.DataFrame) -> tuple[str, ...]:
+    published = [name for name, attack in design.attacks.items() if attack.published]
+    names = {claims.name_absence_claim(name, claims.ANOTHER_SEED) for name in published}
+    found = table.loc[table["claim"].isin(names), "verdict"]
+    return tuple(dict.fromkeys(str(word) for word in found if word != "not tested"))

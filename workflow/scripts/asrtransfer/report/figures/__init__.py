@@ -1,0 +1,23 @@
+"""Figures of the report, as Plotly describes them; colours are safe for the colour-blind.
+
+A figure has views: pictures of the same question, of which the page shows one and offers the others. A view without
+data is left out.
+"""
+
+from asrtransfer.report.figures.base import Figure, View
+from asrtransfer.report.figures.distances import distance_to_target
+from asrtransfer.report.figures.models import training
+from asrtransfer.report.figures.near import near_targets
+from asrtransfer.report.figures.pairs import who_hears_whom
+from asrtransfer.report.figures.samples import attack_success, confidence_and_distortion
+
+__all__ = [
+    "Figure",
+    "View",
+    "attack_success",
+    "confidence_and_distortion",
+    "distance_to_target",
+    "near_targets",
+    "training",
+    "who_hears_whom",
+]
