@@ -14,7 +14,8 @@ from asrtransfer.speech.utterances import Speech
 
 TONES = {"a": 400.0, "b": 800.0, "c": 1500.0, "d": 2600.0}
 LETTER_SECONDS = 0.12
-RECIPE = training.Recipe(epochs=24, batch=8, learning_rate=3e-3, order="shuffled", clip=10.0)
+# Every seed learns within half of these epochs: processors round differently, and one that learns late fails elsewhere.
+RECIPE = training.Recipe(epochs=40, batch=8, learning_rate=3e-3, order="shuffled", schedule="cosine", clip=10.0)
 
 
 def spoken(text: str, rng: np.random.Generator) -> np.ndarray:

@@ -70,9 +70,7 @@ def test_the_same_alone_in_company_and_in_any_order(
     tasks = make_tasks(audio)
     together = run(attack, surrogate, tasks, confidence)
     if wrong := differences(together, run(attack, surrogate, tasks, confidence)):
-        fails(
-            f"{attack.use}: a second run gave other samples for {', '.join(wrong)}; draw from the given generators alone"
-        )
+        fails(f"{attack.use}: a second run gave other samples for {', '.join(wrong)}; draw from the generators alone")
     if wrong := differences(together, run(attack, surrogate, tasks[::-1], confidence)):
         fails(f"{attack.use}: another order gave other samples for {', '.join(wrong)}; keep no state")
     alone = [outcome for task in tasks for outcome in run(attack, surrogate, [task], confidence)]

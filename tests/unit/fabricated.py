@@ -10,11 +10,12 @@ import pandas as pd
 import pyarrow
 
 from asrtransfer.attacks import samples
+from asrtransfer.attacks.cw import published as published_cw
+from asrtransfer.attacks.pgd import published as published_pgd
 from asrtransfer.files import parquet
 from asrtransfer.files.cards import write_card
 from asrtransfer.hearing import transfer
 from asrtransfer.hearing.hear import Hearing
-from asrtransfer.statistics import published_cw, published_pgd
 from asrtransfer.tables import Design, Results, read
 
 JOBS = [

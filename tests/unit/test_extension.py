@@ -97,7 +97,7 @@ SILENT = "return [Heard([''])] * len(utterances)"
 
 def write(folder: Path, source: str, **parts: str) -> str:
     path = folder / "mine.py"
-    path.write_text(textwrap.dedent(source).format(**{name: part for name, part in parts.items()}))
+    path.write_text(textwrap.dedent(source).format(**parts))
     return str(path)
 
 

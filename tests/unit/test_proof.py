@@ -10,9 +10,8 @@ import torch
 
 from asrtransfer.ctc.best_path import greedy
 from asrtransfer.ctc.confidence import ctc_loss
-from asrtransfer.ctc.proof import proven
 from asrtransfer.ctc.flashlight import FlashlightDecoder
-from asrtransfer.ctc.proof import is_out_of_reach
+from asrtransfer.ctc.proof import is_out_of_reach, proven
 from asrtransfer.hearing.hear import rank
 
 FRAMES = 40

@@ -12,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import binom, binomtest
 
-from asrtransfer.statistics import bootstrap, paired, published, published_cw, published_pgd
+from asrtransfer.attacks.cw import published as published_cw
+from asrtransfer.attacks.pgd import published as published_pgd
+from asrtransfer.statistics import bootstrap, paired, published
 from asrtransfer.statistics.bounds import clopper_pearson, one_sided
 
 UNITS = st.integers(1, 400)

@@ -54,7 +54,7 @@ rule verdict:
     conda:
         "../../envs/environment.yaml"
     params:
-        level=study.statistics.confidence_level,
+        design=tabled.describe_design(study),
         code=code("verdict.py"),
     script:
         "../scripts/verdict.py"
@@ -86,7 +86,7 @@ rule report:
     resources:
         **asked("report"),
     params:
-        level=study.statistics.confidence_level,
+        design=tabled.describe_design(study),
         gallery={"samples": 16, "megabytes": 8},
         rows=1000,
         templates=contents(SCRIPTS.parent / "report", ["page.html", "tables.html", "style.css", "page.js"]),

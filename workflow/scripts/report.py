@@ -5,6 +5,7 @@ from pathlib import Path
 from asrtransfer.files import parquet
 from asrtransfer.files.whole import replace_file
 from asrtransfer.report import gallery, material, page
+from asrtransfer.tables import Design
 from job import Job, run
 
 TEMPLATES = Path(__file__).parents[1] / "report"
@@ -14,11 +15,11 @@ def main(job: Job) -> None:
     """Read the tables and results, choose samples to hear, and write the page."""
     params = job.params
     paths = {name: job.inputs(name) for name in ("tables", "attacks", "transcripts", "curves", "cards")}
-    study = material.read(**paths)
+    study = material.read(Design.from_dict(params.design), **paths)
     selected = parquet.read(job.input("selected"))
     exhibits = gallery.build(study, job.input("audio").parent, selected, **params.gallery)
-    settings = page.Settings(params.level, params.rows)
-    html = page.render(study, exhibits, settings, TEMPLATES, [path.stem for path in paths["tables"]]).encode()
+    order = [path.stem for path in paths["tables"]]
+    html = page.render(study, exhibits, TEMPLATES, order, rows=params.rows).encode()
     replace_file(job.output("report"), html)
     job.progress(f"{len(html) / 1e6:.1f} MB, {len(exhibits.exhibits)} samples to hear", last=True)
 
