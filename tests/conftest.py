@@ -18,3 +18,9 @@ for number in (signal.SIGINT, signal.SIGHUP):
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The smoke study, run once for all tests."""
     return Finished.smoke(tmp_path_factory.mktemp("smoke") / "repository")
+
+
+@pytest.fixture(scope="session")
+def extended(smoke: Finished, tmp_path_factory: pytest.TempPathFactory) -> Finished:
+    """The smoke study with an attack, a recogniser and an ensemble of the user's, run once for all tests."""
+    return Finished.extended(tmp_path_factory.mktemp("extended") / "repository", smoke)

@@ -14,15 +14,15 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psutil
-from copies import SMOKE, Repository
+from copies import EXTENDED, SMOKE, Repository
 from local_slurm import Job, LocalSlurm, wait
 
-from study.work import NETWORKS
+from study.cost.work import NETWORKS
 
 # The smoke study computes on the CPU; here its networks ask for a GPU all the same.
 WITH_GPUS = [f"{rule}:{what}" for rule in NETWORKS for what in ("gpu=1", "slurm_partition=gpu")]
 RUN = (
-    *("--profile", "slurm", "--configfile", SMOKE, "--set-resources", *WITH_GPUS),
+    *("--profile", "slurm", "--configfile", SMOKE, EXTENDED, "--set-resources", *WITH_GPUS),
     # A real cluster is asked less often, and its jobs' logs are of no interest once they have succeeded.
     *("--slurm-init-seconds-before-status-checks", "5", "--latency-wait", "10", "--slurm-keep-successful-logs"),
 )

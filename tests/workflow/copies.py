@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -19,10 +20,15 @@ from snakemake.settings.enums import RerunTrigger
 from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings, ResourceSettings
 
 import study.tables  # noqa: F401, before a copy's Snakefile finds its own
+from asrtransfer.attacks import cw, pgd  # noqa: F401, as above
+from asrtransfer.recognisers import deepspeech  # noqa: F401, as above
 
 ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config", "envs", "profiles", "slurm", "workflow")
 SMOKE = "config/smoke.yaml"
+LAB = "my-lab"
+EXTENDED = f"{LAB}/extended.yaml"
+"""Laid over the smoke study: the attack and the recogniser of docs/extending.md, and a surrogate of two models."""
 
 
 @dataclass(frozen=True)
@@ -124,6 +130,25 @@ class Repository:
             os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
 
 
+def read_recipes() -> dict[str, str]:
+    """The files that docs/extending.md says to save, by path: the text of the page itself."""
+    page = (ROOT / "docs/extending.md").read_text()
+    pattern = rf"`({LAB}/[a-z_]+\.(?:py|yaml))`(?:[^`]|`(?!``))*?\n```(?:python|yaml)\n(.*?)```"
+    return dict(re.findall(pattern, page, re.DOTALL))
+
+
+def add_extensions(folder: Path) -> None:
+    """Save the page's attack and recogniser where a study runs, and a configuration that uses them."""
+    recipes = read_recipes()
+    (folder / LAB).mkdir()
+    for name in (f"{LAB}/mim.py", f"{LAB}/loudness.py"):
+        (folder / name).write_text(recipes[name])
+    content = {"surrogates": ["seed-1", ["seed-1", "seed-2"]]}
+    for name in (f"{LAB}/mim.yaml", f"{LAB}/loudness.yaml"):
+        content |= yaml.safe_load(recipes[name])
+    (folder / EXTENDED).write_text(yaml.safe_dump(content))
+
+
 @contextmanager
 def _unchanged(entries: list[str]) -> Iterator[None]:
     """Give a list back as it was: a Snakefile puts its folder first on the search path."""
@@ -152,5 +177,17 @@ class Finished(Repository):
             Repository.copy(path, Path(ready))
             return cls(path, (path / "output.txt").read_text())
         output = Repository.copy(path).snakemake("--cores", "2", "--configfile", SMOKE).stdout
+        (path / "output.txt").write_text(output)
+        return cls(path, output)
+
+    @classmethod
+    def extended(cls, path: Path, smoke: Finished) -> Finished:
+        """Run what the extensions add to a finished smoke study."""
+        if ready := os.environ.get("FINISHED_EXTENDED_STUDY"):
+            Repository.copy(path, Path(ready))
+            return cls(path, (path / "output.txt").read_text())
+        copy = Repository.copy(path, smoke.path)
+        add_extensions(path)
+        output = copy.snakemake("--cores", "2", "--configfile", SMOKE, EXTENDED).stdout
         (path / "output.txt").write_text(output)
         return cls(path, output)

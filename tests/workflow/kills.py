@@ -20,9 +20,9 @@ from pathlib import Path
 
 import pandas as pd
 import psutil
-from copies import SMOKE, Repository
+from copies import EXTENDED, SMOKE, Repository, add_extensions
 
-RUN = ("--cores", "2", "--configfile", SMOKE)
+RUN = ("--cores", "2", "--configfile", SMOKE, EXTENDED)
 # These tell of each run how it went; and the page says how long training took.
 OF_THE_RUN = {"logs", "benchmarks", "report.html"}
 
@@ -136,6 +136,7 @@ def main() -> None:
     rng = random.Random(arguments.seed)
     with tempfile.TemporaryDirectory() as folder:
         model = Repository.copy(Path(folder, "undisturbed"))
+        add_extensions(model.path)
         start = time.monotonic()
         model.snakemake(*RUN)
         seconds = time.monotonic() - start
@@ -145,6 +146,7 @@ def main() -> None:
         while done < arguments.kills:
             study += 1
             copy = Repository.copy(Path(folder, f"study-{study}"))
+            add_extensions(copy.path)
             kills = 0
             while kills < min(4, arguments.kills - done):
                 moment = rng.uniform(0, seconds / 2)

@@ -6,7 +6,7 @@ import random
 from pathlib import Path
 
 import pytest
-from copies import Finished, Repository
+from copies import Finished, Repository, add_extensions
 from kills import After, again, contents, differences, killed
 
 RESULTS = "results-smoke"
@@ -14,9 +14,10 @@ RESULTS = "results-smoke"
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
-def test_a_study_killed_in_training_attack_and_transcription_ends_the_same(smoke: Finished, tmp_path: Path) -> None:
+def test_a_study_killed_in_training_attack_and_transcription_ends_the_same(extended: Finished, tmp_path: Path) -> None:
     rng = random.Random(1)
     copy = Repository.copy(tmp_path / "repository")
+    add_extensions(copy.path)
     results = copy.path / RESULTS
     finished: dict[Path, int] = {}
     # Within a job: a few seconds after its log appears, or once training has something to go on from.
@@ -29,9 +30,9 @@ def test_a_study_killed_in_training_attack_and_transcription_ends_the_same(smoke
         assert killed(copy, due), f"the study ended before it could be killed in {stage}"
         assert any(copy.path.glob(".snakemake/locks/*"))
         copy.snakemake("--unlock")
-        finished |= {path: path.stat().st_mtime_ns for path in results.glob("models/*/card.json")}
+        finished |= {path: path.stat().st_mtime_ns for path in results.glob("models/seed-*/card.json")}
     output = again(copy)
-    assert differences(results, contents(smoke.path / RESULTS)) == []
+    assert differences(results, contents(extended.path / RESULTS)) == []
     assert "Traceback" not in output
     assert "Traceback" not in (copy.path / "output.txt").read_text()
     # Nothing that was finished was made again.
