@@ -13,6 +13,7 @@ resource_scopes:
     gpu="local",
 
 
+include: "workflow/rules/sources.smk"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/corpus.smk"
 include: "workflow/rules/train.smk"

@@ -3,9 +3,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-sys.path.insert(0, str(SCRIPTS))
-
 from asrtransfer.ctc import backends
 from study import config as configuration
 from study import designs, document, names, orphans
@@ -19,7 +16,6 @@ from study.fingerprint import contents, fingerprint
 
 try:
     study = configuration.read(config)
-    rates = speeds.read([Path(workflow.basedir, "config/rates.json"), Path(study.results, "rates.json")])
 except configuration.ConfigError as error:
     sys.exit(f"configuration: {error}")
 if not os.access(".", os.W_OK):
@@ -30,6 +26,15 @@ if not os.access(".", os.W_OK):
 
 pathvars:
     results=study.results,
+
+
+# A workflow that imports this one may put another folder before it, or in place of it.
+RESULTS = Path(workflow.modifier.modify_path(workflow.pathvars.apply("<results>")))
+
+try:
+    rates = speeds.read([REPOSITORY / "config/rates.json", RESULTS / "rates.json"])
+except configuration.ConfigError as error:
+    sys.exit(f"configuration: {error}")
 
 
 # Rules whose results other checkouts may take over; Snakemake refuses to time those.
@@ -78,9 +83,9 @@ def asked(rule):
     )
 
 
-def untimed(workflow, rule):
+def untimed(rule):
     """Take the benchmark away from a rule."""
-    workflow.get_rule(rule)._benchmark = None
+    getattr(rules, rule).rule._benchmark = None
 
 
 def weights_of(models):
@@ -116,7 +121,7 @@ def selected(wildcards):
 def scoring_model(wildcards):
     """The language model that models are scored with: downloaded, or the user's."""
     if told.is_downloaded(study):
-        return f"{study.results}/language-model/words.arpa"
+        return "<results>/language-model/words.arpa"
     return study.scoring.language_model
 
 
