@@ -21,7 +21,8 @@ from snakemake.settings.types import ConfigSettings, DAGSettings, OutputSettings
 import study.tables  # noqa: F401, before a copy's Snakefile finds its own
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "config", "envs", "profiles", "slurm", "workflow")
+PARTS = ("config", "envs", "profiles", "slurm", "workflow")
+SNAKEFILE = "workflow/Snakefile"
 SMOKE = "config/smoke.yaml"
 
 
@@ -82,7 +83,7 @@ class Repository:
             workflow = api.workflow(
                 ResourceSettings(cores=cores),
                 ConfigSettings(config or {}, configfiles=[self.path / name for name in configfiles]),
-                snakefile=self.path / "Snakefile",
+                snakefile=self.path / SNAKEFILE,
                 workdir=self.path,
             )
             dag = workflow.dag(DAGSettings(targets=set(targets), rerun_triggers=triggers))

@@ -1,4 +1,3 @@
-import os
 import sys
 from pathlib import Path
 
@@ -28,12 +27,9 @@ def find_repository(workflow):
             f"{rules}: this workflow has packages, which Snakemake does not fetch from there; "
             "clone the repository and name the Snakefile of the clone, or use github(), gitlab() or gitfile()"
         )
-    above = os.path.normpath(f"{rules.path}/../..")
-    names = git.ls_tree("-r", "--name-only", "--full-tree", rules.ref, *(f"{above}/{name}" for name in CARRIED))
-    for name in names.splitlines():
-        fetched = workflow.source_path(f"../../{os.path.relpath(name, above)}")
-    depth = len(Path(os.path.relpath(name, above)).parts)
-    return Path(fetched).parents[depth - 1]
+    for name in git.ls_tree("-r", "--name-only", "--full-tree", rules.ref, *CARRIED).splitlines():
+        workflow.source_path(f"../../{name}")
+    return Path(workflow.source_path("../../config/rates.json")).parents[1]
 
 
 REPOSITORY = find_repository(workflow)
