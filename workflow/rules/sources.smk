@@ -1,35 +1,48 @@
 import sys
+import tarfile
+import tempfile
 from pathlib import Path
 
 from snakemake.sourcecache import HostingProviderFile, LocalGitFile, LocalSourceFile
 
-# What the rules need beyond the files that Snakemake fetches by itself: those that a directive names.
-CARRIED = ["config/rates.json", "workflow/report", "workflow/scripts"]
-
 
 def find_repository(workflow):
-    """Find the folder of this repository, which may be another than that of the workflow that imports it.
-
-    From a git address, Snakemake fetches single files into its cache, where a script finds what lies beside it. So
-    the packages are fetched to the same place, a file at a time.
-    """
+    """Find the folder of this repository, which may be another than that of the workflow that imports it."""
     rules = workflow.current_basedir
     if isinstance(rules, LocalSourceFile):
         return Path(rules.path).parents[1]
+    # From git, Snakemake fetches only the files that directives name, and no packages.
     if isinstance(rules, HostingProviderFile):
-        git = rules.hosted_repo.repo.git
+        repository = rules.hosted_repo.repo
     elif isinstance(rules, LocalGitFile):
         from git import Repo
 
-        git = Repo(rules.repo_path).git
+        repository = Repo(rules.repo_path)
     else:
         sys.exit(
             f"{rules}: this workflow has packages, which Snakemake does not fetch from there; "
-            "clone the repository and name the Snakefile of the clone, or use github(), gitlab() or gitfile()"
+            "name the Snakefile of a local clone, or use github(), gitlab() or gitfile()"
         )
-    for name in git.ls_tree("-r", "--name-only", "--full-tree", rules.ref, *CARRIED).splitlines():
-        workflow.source_path(f"../../{name}")
-    return Path(workflow.source_path("../../config/rates.json")).parents[1]
+    return unpack(repository, repository.commit(rules.ref).hexsha, Path(workflow.sourcecache.cache_path))
+
+
+def unpack(repository, commit, cache):
+    """Unpack a commit into Snakemake's cache, where the next run and its jobs find it."""
+    folder = cache / "asr-attack-transfer" / commit
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as part, tempfile.TemporaryFile() as archive:
+        repository.archive(archive, commit, prefix="repository/")
+        archive.seek(0)
+        tarfile.open(fileobj=archive).extractall(part, filter="data")
+        try:
+            Path(part, "repository").rename(folder)
+        except OSError:
+            # Another job was faster.
+            if not folder.is_dir():
+                raise
+    return folder
 
 
 REPOSITORY = find_repository(workflow)
