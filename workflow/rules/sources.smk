@@ -46,5 +46,6 @@ def unpack(repository, commit, cache):
 
 
 REPOSITORY = find_repository(workflow)
+RULES = REPOSITORY / "workflow" / "rules"
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))

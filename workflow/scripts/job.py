@@ -27,9 +27,6 @@ REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), ROOM)
 REMEDIES |= dict.fromkeys((errno.EROFS, errno.EACCES), RIGHT)
 """What to do about the errors of an operating system that are none of the program."""
 
-TEMPLATES = Path(__file__).parents[1] / "report"
-"""Folder of the report's templates. A script that comes from git has an address, not a path, in ``__file__``."""
-
 
 class Job:
     """One job of a rule: its files, parameters and wildcards, and how it tells of itself.

@@ -1,10 +1,14 @@
 """Rule report: verdict, tables, figures and samples to hear as one file that opens without a network."""
 
+from pathlib import Path
+
 from asrtransfer.files import parquet
 from asrtransfer.files.whole import replace_file
 from asrtransfer.report import gallery, material, page
 from asrtransfer.tables import Design
-from job import TEMPLATES, Job, run
+from job import Job, run
+
+TEMPLATES = Path(__file__).parents[1] / "report"
 
 
 def main(job: Job) -> None:
