@@ -28,8 +28,9 @@ pathvars:
     results=study.results,
 
 
-# A workflow that imports this one may put another folder before it, or in place of it.
-RESULTS = Path(workflow.modifier.modify_path(workflow.pathvars.apply("<results>")))
+# A workflow that imports this one may put a folder before the results, and give the rules other names.
+imported = workflow.modifier
+RESULTS = Path(imported.modify_path(workflow.pathvars.apply("<results>")))
 
 try:
     rates = speeds.read([REPOSITORY / "config/rates.json", RESULTS / "rates.json"])
@@ -145,7 +146,7 @@ def hearing_names():
 
 def slurm_run():
     """Where a run that submits jobs to Slurm leaves their name."""
-    return Path(".snakemake/slurm-runs", f"{study.results}.run")
+    return Path(".snakemake/slurm-runs", f"{RESULTS}.run")
 
 
 def end_orphans(log):
@@ -164,7 +165,7 @@ def check_gpus(workflow):
     """Make sure that a training has its GPUs: where --resources allows fewer, Snakemake lowers what a job asks for."""
     wanted = needs.count_gpus(study, "train")
     for job in workflow.dag.needrun_jobs():
-        if job.rule.name == "train" and job.resources.gpu < wanted:
+        if job.rule.name == imported.modify_rulename("train") and job.resources.gpu < wanted:
             sys.exit(
                 f"training.gpus: {wanted}, and Snakemake grants {job.resources.gpu}; add --resources gpu={wanted}"
             )
@@ -173,13 +174,16 @@ def check_gpus(workflow):
 def print_plan(workflow, log):
     """Show what will run before anything is submitted to Slurm."""
     if orphans.run_id(map(Path, log)):
+        own = {imported.modify_rulename(job.rule): job.rule for job in planned.jobs(study, rates).values()}
         wanted = {
-            " ".join([job.rule.name, *job.wildcards_dict.values()]) for job in workflow.dag.needrun_jobs()
+            " ".join([own[job.rule.name], *job.wildcards_dict.values()])
+            for job in workflow.dag.needrun_jobs()
+            if job.rule.name in own
         }
         say(planned.describe(study, rates, wanted, rates.queue))
 
 
 def print_verdict(workflow):
     """Show the verdict at the end of a run that was asked for it."""
-    if any(job.rule.name == "verdict" for job in workflow.dag.jobs):
-        print(Path(study.results, "verdict.txt").read_text(), end="", file=sys.stderr)
+    if any(job.rule.name == imported.modify_rulename("verdict") for job in workflow.dag.jobs):
+        print((RESULTS / "verdict.txt").read_text(), end="", file=sys.stderr)
