@@ -131,7 +131,7 @@ def near_targets(wildcards):
     if names.find_rank(wildcards.target) is None:
         return []
     first = names.split_surrogate(wildcards.surrogate)[0]
-    return f"{study.results}/near-targets/{first}/{wildcards.target}.parquet"
+    return f"<results>/near-targets/{first}/{wildcards.target}.parquet"
 
 
 def job_names():
