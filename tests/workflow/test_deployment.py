@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import os
 import re
 import shutil
@@ -11,6 +13,7 @@ from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -94,6 +97,14 @@ def test_another_workflow_imports_this_one(repository: Repository, clone: Path, 
     assert jobs == repository.plan(configfiles=[SMOKE]).counts()
 
 
+def test_the_snakefile_of_the_documentation_works(tmp_path: Path) -> None:
+    text = (ROOT / "docs/deployment.md").read_text().replace("<owner>", "someone").replace("<tag>", "v1.2.3")
+    [snakefile] = re.findall("^```python\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    other = importing(tmp_path / "other")
+    (other.path / "Snakefile").write_text(snakefile)
+    assert jobs_of(other.snakemake("-n", "--cores", "1", "--configfile", SMOKE).stdout)["attack"] == 7
+
+
 def test_files_by_their_address_alone_are_refused_in_one_line(clone: Path, tmp_path: Path) -> None:
     git(clone, "worktree", "add", "--quiet", str(tmp_path / "served"), "v1.2.3")
     handler = partial(SimpleHTTPRequestHandler, directory=str(tmp_path / "served"))
@@ -154,7 +165,7 @@ def test_a_job_on_another_machine_finds_the_packages(tmp_path: Path) -> None:
     """A cluster's job parses the workflow anew, with no other trace of the run that submitted it."""
     source = SOURCES["tag on GitHub"]
     other = importing(tmp_path / "other", module(source, 'prefix: "first"'), "use rule * from transfer as transfer_*")
-    small = "corpus={synthetic: {train_minutes: 1, dev_utterances: 2, test_utterances: 2}}"
+    small = "corpus={synthetic: {train_minutes: 1, dev_utterances: 2, test_utterances: 5}}"
     job = ["--mode", "subprocess", "--target-jobs", "transfer_corpus:", "--allowed-rules", "transfer_corpus"]
     other.snakemake(*job, "--force", "--cores", "1", "--configfile", SMOKE, "--config", small)
     assert (other.path / "first" / RESULTS / "corpus/train.parquet").stat().st_size > 0
@@ -190,6 +201,37 @@ def test_who_imports_the_workflow_can_have_its_last_words(
     path.unlink()
     given = ["--cores", "1", "--snakefile", "Snakefile", "--configfile", SMOKE, "--", str(path.relative_to(copy.path))]
     assert verdict in copy.snakemake(*given).stdout
+
+
+@pytest.mark.slow
+def test_the_report_of_the_engine_holds_tables_and_figures_with_captions_by_category(
+    smoke: Finished, tmp_path: Path
+) -> None:
+    copy = Repository.copy(tmp_path / "copy", smoke.path)
+    copy.snakemake("--report", "engine.html", "--configfile", SMOKE)
+    page = (copy.path / "engine.html").read_text()
+    assert re.findall(r'<(?:script|link|img)\b[^>]*\b(?:src|href)="(?!data:)', page) == []
+
+    def find_variable(name: str) -> dict[str, Any]:
+        found: dict[str, Any] = json.JSONDecoder().raw_decode(page.split(f"var {name} = ", 1)[1])[0]
+        return found
+
+    shown = {
+        category: sorted(name for part in parts.values() for name in part)
+        for category, parts in find_variable("categories").items()
+    }
+    tables = sorted((copy.path / RESULTS / "tables").glob("*.csv"))
+    assert shown == {
+        "Report": [f"{RESULTS}/report.html", f"{RESULTS}/verdict.txt"],
+        "Tables": [f"{RESULTS}/tables/{path.name}" for path in tables],
+    }
+    results = page.partition('id="results">')[2].partition("var results = ")[2]
+    entries = json.JSONDecoder().raw_decode(results)[0]
+    for name, entry in entries.items():
+        assert re.search(r"<p>\w", entry["caption"]), f"{name} has no caption"
+        assert entry["labels"], f"{name} has no label"
+        assert base64.b64decode(entry["data_uri"].partition("base64,")[2]) == (copy.path / name).read_bytes()
+    assert "<svg" in (copy.path / RESULTS / "report.html").read_text()
 
 
 @pytest.mark.skipif(shutil.which("snakedeploy") is None, reason="snakedeploy is not installed")
