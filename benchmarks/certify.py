@@ -70,9 +70,9 @@ def main() -> None:
         full, short = (statistics.median(seconds[certify]) for certify in (False, True))
         rows = found[True]
         rows = rows[rows["kind"] != "clean"]
-        spared = int((~rows["searched"]).sum())
+        saved = int((~rows["searched"]).sum())
         print(
-            f"{name}: {spared} of {len(rows)} hearings spared ({spared / len(rows):.0%}); "
+            f"{name}: {saved} of {len(rows)} searches saved ({saved / len(rows):.0%}); "
             f"{full / len(rows) * 1e3:.1f} ms a hearing with every search, {short / len(rows) * 1e3:.1f} ms without "
             f"those: {full / short:.1f} times as fast"
         )

@@ -1,4 +1,4 @@
-"""What pruning saves the decoder, and whether it changes a list of ten; beside pyctcdecode and, if installed, ctcdecode.
+"""What pruning saves the decoder, and whether it changes a list of ten; beside pyctcdecode, and ctcdecode if installed.
 
 Run by hand: python benchmarks/decoding.py [utterances per level]
 
