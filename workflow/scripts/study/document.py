@@ -31,8 +31,8 @@ RULES_HEAD = """# Rules
 
 <!-- This file is written by: PYTHONPATH=workflow/scripts python -m study.document -->
 
-`make study` asks for the verdict and the report, and Snakemake runs the rules that lead to them. Any other rule that is a
-single job is a target of its own, such as `make study ARGS=plan`. Paths start at the results folder; braces hold
+`make study` asks for the verdict and the report, and Snakemake runs the rules that lead to them. Any other rule that is
+a single job is a target of its own, such as `make study ARGS=plan`. Paths start at the results folder; braces hold
 wildcards.
 
 | rule | what it does | writes | file |
