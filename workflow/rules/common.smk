@@ -67,7 +67,7 @@ def asked(rule):
     def job(wildcards):
         return work.of(study, rates, rule, wildcards)
 
-    limit = {} if study.time_limit is None else {"time_limit": study.time_limit}
+    limit = {} if study.time_limit is None else {"time_limit": f"{study.time_limit:g}"}
     return (
         needs.place(study, rule, site)
         | limit
