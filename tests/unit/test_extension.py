@@ -1,4 +1,4 @@
-"""Attacks and recognisers from files of the user's: whatever they do ends in one clear line or a failed row."""
+"""Attacks and recognisers from files of the user's: all that they do wrong ends in one clear line or a failed row."""
 
 from __future__ import annotations
 

@@ -283,7 +283,7 @@ VALUES: dict[str, Any] = {
 # Keys of what the smoke study does not use.
 KEYS = document.keys()
 UNUSED = ("corpus.manifest", "corpus.librispeech", "neighbours", "scoring", "training.gpus")
-# These values take something away, whatever is first to run when something is added.
+# These values take something away; what the table says runs first when something is added.
 TAKEN_AWAY = {"remotes": {"tables"}, "attacks.cw.confidences": {"transcribe"}}
 
 

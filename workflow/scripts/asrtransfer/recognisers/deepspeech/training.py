@@ -1,8 +1,8 @@
 """Training by the DeepSpeech 0.4.1 recipe, resumable to bit-identical weights.
 
 Source of the recipe: ``bin/run-cluster.sh`` / ``.compute`` of mozilla/DeepSpeech v0.4.1: Adam 1e-4 (0.9, 0.999,
-1e-8), dropout 0.2, batch 24, no schedule, no clipping, no weight decay, utterances ascending by length. Whatever else a
-recipe names is off by default.
+1e-8), dropout 0.2, batch 24, no schedule, no clipping, no weight decay, utterances ascending by length. All other
+keys of a recipe are off by default.
 """
 
 from __future__ import annotations
