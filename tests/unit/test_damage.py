@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,11 +21,11 @@ from asrtransfer.attacks import samples
 from asrtransfer.corpora import Utterance
 from asrtransfer.files import cards, parquet, whole
 from asrtransfer.files.errors import InputError
-from asrtransfer.hearing import neighbours, transfer
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech, load_weights, save_weights
+from asrtransfer.hearing import transfer
+from asrtransfer.recognisers.deepspeech.network import Network, load_epochs, load_weights, save_epochs, save_weights
 from asrtransfer.speech import audio
 from asrtransfer.speech.utterances import Speech
-from job import job
+from job import Job, run
 
 SAMPLES = np.random.default_rng(1).integers(-999, 999, 800).astype(np.int16)
 
@@ -41,8 +41,8 @@ def corpus(folder: Path) -> Path:
     return folder
 
 
-def small_model() -> DeepSpeech:
-    model = DeepSpeech(2)
+def small_model() -> Network:
+    model = Network(2)
     model.initialise(1)
     return model
 
@@ -53,7 +53,7 @@ def make_weights(folder: Path) -> Path:
 
 
 def make_epochs(folder: Path) -> Path:
-    neighbours.save_epochs({1: small_model().state_dict()}, folder / "epochs.safetensors")
+    save_epochs({1: small_model().state_dict()}, folder / "epochs.safetensors")
     return folder / "epochs.safetensors"
 
 
@@ -95,7 +95,7 @@ def make_transcripts(folder: Path) -> Path:
 
 ARTEFACTS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], object]]] = {
     "weights": (make_weights, load_weights),
-    "epochs": (make_epochs, neighbours.load_epochs),
+    "epochs": (make_epochs, load_epochs),
     "card": (make_card, cards.read_card),
     "corpus table": (make_corpus_table, Speech.read),
     "corpus audio": (make_corpus_audio, read_corpus_audio),
