@@ -48,11 +48,36 @@ def test_a_base_is_its_own_base_and_of_the_same_family(model: names.Model) -> No
 
 @pytest.mark.parametrize(
     "name",
-    ["", "Seed-1", "seed-01", "seed-1.", "seed-1.twin-1", "seed-1.ulp", "seed-1.ulp-0", "seed-1.other", "a..seed-1"]
-    + ["a.b.seed-1", "a.twin", "-a", "a-", "a--b", "a_b", "seed-1 ", "seed-1+seed-2", "seed-1@x", "seed-1/x", "1"],
+    [
+        "",
+        "Seed-1",
+        "seed-1.",
+        "seed-1.twin-1",
+        "seed-1.ulp",
+        "seed-1.ulp-0",
+        "seed-1.other",
+        "a..seed-1",
+        "a.b.seed-1",
+        "a.twin",
+        "-a",
+        "a-",
+        "a--b",
+        "a_b",
+        "seed-1 ",
+        "seed-1+seed-2",
+        "seed-1@x",
+        "seed-1/x",
+        "1",
+    ],
 )
 def test_what_is_no_model(name: str) -> None:
     assert re.fullmatch(names.MODEL, name) is None
+
+
+@pytest.mark.parametrize("name", ["seed-01", "seed-1234567890", "seed-1-2", "seed-1a"])
+def test_what_looks_like_a_seed_is_neither_trained_nor_loaded(name: str) -> None:
+    assert names.parse_model(name, "deepspeech").seed is None
+    assert re.fullmatch(names.LOADED, name) is None
 
 
 @given(st.lists(MODELS, min_size=1, max_size=5))
