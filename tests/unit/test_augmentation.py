@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from asrtransfer.recognisers.deepspeech.augmentation import SpecAugment
+from asrtransfer.recognisers.deepspeech.augmentation import hide
 from asrtransfer.recognisers.deepspeech.front_end import FrontEnd
+from asrtransfer.recognisers.deepspeech.section import SpecAugment
 
 COUNTS = torch.tensor([40, 25])
 
@@ -13,7 +14,7 @@ COUNTS = torch.tensor([40, 25])
 def hidden(settings: SpecAugment, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     random = torch.Generator().manual_seed(9)
     bands, energy = torch.randn(2, 40, 26, generator=random), torch.randn(2, 40, generator=random)
-    found = settings.hide(bands, energy, COUNTS, torch.Generator().manual_seed(seed))
+    found = hide(settings, bands, energy, COUNTS, torch.Generator().manual_seed(seed))
     return bands, energy, *found
 
 
@@ -48,8 +49,8 @@ def test_no_masks_change_nothing() -> None:
     settings = SpecAugment(frequency_masks=0, time_masks=0)
     draws = torch.Generator()
     plain, _ = FrontEnd()(audio, lengths)
-    same, _ = FrontEnd()(audio, lengths, lambda *given: settings.hide(*given, draws))
-    masked, _ = FrontEnd()(audio, lengths, lambda *given: SpecAugment().hide(*given, draws))
+    same, _ = FrontEnd()(audio, lengths, lambda *given: hide(settings, *given, draws))
+    masked, _ = FrontEnd()(audio, lengths, lambda *given: hide(SpecAugment(), *given, draws))
     assert torch.equal(plain, same)
     assert not torch.equal(plain, masked)
     assert masked.isfinite().all()

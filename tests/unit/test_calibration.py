@@ -9,8 +9,10 @@ import pytest
 import torch
 
 from asrtransfer import calibration
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech
-from study import rates
+from asrtransfer.recognisers.deepspeech import DeepSpeech, trials
+from asrtransfer.recognisers.deepspeech.network import Network
+from asrtransfer.recognisers.deepspeech.section import DeepSpeechSection
+from study.cost import rates
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -20,12 +22,17 @@ def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(calibration, "SIZES", ((1, 1.5), (2, 2.0)))
 
 
+def recogniser_keys(units: int) -> DeepSpeechSection:
+    return DeepSpeechSection.model_validate({"network": {"units": units}})
+
+
 def test_rates_are_those_that_the_plan_reads(tmp_path: Path) -> None:
     lines: list[str] = []
-    found, details = calibration.calibrate("cpu", 16, 2.0, lines.append)
+    section = recogniser_keys(16)
+    found, details = calibration.calibrate("deepspeech", section.model_dump(), "cpu", 2.0, lines.append)
     (tmp_path / "rates.json").write_text(json.dumps(found))
     read = rates.read([ROOT / "config/rates.json", tmp_path / "rates.json"])
-    assert read.cpu.units == 16
+    assert read.cpu.multiplications == DeepSpeech.cost(section).multiplications
     assert read.cpu.source.startswith("measured: calibrate on ")
     assert read.decoding == found["decoding"]
     assert min(read.cpu.training, read.cpu.attack, read.cpu.listening, read.decoding) > 1
@@ -35,38 +42,39 @@ def test_rates_are_those_that_the_plan_reads(tmp_path: Path) -> None:
 
 
 def test_the_budget_ends_the_growth_of_batches() -> None:
-    model = DeepSpeech(8)
+    recogniser = trials.make_recogniser(recogniser_keys(8), "cpu")
     tried = []
 
-    def work(model: DeepSpeech, utterances: int, seconds: float) -> float:
+    def work(recogniser: DeepSpeech, utterances: int, seconds: float) -> float:
         tried.append((utterances, seconds))
         return 0.5
 
-    found = calibration.measured(model, work, budget=-1.0)
+    found = calibration.measure_rate(recogniser, work, budget=-1.0)
     assert tried == [(1, 1.5)]
-    assert found == calibration.Measured(3.0, 1, 1.5)
-    assert calibration.measured(model, work, budget=100.0).utterances == 2
+    assert found == calibration.Measured(3.0, 1, 1.5, 0)
+    assert calibration.measure_rate(recogniser, work, budget=100.0).utterances == 2
 
 
 def test_a_difference_is_found_at_its_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    step = calibration.training.train_step
+    step = trials.training.train_step
     calls = []
 
-    def disturbed(models: list[DeepSpeech], *given: object, **named: object) -> float:
+    def disturbed(networks: list[Network], *given: object, **named: object) -> float:
         calls.append(1)
-        result = step(models, *given, **named)  # type: ignore[arg-type]
+        result = step(networks, *given, **named)  # type: ignore[arg-type]
         if len(calls) == 4:
-            models[0].nudge(1)
+            networks[0].nudge(1)
         return result
 
-    assert calibration.parting("cpu", 8, steps=3) is None
-    monkeypatch.setattr(calibration.training, "train_step", disturbed)
-    assert calibration.parting("cpu", 8, steps=3) == 2
+    assert trials.find_parting("cpu", 8, steps=3) is None
+    monkeypatch.setattr(trials.training, "train_step", disturbed)
+    assert trials.find_parting("cpu", 8, steps=3) == 2
 
 
 def test_the_model_is_left_ready_to_listen() -> None:
-    model = DeepSpeech(8)
-    calibration.trains(model, 1, 1.5)
-    assert not model.training
-    assert not any(parameter.requires_grad or parameter.grad is not None for parameter in model.parameters())
+    recogniser = trials.make_recogniser(recogniser_keys(8), "cpu")
+    trials.seconds_per_step(recogniser, 1, 1.5)
+    assert not recogniser.network.training
+    parameters = recogniser.network.parameters()
+    assert not any(parameter.requires_grad or parameter.grad is not None for parameter in parameters)
     assert torch.get_num_threads() == 1

@@ -7,7 +7,7 @@ import os
 import random
 import shutil
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -21,11 +21,11 @@ from asrtransfer.attacks import samples
 from asrtransfer.corpora import Utterance
 from asrtransfer.files import cards, parquet, whole
 from asrtransfer.files.errors import InputError
-from asrtransfer.hearing import neighbours, transfer
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech, load_weights, save_weights
+from asrtransfer.hearing import transfer
+from asrtransfer.recognisers.deepspeech.network import Network, load_epochs, load_weights, save_epochs, save_weights
 from asrtransfer.speech import audio
 from asrtransfer.speech.utterances import Speech
-from job import job
+from job import run
 
 SAMPLES = np.random.default_rng(1).integers(-999, 999, 800).astype(np.int16)
 
@@ -41,8 +41,8 @@ def corpus(folder: Path) -> Path:
     return folder
 
 
-def small_model() -> DeepSpeech:
-    model = DeepSpeech(2)
+def small_model() -> Network:
+    model = Network(2)
     model.initialise(1)
     return model
 
@@ -53,7 +53,7 @@ def make_weights(folder: Path) -> Path:
 
 
 def make_epochs(folder: Path) -> Path:
-    neighbours.save_epochs({1: small_model().state_dict()}, folder / "epochs.safetensors")
+    save_epochs({1: small_model().state_dict()}, folder / "epochs.safetensors")
     return folder / "epochs.safetensors"
 
 
@@ -95,7 +95,7 @@ def make_transcripts(folder: Path) -> Path:
 
 ARTEFACTS: dict[str, tuple[Callable[[Path], Path], Callable[[Path], object]]] = {
     "weights": (make_weights, load_weights),
-    "epochs": (make_epochs, neighbours.load_epochs),
+    "epochs": (make_epochs, load_epochs),
     "card": (make_card, cards.read_card),
     "corpus table": (make_corpus_table, Speech.read),
     "corpus audio": (make_corpus_audio, read_corpus_audio),
@@ -186,14 +186,32 @@ def test_a_recording_without_a_checksum_is_read(tmp_path: Path) -> None:
         assert np.array_equal(speech.samples(0), SAMPLES)
 
 
+class Wildcards:
+    """Snakemake's: iterates over values, and has names."""
+
+    def __init__(self, named: Mapping[str, str]) -> None:
+        self.named = named
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.named.values())
+
+    def items(self) -> object:
+        return self.named.items()
+
+
 class TestJob:
     """Return what a script prints and leaves when it cannot write."""
 
+    def context(self, log: Path, outputs: list[Path], **wildcards: str) -> SimpleNamespace:
+        """What a script is given, as far as every script needs it."""
+        return SimpleNamespace(
+            rule="train", wildcards=Wildcards(wildcards), params=SimpleNamespace(), threads=1, log=[log], output=outputs
+        )
+
     def run(self, folder: Path, work: Callable[[], object], log: Path | None = None) -> None:
-        log = log or folder / "log.txt"
-        given = SimpleNamespace(rule="train", wildcards=["seed-1"], log=[log], output=[folder / "out"])
-        with pytest.raises(SystemExit), job(given):
-            work()
+        context = self.context(log or folder / "log.txt", [folder / "out"], model="seed-1")
+        with pytest.raises(SystemExit):
+            run(lambda job: work(), context)
 
     @pytest.fixture
     def full_disk(self, tmp_path: Path) -> Iterator[Path]:
@@ -283,9 +301,7 @@ class TestJob:
         for path in left + kept:
             path.write_bytes(b"")
         outputs = [tmp_path / "out", tmp_path / "folder"]
-        given = SimpleNamespace(rule="r", wildcards=[], log=[tmp_path / "log.txt"], output=outputs)
-        with job(given):
-            pass
+        run(lambda job: None, self.context(tmp_path / "log.txt", outputs))
         assert not any(path.exists() for path in left)
         assert all(path.exists() for path in kept)
 

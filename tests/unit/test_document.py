@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from asrtransfer.corpora import synthetic
-from asrtransfer.ctc import decoding
-from asrtransfer.text import alphabet
-from study import config, document, grid
+from asrtransfer.ctc.base import TOP
+from asrtransfer.recognisers.base import MOST_TEXTS
+from study import document, names
 
 CONFIGS = sorted((Path(__file__).resolve().parents[2] / "config").glob("*.yaml"))
 KEYS = document.keys()
@@ -54,7 +54,7 @@ def test_schema_allows_what_is_shipped(path: Path) -> None:
 
 def test_schema_refuses_what_the_code_refuses() -> None:
     default = yaml.safe_load((CONFIGS[0].parent / "config.yaml").read_text())
-    for over in ({"trainning": {}}, {"threads": 0}, {"models": ["one"]}, {"selection": {"seed": -1}}):
+    for over in ({"trainning": {}}, {"threads": 0}, {"models": ["One"]}, {"selection": {"seed": -1}}):
         with pytest.raises(jsonschema.ValidationError):
             jsonschema.validate(laid_over(default, over), json.loads(document.SCHEMA.read_text()))
 
@@ -76,5 +76,5 @@ def test_limits_are_those_of_the_library() -> None:
     for split in ("dev", "test"):
         limit = int(keys[f"corpus.synthetic.{split}_utterances"].values.rpartition(" ")[2])
         assert limit <= len(synthetic.sentences(1)[split])
-    assert list(range(2, decoding.TOP + 1)) == grid.RANKS
-    assert config.ALPHABET == alphabet.CHARACTERS
+    assert list(range(2, MOST_TEXTS + 1)) == names.RANKS
+    assert MOST_TEXTS == TOP

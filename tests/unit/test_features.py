@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from asrtransfer.recognisers.deepspeech.front_end import CONTEXT, INPUTS, FrontEnd, frame_counts
+from asrtransfer.recognisers.deepspeech.front_end import FrontEnd, frame_counts
+from asrtransfer.recognisers.deepspeech.sizes import CONTEXT, INPUTS
 
 python_speech_features = pytest.importorskip("python_speech_features")
 

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
-from functools import partial
-
 import numpy as np
 import pytest
 import torch
 
-from asrtransfer import attacks
-from asrtransfer.attacks.loop import Goal, Outcome, Task, attack
+from asrtransfer.attacks.run import run_attack
+from asrtransfer.attacks.task import Outcome, Task
 from asrtransfer.ctc import confidence, decoding
 from asrtransfer.hearing.hear import hear
-from asrtransfer.machine import compute, memory
+from asrtransfer.machine import compute
 from asrtransfer.machine.memory import Plan
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.recognisers.deepspeech import DeepSpeech, sizes
+from asrtransfer.recognisers.deepspeech.network import Network
 from asrtransfer.speech.utterances import Speech
-
-CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize(("units", "utterances", "seconds"), [(64, 2, 4), (256, 2, 3), (512, 1, 2)])
 def test_what_a_pass_keeps_is_what_is_planned(units: int, utterances: int, seconds: int) -> None:
-    model = DeepSpeech(units).requires_grad_(False).eval()
-    weights = {parameter.untyped_storage().data_ptr() for parameter in model.parameters()}
+    network = Network(units).requires_grad_(False).eval()
+    weights = {parameter.untyped_storage().data_ptr() for parameter in network.parameters()}
     kept: dict[int, int] = {}
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
@@ -34,20 +31,28 @@ def test_what_a_pass_keeps_is_what_is_planned(units: int, utterances: int, secon
     audio = 1000 * torch.randn(utterances, 16_000 * seconds, generator=torch.Generator().manual_seed(1))
     delta = torch.zeros_like(audio, requires_grad=True)
     with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
-        log_probs, counts = model(audio + delta, torch.full((utterances,), 16_000 * seconds))
+        log_probs, counts = network(audio + delta, torch.full((utterances,), 16_000 * seconds))
         confidence.ctc_loss(log_probs, counts, ["go"] * utterances).sum()
     found = sum(size for place, size in kept.items() if place not in weights) / utterances
-    planned = memory.attack_bytes(units, 16_000 * seconds)
+    planned = sizes.attack_bytes(units, 16_000 * seconds)
     assert found < planned < 3.5 * found
 
 
 def test_the_published_study_is_one_batch_on_a_large_device_and_some_on_a_small_one() -> None:
     ten_seconds = 160_000
-    assert memory.attack_bytes(2048, ten_seconds) == pytest.approx(146e6, rel=0.02)
-    assert Plan(CPU, 2048, 0.7 * 139e9).attacks(98, 2 * ten_seconds)
-    assert Plan(CPU, 2048, 0.7 * 11e9).attacks(49, ten_seconds)
-    assert not Plan(CPU, 2048, 0.7 * 11e9).attacks(98, ten_seconds)
-    assert Plan(CPU, 2048, 0.7 * 11e9).hears(98, ten_seconds)
+    assert sizes.attack_bytes(2048, ten_seconds) == pytest.approx(146e6, rel=0.02)
+    large, small = Plan("cpu", 0.7 * 139e9), Plan("cpu", 0.7 * 11e9)
+    assert large.holds(98 * sizes.attack_bytes(2048, 2 * ten_seconds))
+    assert small.holds(49 * sizes.attack_bytes(2048, ten_seconds))
+    assert not small.holds(98 * sizes.attack_bytes(2048, ten_seconds))
+    assert small.holds(98 * sizes.hearing_bytes(2048, ten_seconds))
+
+
+def test_a_recogniser_plans_the_sizes_of_its_network() -> None:
+    with torch.device("meta"):
+        recogniser = DeepSpeech(Network(2048))
+    assert recogniser.bytes(3, 160_000, gradient=True) == 3 * sizes.attack_bytes(2048, 160_000)
+    assert recogniser.bytes(3, 160_000, gradient=False) == 3 * sizes.hearing_bytes(2048, 160_000)
 
 
 def test_batches_follow_the_plan_and_hold_everything_once() -> None:
@@ -63,15 +68,15 @@ def sampled(outcomes: list[Outcome]) -> list[list[tuple[int, bytes]]]:
 
 def test_planned_batches_change_no_result(toy: DeepSpeech, dev_split: Speech) -> None:
     todo = [Task(dev_split.utterance_ids[index], dev_split.samples(index), "dab") for index in range(6)]
-    build = partial(attacks.method("pgd"), shrinks=False)
-    goal = Goal(threshold=None, iterations=60, keep=2)
-    small = Plan(CPU, toy.units, 2.2 * memory.attack_bytes(toy.units, len(todo[-1].samples)))
-    assert not small.attacks(len(todo), len(todo[-1].samples))
-    whole, parts = (attack(toy, todo, goal, build, seed="s", plan=plan) for plan in (None, small))
+    longest = len(todo[-1].audio)
+    small = Plan("cpu", 2.2 * toy.bytes(1, longest, gradient=True))
+    assert not small.holds(toy.bytes(len(todo), longest, gradient=True))
+    keys = {"iterations": 60, "keep": 2}
+    whole, parts = (run_attack([toy], todo, "pgd", keys, "low", seed="s", plan=plan) for plan in (None, small))
     assert sampled(whole) == sampled(parts)
     assert any(sampled(whole))
-    audio = [task.samples for task in todo]
-    tight = Plan(CPU, toy.units, memory.hearing_bytes(toy.units, max(map(len, audio))))
+    audio = [task.audio for task in todo]
+    tight = Plan("cpu", toy.bytes(1, longest, gradient=False))
     one, other = (hear(toy, decoding.build("flashlight"), audio, plan=plan) for plan in (None, tight))
     assert [hearing.texts for hearing in one] == [hearing.texts for hearing in other]
     assert np.allclose([h.log_probabilities for h in one], [h.log_probabilities for h in other], atol=1e-4)

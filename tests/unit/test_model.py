@@ -8,13 +8,18 @@ import pytest
 import torch
 
 from asrtransfer.files.errors import InputError
-from asrtransfer.recognisers.deepspeech import network
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.recognisers.deepspeech.network import (
+    PUBLISHED_PARAMETERS,
+    Network,
+    load_weights,
+    save_weights,
+    weight_hash,
+)
 
 
 def test_the_published_width_has_the_published_layers_and_parameters() -> None:
     with torch.device("meta"):
-        shapes = {name: tuple(p.shape) for name, p in DeepSpeech(2048).named_parameters()}
+        shapes = {name: tuple(p.shape) for name, p in Network(2048).named_parameters()}
     assert shapes == {
         "dense1.weight": (2048, 494),
         "dense1.bias": (2048,),
@@ -32,11 +37,11 @@ def test_the_published_width_has_the_published_layers_and_parameters() -> None:
         "dense6.bias": (29,),
     }
     parameters = sum(torch.Size(shape).numel() for shape in shapes.values())
-    assert parameters == network.PUBLISHED_PARAMETERS == 47_224_861 + 8_192
+    assert parameters == PUBLISHED_PARAMETERS == 47_224_861 + 8_192
 
 
 def test_initial_weights_are_xavier_uniform_with_a_forget_bias_of_one() -> None:
-    network = DeepSpeech(64)
+    network = Network(64)
     network.initialise(3)
     network.requires_grad_(False)
     assert float(network.dense2.weight.abs().max()) <= (6 / 128) ** 0.5
@@ -48,7 +53,7 @@ def test_initial_weights_are_xavier_uniform_with_a_forget_bias_of_one() -> None:
 
 
 def test_padding_never_changes_a_result() -> None:
-    network = DeepSpeech(32).eval()
+    network = Network(32).eval()
     network.initialise(1)
     audio = torch.randn(3, 9000, generator=torch.Generator().manual_seed(1)) * 2000
     lengths = torch.tensor([9000, 6000, 4000])
@@ -61,24 +66,34 @@ def test_padding_never_changes_a_result() -> None:
 
 
 def test_log_probabilities_are_normalised() -> None:
-    network = DeepSpeech(16).eval()
+    network = Network(16).eval()
     network.initialise(1)
     log_probs, _ = network(torch.randn(2, 4000) * 1000, torch.tensor([4000, 4000]))
     assert torch.allclose(log_probs.exp().sum(dim=2), torch.ones(2, log_probs.shape[1]), atol=1e-5)
 
 
+def test_a_weight_off_by_one_unit_in_the_last_place_is_another_model() -> None:
+    first, second = Network(8), Network(8)
+    for each in (first, second):
+        each.initialise(1)
+    assert weight_hash(first) == weight_hash(second)
+    second.nudge(1)
+    different = sum(int((a != b).sum()) for a, b in zip(first.parameters(), second.parameters(), strict=True))
+    assert different == 1
+
+
 class TestFile:
-    def saved(self, folder: Path) -> tuple[DeepSpeech, Path]:
-        network = DeepSpeech(16)
+    def saved(self, folder: Path) -> tuple[Network, Path]:
+        network = Network(16)
         network.initialise(1)
         path = folder / "weights.safetensors"
-        network.save_weights(network, path)
+        save_weights(network, path)
         return network, path
 
     def test_weights_come_back_and_are_frozen(self, tmp_path: Path) -> None:
         network, path = self.saved(tmp_path)
-        loaded = network.load_weights(path)
-        assert network.weight_hash(loaded) == network.weight_hash(network)
+        loaded = load_weights(path)
+        assert weight_hash(loaded) == weight_hash(network)
         assert not loaded.training
         assert not any(parameter.requires_grad for parameter in loaded.parameters())
 
@@ -88,15 +103,15 @@ class TestFile:
         content[-100] ^= 4
         path.write_bytes(content)
         with pytest.raises(InputError, match=r"weights.safetensors: .* differs from the checksum"):
-            network.load_weights(path)
+            load_weights(path)
 
     @pytest.mark.parametrize("keep", [0, 7, 500])
     def test_a_truncated_file_is_refused(self, tmp_path: Path, keep: int) -> None:
         _, path = self.saved(tmp_path)
         path.write_bytes(path.read_bytes()[:keep])
         with pytest.raises(InputError, match="delete it and run again"):
-            network.load_weights(path)
+            load_weights(path)
 
     def test_a_missing_file_is_named(self, tmp_path: Path) -> None:
         with pytest.raises(InputError, match=r"none\.safetensors"):
-            network.load_weights(tmp_path / "none.safetensors")
+            load_weights(tmp_path / "none.safetensors")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from test_resources import FOUR, RATES, study_of
 
-from study import plan, work
+from study.cost import plan, work
 
 
 def job(rule: str, seconds: float, *after: str, devices: int = 1) -> plan.Job:

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from study import rates
 from study.config import ConfigError
+from study.cost import rates
 
 SHIPPED = Path(__file__).resolve().parents[2] / "config/rates.json"
 

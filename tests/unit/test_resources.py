@@ -8,13 +8,27 @@ from typing import Any
 import pytest
 import yaml
 
-from study import config, rates, resources, work
+from asrtransfer.recognisers.deepspeech import sizes
+from study import config
+from study.cost import rates, resources, work
 
 ROOT = Path(__file__).resolve().parents[2]
 RATES = rates.read([ROOT / "config/rates.json"])
 SITE = {"cpu_partition": "short", "gpu_partition": "cards", "gpu_kind": "a100", "longest": 1440}
-RULES = ("corpus", "train", "hear", "select", "attack", "transcribe", "neighbours", "tables", "verdict", "report")
-WILDCARDS = {"attack": "cw", "surrogate": "seed-1", "model": "seed-1"}
+RULES = (
+    "corpus",
+    "train",
+    "describe",
+    "hear",
+    "select",
+    "attack",
+    "transcribe",
+    "neighbours",
+    "tables",
+    "verdict",
+    "report",
+)
+WILDCARDS = {"attack": "cw", "surrogate": "seed-1", "remote": "seed-2", "model": "seed-1"}
 
 
 def study_of(name: str, **changes: Any) -> config.Study:
@@ -46,7 +60,12 @@ def test_only_networks_get_a_gpu_and_its_partition(rule: str) -> None:
     assert resources.place(study_of("smoke"), rule, {}) == {"gpu": 0}
 
 
-FOUR = {"training": {"batch": 6, "accumulate": 4, "gpus": 4}}
+def deepspeech(section: str, **keys: Any) -> dict[str, Any]:
+    """Changes of the family's network or training."""
+    return {"families": {"deepspeech": {section: keys}}}
+
+
+FOUR = deepspeech("training", batch=6, accumulate=4, gpus=4)
 
 
 def test_a_training_of_several_gpus_has_them_on_one_node() -> None:
@@ -57,7 +76,9 @@ def test_a_training_of_several_gpus_has_them_on_one_node() -> None:
 
 
 def test_as_many_batches_at_a_time_as_gpus() -> None:
-    one, three, four = (work_of("train", study_of("paper", training=FOUR["training"] | {"gpus": n})) for n in (1, 3, 4))
+    one, three, four = (
+        work_of("train", study_of("paper", **deepspeech("training", batch=6, accumulate=4, gpus=n))) for n in (1, 3, 4)
+    )
     dev = 13 * work.speech(study_of("paper"), "dev").seconds / RATES.cuda.listening + RATES.start
     assert (four.seconds - dev) / (one.seconds - dev) == pytest.approx(1 / 4)
     assert (three.seconds - dev) / (one.seconds - dev) == pytest.approx(2 / 4)
@@ -80,11 +101,11 @@ def test_more_at_each_attempt_and_room_for_two_snakemakes(rule: str, name: str) 
 @pytest.mark.parametrize(
     ("rule", "changes", "quantity"),
     [
-        ("train", {"network": {"units": 2048}}, "memory"),
-        ("train", {"training": {"batch": 200}}, "memory"),
-        ("train", {"training": {"epochs": 200}}, "seconds"),
+        ("train", deepspeech("network", units=2048), "memory"),
+        ("train", deepspeech("training", batch=200), "memory"),
+        ("train", deepspeech("training", epochs=200), "seconds"),
         ("train", {"corpus": {"synthetic": {"train_minutes": 200}}}, "seconds"),
-        ("attack", {"network": {"units": 2048}}, "seconds"),
+        ("attack", deepspeech("network", units=2048), "seconds"),
         ("attack", {"attacks": {"cw": {"iterations": 3000}}}, "seconds"),
         ("attack", {"selection": {"utterances": 30}}, "memory"),
         ("transcribe", {"attacks": {"cw": {"keep": 30}}}, "seconds"),
@@ -116,9 +137,10 @@ def test_processes_share_the_decoding_and_have_memory_of_their_own(rule: str) ->
 
 def test_wider_networks_take_longer_by_their_multiplications() -> None:
     narrow, wide = (
-        work_of("train", study_of("smoke", network={"units": units})).seconds - RATES.start for units in (96, 192)
+        work_of("train", study_of("smoke", **deepspeech("network", units=units))).seconds - RATES.start
+        for units in (96, 192)
     )
-    assert wide / narrow == pytest.approx(work.multiplications(192) / work.multiplications(96))
+    assert wide / narrow == pytest.approx(sizes.count_multiplications(192) / sizes.count_multiplications(96))
 
 
 def test_what_the_default_study_took_is_what_is_asked_for() -> None:

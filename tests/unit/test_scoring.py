@@ -18,7 +18,7 @@ from asrtransfer.ctc import librispeech_models
 from asrtransfer.ctc.language_model import LanguageModelDecoder
 from asrtransfer.files.errors import InputError
 from asrtransfer.hearing import scoring
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.speech.utterances import Speech
 from asrtransfer.text import error_rates
 

@@ -54,5 +54,5 @@ def test_near_targets_are_the_surrogates_own_and_may_be_missing() -> None:
     chosen = select(UTTERANCES, {"a": heard(set())}, 2, seed=0)
     targets = near_targets(chosen, heard(set()), [2, 4])
     assert targets["rank"].tolist() == [2, 4, 2, 4]
-    assert targets["target"].isna().tolist() == [False, True, False, True]
-    assert targets["target"].tolist()[0] == "second"
+    assert targets["phrase"].isna().tolist() == [False, True, False, True]
+    assert targets["phrase"].tolist()[0] == "second"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,13 +12,14 @@ import torch
 
 from asrtransfer.files.errors import InputError
 from asrtransfer.machine import compute
-from asrtransfer.recognisers.deepspeech import training
-from asrtransfer.recognisers.deepspeech.augmentation import SpecAugment
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech, weight_hash
+from asrtransfer.recognisers.deepspeech import DeepSpeech, training
+from asrtransfer.recognisers.deepspeech.network import Network, weight_hash
+from asrtransfer.recognisers.deepspeech.section import Recipe, SpecAugment
+from asrtransfer.recognisers.trained import Interrupted
 from asrtransfer.speech import utterances as speech_module
 from asrtransfer.speech.utterances import Speech, pad
 
-RECIPE = training.Recipe(epochs=3, batch=8, learning_rate=1e-3, order="shuffled", schedule="cosine")
+RECIPE = Recipe(epochs=3, batch=8, learning_rate=1e-3, order="shuffled", schedule="cosine")
 
 
 class Stopped(Exception):
@@ -36,21 +36,21 @@ def run(
     stop: int = 0,
     devices: Sequence[str] = (),
     **changes: object,
-) -> DeepSpeech:
-    model = DeepSpeech(24, dropout=0.2)
-    model.initialise(seed)
+) -> Network:
+    network = Network(24, dropout=0.2)
+    network.initialise(seed)
     if nudge:
-        model.nudge(nudge)
+        network.nudge(nudge)
 
     def report(epoch: training.Epoch) -> None:
         if epoch.epoch == stop:
             raise Stopped
 
-    recipe = replace(RECIPE, **changes)  # type: ignore[arg-type]
+    recipe = RECIPE.model_copy(update=changes)
     training.train(
-        model, train, dev, recipe, seed=seed, checkpoint=checkpoint, identity="x", report=report, devices=devices
+        network, train, dev, recipe, seed=seed, checkpoint=checkpoint, identity="x", report=report, devices=devices
     )
-    return model
+    return network
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +59,7 @@ def few(train_split: Speech) -> Speech:
 
 
 def test_the_toy_learns(toy: DeepSpeech, dev_split: Speech) -> None:
-    _, wer, cer = training.evaluate(toy, dev_split, 8)
+    _, wer, cer = training.evaluate(toy.network, dev_split, 8)
     assert wer <= 0.1
     assert cer <= 0.03
 
@@ -84,12 +84,12 @@ def test_a_run_asked_to_stop_resumes_within_an_epoch(
     few: Speech, dev_split: Speech, tmp_path: Path, steps: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     undisturbed = run(few, dev_split, tmp_path / "a")
-    model = DeepSpeech(24, dropout=0.2)
-    model.initialise(1)
+    network = Network(24, dropout=0.2)
+    network.initialise(1)
     asked = iter(range(1, 100))
-    with pytest.raises(training.Interrupted):
+    with pytest.raises(Interrupted):
         training.train(
-            model, few, dev_split, RECIPE, seed=1, checkpoint=tmp_path / "b", identity="x",
+            network, few, dev_split, RECIPE, seed=1, checkpoint=tmp_path / "b", identity="x",
             report=lambda epoch: None, stop=lambda: next(asked) == steps,
         )  # fmt: skip
     monkeypatch.setattr(training, "CHECKPOINT_SECONDS", -1.0)
@@ -108,10 +108,10 @@ def test_a_flipped_bit_in_a_checkpoint_is_found(few: Speech, dev_split: Speech, 
 
 def test_a_checkpoint_of_another_run_is_left_aside(few: Speech, dev_split: Speech, tmp_path: Path) -> None:
     run(few, dev_split, tmp_path / "a")
-    model = DeepSpeech(24, dropout=0.2)
-    model.initialise(1)
+    network = Network(24, dropout=0.2)
+    network.initialise(1)
     curve = training.train(
-        model, few, dev_split, RECIPE, seed=1, checkpoint=tmp_path / "a", identity="other", report=lambda e: None
+        network, few, dev_split, RECIPE, seed=1, checkpoint=tmp_path / "a", identity="other", report=lambda e: None
     )
     assert [epoch.epoch for epoch in curve] == [1, 2, 3]
 
@@ -176,12 +176,12 @@ def test_accumulated_batches_step_as_one_large_batch(train_split: Speech) -> Non
     speech = Speech(train_split.table.head(10), train_split.folder)
     gradients = []
     for sizes in ([[*range(10)]], [[*range(6)], [*range(6, 10)]]):
-        model = DeepSpeech(24)
-        model.initialise(1)
-        optimiser = torch.optim.SGD(model.parameters(), lr=0.0)
+        network = Network(24)
+        network.initialise(1)
+        optimiser = torch.optim.SGD(network.parameters(), lr=0.0)
         batches = list(training.batches_of(speech, sizes))
-        loss = training.train_step([model], optimiser, batches, RECIPE, seeds=[1, 2])
-        gradients.append((loss, [parameter.grad.clone() for parameter in model.parameters()]))
+        loss = training.train_step([network], optimiser, batches, RECIPE, seeds=[1, 2])
+        gradients.append((loss, [parameter.grad.clone() for parameter in network.parameters()]))
     assert gradients[0][0] == pytest.approx(gradients[1][0], rel=1e-5)
     for one, other in zip(gradients[0][1], gradients[1][1], strict=True):
         assert torch.allclose(one, other, rtol=1e-3, atol=1e-4 * float(one.abs().max()) + 1e-7)
@@ -210,17 +210,19 @@ def test_devices_that_share_a_step_leave_the_weights_as_they_are(
 def test_the_batches_of_a_step_go_round_and_draw_for_themselves(train_split: Speech) -> None:
     speech = Speech(train_split.table.head(4), train_split.folder)
     batches = list(training.batches_of(speech, [[0], [1], [2], [2]]))
-    models, heard = [DeepSpeech(24, dropout=0.5) for _ in range(3)], []
-    for number, model in enumerate(models):
-        model.initialise(1)
-        model.dense5.register_forward_hook(lambda _, __, output, number=number: heard.append((number, output.detach())))
-    optimiser = torch.optim.Adam(models[0].parameters())
-    training.train_step(models, optimiser, batches, RECIPE, seeds=[1, 2, 3, 3])
+    networks, heard = [Network(24, dropout=0.5) for _ in range(3)], []
+    for number, network in enumerate(networks):
+        network.initialise(1)
+        network.dense5.register_forward_hook(
+            lambda _, __, output, number=number: heard.append((number, output.detach()))
+        )
+    optimiser = torch.optim.Adam(networks[0].parameters())
+    training.train_step(networks, optimiser, batches, RECIPE, seeds=[1, 2, 3, 3])
     assert [number for number, _ in heard] == [0, 1, 2, 0]
     assert torch.equal(heard[2][1], heard[3][1])
-    assert len({weight_hash(model) for model in models}) == 1
-    assert all(parameter.grad is None for model in models[1:] for parameter in model.parameters())
-    training.train_step(models, optimiser, [batches[2]] * 2, RECIPE, seeds=[4, 5])
+    assert len({weight_hash(network) for network in networks}) == 1
+    assert all(parameter.grad is None for network in networks[1:] for parameter in network.parameters())
+    training.train_step(networks, optimiser, [batches[2]] * 2, RECIPE, seeds=[4, 5])
     assert not torch.equal(heard[4][1], heard[5][1])
 
 
@@ -255,7 +257,7 @@ def test_giving_up_takes_five_epochs_and_half_of_all() -> None:
             for n, rate in enumerate(rates, start=1)
         ]
         try:
-            training.check_progress(curve, training.Recipe(epochs=epochs))
+            training.check_progress(curve, Recipe(epochs=epochs))
         except training.Diverged:
             return True
         return False
@@ -273,9 +275,9 @@ def test_giving_up_takes_five_epochs_and_half_of_all() -> None:
 
 def test_a_recipe_of_plain_values() -> None:
     masks = {"frequency_masks": 1, "frequency_width": 2, "time_masks": 3, "time_width": 4}
-    recipe = training.Recipe.from_dict({"epochs": 2, "spec_augment": masks})
+    recipe = Recipe.model_validate({"epochs": 2, "spec_augment": masks})
     assert recipe.spec_augment == SpecAugment(**masks)
-    assert training.Recipe.from_dict({"spec_augment": None}) == training.Recipe()
+    assert Recipe.model_validate({"spec_augment": None}) == Recipe()
 
 
 @pytest.mark.parametrize("readers", [0, 1, 2, 5])
@@ -315,7 +317,7 @@ def test_a_file_that_is_missing_ends_reading_ahead_by_name(
 
 def test_order_and_schedule() -> None:
     batches = [[0], [1], [2], [3], [4], [5]]
-    by_length = replace(RECIPE, order="length")
+    by_length = RECIPE.model_copy(update={"order": "length"})
     assert list(training.ordered(batches, by_length, 1)) == batches
     first, second = (list(training.ordered(batches, RECIPE, epoch)) for epoch in (1, 2))
     assert sorted(first) == sorted(second) == batches
@@ -325,7 +327,7 @@ def test_order_and_schedule() -> None:
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[9] == pytest.approx(1)
     assert rates[-1] < 0.001
-    assert training.scale(replace(RECIPE, schedule="constant"), 50, 100) == 1
+    assert training.scale(RECIPE.model_copy(update={"schedule": "constant"}), 50, 100) == 1
 
 
 def test_the_digest_of_the_data_sees_order_and_text(train_split: Speech) -> None:

@@ -10,15 +10,17 @@ import pytest
 import torch
 
 from asrtransfer.attacks import samples
-from asrtransfer.attacks.loop import Outcome, Sample, Task
+from asrtransfer.attacks.task import Outcome, Sample, Task
 from asrtransfer.ctc import decoding
 from asrtransfer.files.errors import InputError
 from asrtransfer.hearing import controls, transfer
-from asrtransfer.hearing.hear import contains, hear, losses, rank
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.hearing.hear import Hearing, compute_losses, contains, hear, rank
+from asrtransfer.recognisers.base import Heard, Recogniser
+from asrtransfer.recognisers.deepspeech import DeepSpeech
+from asrtransfer.recognisers.deepspeech.network import Network
 from asrtransfer.speech.utterances import Speech
 
-JOB = {"attack": "pgd", "surrogate": "seed-1", "target": "x", "confidence": "high"}
+JOB = {"attack": "pgd", "surrogate": "seed-1", "target": "x", "target_kind": "phrase", "confidence": "high"}
 
 
 def rows(dev: Speech, phrases: Sequence[str]) -> pd.DataFrame:
@@ -28,7 +30,7 @@ def rows(dev: Speech, phrases: Sequence[str]) -> pd.DataFrame:
         clean = dev.samples(index)
         audio = (clean + np.where(np.arange(len(clean)) % 2, 3, -3)).astype(np.int16)
         task = Task(dev.utterance_ids[index], clean, phrase)
-        outcomes.append(Outcome(task, "sample", 0.1, [Sample(7, audio, 0.1, 0.9)]))
+        outcomes.append(Outcome(task, "sample", 0.1, [Sample(7, audio, 0.1, 0.9, 8.0)]))
     kept = samples.capped(outcomes, None, "s")
     return samples.table(outcomes, kept, dev.texts[: len(phrases)], JOB).to_pandas()
 
@@ -37,7 +39,7 @@ def rows(dev: Speech, phrases: Sequence[str]) -> pd.DataFrame:
 def heard(toy: DeepSpeech, dev_split: Speech) -> pd.DataFrame:
     clean = {name: dev_split.samples(index) for index, name in enumerate(dev_split.utterance_ids[:3])}
     texts = dict(zip(clean, dev_split.texts, strict=False))
-    listener = transfer.Listener(toy, decoding.build("flashlight"), clean, texts)
+    listener = transfer.Listener(toy, decoding.build("flashlight"), clean, texts, certify=False)
     phrases = [dev_split.texts[0], dev_split.texts[1], dev_split.texts[2] + "a"]
     table = transfer.as_table(listener.transcripts(rows(dev_split, phrases)), "seed-2", "hash", "seed")
     return table.to_pandas()
@@ -83,9 +85,9 @@ def test_a_certified_hearing_says_of_the_target_what_a_search_says(
     )
     assert searched["searched"].all()
     assert certified["searched"].all() == (backend == "greedy")
-    spared = certified[~certified["searched"]]
-    assert spared["hit"].any() == (backend == "flashlight")
-    assert (spared["texts"].str.len() == 0).any() == (backend == "flashlight")
+    proven = certified[~certified["searched"]]
+    assert proven["hit"].any() == (backend == "flashlight")
+    assert (proven["texts"].str.len() == 0).any() == (backend == "flashlight")
 
 
 def test_hearing_does_not_depend_on_the_order(toy: DeepSpeech, dev_split: Speech) -> None:
@@ -94,7 +96,7 @@ def test_hearing_does_not_depend_on_the_order(toy: DeepSpeech, dev_split: Speech
     forward = hear(toy, decoder, audio, ["ab"] * 6)
     backward = hear(toy, decoder, audio[::-1], ["ab"] * 6)[::-1]
     assert [one.texts for one in forward] == [one.texts for one in backward]
-    assert [one.ctc_loss for one in forward] == pytest.approx([one.ctc_loss for one in backward], rel=1e-5)
+    assert [one.loss for one in forward] == pytest.approx([one.loss for one in backward], rel=1e-5)
 
 
 def test_too_small_a_memory_changes_no_hearing(
@@ -103,12 +105,12 @@ def test_too_small_a_memory_changes_no_hearing(
     audio = [dev_split.samples(index) for index in range(6)]
     decoder = decoding.build("flashlight")
     whole = hear(toy, decoder, audio, ["ab"] * 6)
-    baseline = losses(toy, audio, ["ab"] * 6)
+    baseline = compute_losses(toy, audio, ["ab"] * 6)
     limit_memory(monkeypatch, 2)
     parts = hear(toy, decoder, audio, ["ab"] * 6)
     assert [one.texts for one in parts] == [one.texts for one in whole]
-    assert [one.ctc_loss for one in parts] == pytest.approx([one.ctc_loss for one in whole], rel=1e-5)
-    assert losses(toy, audio, ["ab"] * 6) == pytest.approx(baseline, rel=1e-5)
+    assert [one.loss for one in parts] == pytest.approx([one.loss for one in whole], rel=1e-5)
+    assert compute_losses(toy, audio, ["ab"] * 6) == pytest.approx(baseline, rel=1e-5)
 
 
 def test_a_memory_that_holds_nothing_is_one_line(
@@ -120,14 +122,42 @@ def test_a_memory_that_holds_nothing_is_one_line(
 
 
 def limit_memory(monkeypatch: pytest.MonkeyPatch, utterances: int) -> None:
-    forward = DeepSpeech.forward
+    forward = Network.forward
 
-    def limited(self: DeepSpeech, audio: torch.Tensor, lengths: torch.Tensor) -> object:
+    def limited(self: Network, audio: torch.Tensor, lengths: torch.Tensor) -> object:
         if len(audio) > utterances:
             raise torch.OutOfMemoryError("CUDA out of memory")
         return forward(self, audio, lengths)
 
-    monkeypatch.setattr(DeepSpeech, "forward", limited)
+    monkeypatch.setattr(Network, "forward", limited)
+
+
+class Parrot(Recogniser):
+    """Hears the same in everything, and neither scores nor has frames."""
+
+    identity = "parrot"
+
+    def hear(self, utterances: Sequence[np.ndarray]) -> list[Heard]:
+        return [Heard(["go", "gone"], raw="Go!")] * len(utterances)
+
+
+def test_a_recogniser_that_only_hears_leaves_empty_what_it_cannot_tell(toy: DeepSpeech, dev_split: Speech) -> None:
+    audio = [dev_split.samples(index) for index in range(2)]
+    heard = hear(Parrot(), decoding.build("flashlight"), audio, ["go", None])
+    assert heard == [Hearing(["go", "gone"], None, None, None, raw="Go!")] * 2
+    assert compute_losses(Parrot(), audio, ["go", "go"]) == [None, None]
+    clean = {name: dev_split.samples(index) for index, name in enumerate(dev_split.utterance_ids[:2])}
+    texts = dict(zip(clean, dev_split.texts, strict=False))
+    listener = transfer.Listener(Parrot(), decoding.build("flashlight"), clean, texts, certify=True)
+    made = rows(dev_split, ["go", "gone"])
+    table = transfer.as_table(listener.transcripts(made), "mine", Parrot.identity, "family").to_pandas()
+    assert table[["greedy", "log_probabilities", "ctc_loss", "ctc_loss_clean"]].isna().all().all()
+    assert table["searched"].all()
+    assert (table["raw"] == "Go!").all()
+    assert (table["target_kind"] == "phrase").all()
+    adversarial = table[table["kind"] == "adversarial"]
+    assert adversarial["rank"].tolist() == [1, 2]
+    assert adversarial["hit"].tolist() == [True, False]
 
 
 def test_rank_and_containment() -> None:

@@ -15,8 +15,9 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from study import config, grid
-from study.config import ConfigError, Study, read, slug
+from study import designs, names, params
+from study.config import ConfigError, Study, read
+from study.config.errors import RESULTS
 
 FOLDER = Path(__file__).resolve().parents[2] / "config"
 DEFAULT = yaml.safe_load((FOLDER / "config.yaml").read_text())
@@ -32,6 +33,10 @@ def laid_over(base: dict[str, Any], over: dict[str, Any]) -> dict[str, Any]:
 
 
 SHIPPED = [laid_over(DEFAULT, yaml.safe_load(path.read_text())) for path in sorted(FOLDER.glob("*.yaml"))]
+
+
+def deepspeech(**keys: Any) -> dict[str, Any]:
+    return {"families": {"deepspeech": keys}}
 
 
 def refusal(over: dict[str, Any], base: dict[str, Any] = DEFAULT) -> str:
@@ -52,45 +57,68 @@ def assert_one_line(message: str) -> None:
 
 @pytest.mark.parametrize("given", SHIPPED)
 def test_shipped_configurations_are_understood(given: dict[str, Any]) -> None:
-    assert grid.jobs(read(given))
+    assert designs.list_jobs(read(given))
 
 
 def test_defaults_are_the_published_recipe() -> None:
     study = read({"models": ["seed-1"], "attacks": {"cw": {"phrases": ["open the door"]}}})
     published = read(SHIPPED[[path.stem for path in sorted(FOLDER.glob("*.yaml"))].index("paper")])
-    assert study.network == published.network
-    assert study.training == published.training
+    assert study.families == published.families
     # Skipping a search changes no table, and pays with millions of hearings.
     assert study.decoder.model_copy(update={"certify": True}) == published.decoder
     assert study.selection == published.selection
     assert study.corpus.librispeech == published.corpus.librispeech
     for name in ("learning_rate", "bound", "shrink", "noise", "iterations", "threshold", "confidences"):
-        assert getattr(study.attacks.cw, name) == getattr(published.attacks.cw, name)
+        assert getattr(study.attacks["cw"], name) == getattr(published.attacks["cw"], name)
 
 
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": ({"trainning": {}}, "trainning: unknown key"),
-    "unknown key in a section": ({"training": {"epoch": 3}}, "training.epoch: unknown key"),
-    "unknown attack": ({"attacks": {"fgsm": {}}}, "attacks.fgsm: unknown key"),
+    "unknown key in a section": (deepspeech(training={"epoch": 3}), "families.deepspeech.training.epoch: unknown key"),
+    "unknown attack": ({"attacks": {"fgsm": {}}}, "attacks.fgsm.use: there is no attack 'fgsm'; use one of cw, pgd"),
     "key with a line break": ({"a\nb": 1}, r"'a\\nb': unknown key"),
     "key that is a number": ({7: 1}, "7: unknown key"),
-    "text for a number": ({"training": {"epochs": "many"}}, "training.epochs: .*'many'"),
-    "a decimal for a whole number": ({"training": {"epochs": 2.5}}, "training.epochs: .*2.5"),
+    "text for a number": (deepspeech(training={"epochs": "many"}), "families.deepspeech.training.epochs: .*'many'"),
+    "a decimal for a whole number": (
+        deepspeech(training={"epochs": 2.5}),
+        "families.deepspeech.training.epochs: .*2.5",
+    ),
     "yes for a number": ({"threads": True}, "threads: .*True"),
-    "not a number": ({"training": {"learning_rate": math.nan}}, "training.learning_rate: .*nan"),
-    "infinity": ({"training": {"clip": math.inf}}, "training.clip: .*inf"),
+    "not a number": (
+        deepspeech(training={"learning_rate": math.nan}),
+        "families.deepspeech.training.learning_rate: .*nan",
+    ),
+    "infinity": (deepspeech(training={"clip": math.inf}), "families.deepspeech.training.clip: .*inf"),
     "below the range": ({"threads": 0}, "threads: .*1.*0"),
-    "above the range": ({"network": {"units": 9000}}, "network.units: .*8192"),
+    "above the range": (deepspeech(network={"units": 9000}), "families.deepspeech.network.units: .*8192"),
     "more digits than Python prints": ({"threads": 10**5000}, "threads: "),
     "a word that is not among those allowed": ({"device": "tpu"}, "device: .*'cpu' or 'cuda'.*'tpu'"),
-    "a number for a section": ({"network": 5}, "network: a section .*5"),
+    "a number for a section": (deepspeech(network=5), "families.deepspeech.network: a section .*5"),
     "a list for a section": ({"attacks": []}, r"attacks: a section .*\[\]"),
-    "nothing for a section": ({"training": None}, "training: a section .*None"),
+    "nothing for a section": (deepspeech(training=None), "families.deepspeech.training: a section .*None"),
+    "a number for a family": ({"families": {"deepspeech": 5}}, "families.deepspeech: a section .*5"),
+    "a number for the families": ({"families": 5}, "families: a section .*5"),
+    "a section of before": ({"network": {"units": 64}}, "network: unknown key"),
     "a text for a list": ({"models": "seed-1"}, "models: .*list.*'seed-1'"),
     "a mapping in a list": ({"models": [{"seed": 1}]}, r"models\.0: "),
     "no models": ({"models": []}, "models: .*at least 1"),
-    "a model without a form": ({"models": ["model-1"]}, r"models\.0: seed-N, or .*'model-1'"),
-    "a seed with a leading zero": ({"models": ["seed-01"]}, r"models\.0: "),
+    "a model without a form": ({"models": ["model_1"]}, r"models\.0: seed-N, .*'model_1'"),
+    "a model of a family that is not there": (
+        {"models": ["model-1"]},
+        "models: model-1 is of the family model-1; add families.model-1",
+    ),
+    "a seed of a family that is not there": (
+        {"models": ["log-mel.seed-1"]},
+        "models: log-mel.seed-1 is of the family log-mel; add families.log-mel",
+    ),
+    "a trained family without a seed": (
+        {"models": ["seed-1", "deepspeech"]},
+        "models: deepspeech: the family deepspeech is trained; write deepspeech.seed-N",
+    ),
+    "a default family that is not there": ({"family": "none"}, "families.none.use: there is no recogniser 'none'"),
+    "a family that is called as a model": ({"families": {"seed-1": {}}}, "families.'seed-1': a name of .*seed-"),
+    "an attack that is a path": ({"attacks": {"../up": {}}}, "attacks.'../up': a name of "),
+    "a seed with a leading zero": ({"models": ["seed-01"]}, r"models: seed-01 is no model; write seed-N, "),
     "a seed in other digits": ({"models": ["seed-١"]}, r"models\.0: "),
     "an arm of a model that is not there": (
         {"models": ["seed-1", "seed-2.twin"]},
@@ -98,6 +126,17 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a model twice": ({"models": ["seed-1", "seed-1"]}, "models: seed-1 is listed twice"),
     "a surrogate that is no model": ({"surrogates": ["seed-9"]}, "surrogates: seed-9 is not a model; add it"),
+    "an ensemble of a stranger": ({"surrogates": [["seed-1", "seed-9"]]}, "surrogates: seed-9 is not a model; add it"),
+    "an ensemble with a model twice": (
+        {"surrogates": ["seed-1+seed-1"]},
+        r"surrogates: seed-1\+seed-1 has seed-1 twice",
+    ),
+    "an ensemble in two orders": (
+        {"surrogates": ["seed-1+seed-2", ["seed-2", "seed-1"]]},
+        r"surrogates: seed-2\+seed-1 is listed twice",
+    ),
+    "an ensemble of nobody": ({"surrogates": [[]]}, r"surrogates\.0: "),
+    "a list in an ensemble": ({"surrogates": [[["seed-1"]]]}, r"surrogates\.0: "),
     "a remote that is no model": ({"remotes": ["seed-9"]}, "remotes: seed-9 is not a model; add it"),
     "no surrogates": ({"surrogates": []}, "surrogates: .*at least 1"),
     "no attacks": ({"attacks": {"cw": None, "pgd": None}}, "attacks: none is configured"),
@@ -145,12 +184,12 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         "decoder.language_model: ctcdecode takes none",
     ),
     "several GPUs of a CPU": (
-        {"training": {"accumulate": 4, "gpus": 4}},
-        "training.gpus: 4 GPUs, and device is cpu; set device: cuda, or training.gpus: 1",
+        deepspeech(training={"accumulate": 4, "gpus": 4}),
+        "families.deepspeech.training.gpus: 4 GPUs, and device is cpu; set device: cuda, or training.gpus: 1",
     ),
     "more GPUs than batches": (
-        {"device": "cuda", "training": {"accumulate": 2, "gpus": 4}},
-        "training.gpus: 4 GPUs cannot share 2 batches a step; lower it, or raise training.accumulate",
+        {"device": "cuda", **deepspeech(training={"accumulate": 2, "gpus": 4})},
+        r"families\.deepspeech\.training\.gpus: 4 GPUs cannot share 2 batches a step; lower it, or raise training\.acc",
     ),
     "more utterances than there are": (
         {"selection": {"utterances": 81}},
@@ -198,42 +237,41 @@ def test_what_is_no_configuration_is_refused(given: Any) -> None:
 def test_what_the_command_line_gives_as_text_is_read() -> None:
     """Snakemake hands over everything inside a section as text; YAML takes 1e-4 for one."""
     over = {
-        "training": {"epochs": "7", "learning_rate": "1e-4", "clip": "null"},
+        **deepspeech(training={"epochs": "7", "learning_rate": "1e-4", "clip": "null"}),
         "corpus": {"manifest": {"path": "a.csv", "disjoint_speakers": "false"}},
         "attacks": {"cw": {"ranks": ["2"], "cap": "5"}, "pgd": "null"},
         "surrogates": "null",
     }
     study = read(laid_over(DEFAULT, over))
-    assert (study.training.epochs, study.training.learning_rate, study.training.clip) == (7, 1e-4, None)
+    recipe = study.section_of("seed-1").training
+    assert (recipe.epochs, recipe.learning_rate, recipe.clip) == (7, 1e-4, None)
     assert study.corpus.manifest is not None
     assert not study.corpus.manifest.disjoint_speakers
-    assert study.attacks.pgd is None
-    assert study.attacks.cw is not None
-    assert (study.attacks.cw.ranks, study.attacks.cw.cap) == ([2], 5)
+    assert list(study.attacks) == ["cw"]
+    assert (study.attacks["cw"].ranks, study.attacks["cw"].cap) == ([2], 5)
     assert study.surrogates is None
 
 
 def test_words_that_look_like_others_stay_phrases() -> None:
     phrases = ["no", "null", "true", "nan", "infinity"]
     study = read(laid_over(DEFAULT, {"attacks": {"cw": {"phrases": phrases}}}))
-    assert study.attacks.cw is not None
-    assert study.attacks.cw.phrases == phrases
+    assert study.attacks["cw"].phrases == phrases
 
 
 def test_a_corpus_can_be_laid_over_another() -> None:
     over = {"corpus": {"kind": "manifest", "manifest": {"path": "own/manifest.csv"}}}
     study = read(laid_over(DEFAULT, over))
-    assert grid.corpus(study) == {
+    assert params.describe_corpus(study) == {
         "kind": "manifest",
-        "settings": {"manifest": "own/manifest.csv", "disjoint_speakers": True},
+        "settings": {"manifest": "own/manifest.csv", "longest_seconds": 600.0, "disjoint_speakers": True},
     }
-    assert grid.manifest(study) == ["own/manifest.csv"]
+    assert params.list_manifests(study) == ["own/manifest.csv"]
 
 
 def test_names_of_phrases() -> None:
-    assert slug("open the door") == "open-the-door"
-    assert slug("what's on") == "whats-on"
-    assert slug("'tis ' it") == "tis-it"
+    assert names.slug("open the door") == "open-the-door"
+    assert names.slug("what's on") == "whats-on"
+    assert names.slug("'tis ' it") == "tis-it"
 
 
 # Property: any change of a shipped configuration.
@@ -246,7 +284,20 @@ NASTY = st.one_of(
     st.floats(),
     st.text(max_size=30),
     st.sampled_from(("", " ", "..", "/", "~", "\0", "\n", "\x1b[31m", "{x}", "%s", "\ud800", "a" * 5000)),
-    st.sampled_from(("null", "1e999", "1_0", "٣", "seed-1", "seed-0", "seed-1.twin", "seed-999999999999")),
+    st.sampled_from(
+        (
+            "null",
+            "1e999",
+            "1_0",
+            "٣",
+            "seed-1",
+            "seed-0",
+            "seed-1.twin",
+            "seed-01",
+            "seed-1+seed-2",
+            "seed-999999999999",
+        )
+    ),
     st.sampled_from(("rank-2", "go", "high", "low")),
     st.dates(),
     st.binary(max_size=4),
@@ -311,15 +362,18 @@ def test_any_change_of_a_shipped_configuration_is_understood_or_refused(given: d
         known = "|".join(Study.model_fields)
         assert re.match(rf"({known})[.:]|.*: unknown key; ", str(error)), str(error)
         return
-    jobs = grid.jobs(study)
+    jobs = designs.list_jobs(study)
     assert jobs and len(set(jobs)) == len(jobs)
     for job in jobs:
-        params = grid.attack_params(study, job.attack, job.target, job.confidence)
-        assert (params["phrase"] is None) != (params["rank"] is None)
-    assert re.fullmatch(config.RESULTS, study.results)
-    hearings = grid.hearings(study)
+        told = params.describe_attack(study, job)
+        assert (told["phrase"] is None) == (told["target_kind"] == "near") == (names.find_rank(job.target) is not None)
+        assert re.fullmatch(names.SURROGATE, job.surrogate)
+        assert re.fullmatch(names.TARGET, job.target)
+    assert re.fullmatch(RESULTS, study.results)
+    hearings = designs.list_hearings(study)
     assert len(set(hearings)) == len(hearings)
-    assert {grid.arm(*pair) for pair in hearings} <= {"self", "seed", "twin", "ulp", "native"}
+    assert {designs.relate(study, *pair) for pair in hearings} <= {"self", "seed", "twin", "ulp", "native", "family"}
+    assert all(re.fullmatch(rf"{names.TRAINED}|{names.LOADED}", name) for name in study.models)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

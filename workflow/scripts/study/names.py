@@ -18,7 +18,8 @@ NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 """Of an attack, a family, or a recogniser that is loaded."""
 LOADED = rf"(?!seed-[0-9]){NAME}"
 """Of a recogniser that is loaded; a pattern for Python, not for pydantic."""
-_TRAINED = r"seed-(?:0|[1-9][0-9]{0,8})(?:\.(?:twin|(?:ulp|native)-[1-9][0-9]{0,2}))?"
+_SEED = r"seed-(?:0|[1-9][0-9]{0,8})"
+_TRAINED = rf"{_SEED}(?:\.(?:twin|(?:ulp|native)-[1-9][0-9]{{0,2}}))?"
 TRAINED = rf"(?:{NAME}\.)?{_TRAINED}"
 MODEL = rf"(?:{TRAINED}|{NAME})"
 SURROGATE = rf"{MODEL}(?:\+{MODEL})*"
@@ -56,7 +57,7 @@ def parse_model(name: str, default: str) -> Model:
         default: the family of models whose names give none.
     """
     found = re.fullmatch(
-        rf"(?:(?P<family>{NAME})\.)?(?P<seed>seed-[0-9]+)(?:\.(?P<arm>[a-z]+)(?:-(?P<which>[0-9]+))?)?", name
+        rf"(?:(?P<family>{NAME})\.)?(?P<seed>{_SEED})(?:\.(?P<arm>[a-z]+)(?:-(?P<which>[0-9]+))?)?", name
     )
     if found is None:
         return Model(name, name, name, None, "none", 0)

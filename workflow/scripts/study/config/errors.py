@@ -49,7 +49,7 @@ def explain(error: ValidationError, prefix: Sequence[str] = ()) -> str:
             message = FORMS.get(problem["ctx"]["pattern"], "a path has no control characters")
         case "string_type" if isinstance(given, bool):
             message = 'to YAML, yes, no, on and off are no words; write "yes", "no", "on" or "off"'
-        case "model_type":
+        case "model_type" | "dict_type":
             message = "a section with keys of its own, see config/README.md"
         case _:
             message = message[0].lower() + message[1:]

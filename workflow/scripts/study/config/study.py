@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, model_validator
@@ -14,7 +15,7 @@ from asrtransfer.text.alphabet import CHARACTERS
 from study import names
 from study.config.corpus import Corpus
 from study.config.decoder import Decoder
-from study.config.errors import MODEL, RESULTS, SURROGATE
+from study.config.errors import FORMS, MODEL, RESULTS, SURROGATE
 from study.config.extensions import class_of
 from study.config.neighbours import Neighbours
 from study.config.scoring import Scoring
@@ -144,6 +145,8 @@ def _check_models(study: Study) -> None:
                 raise ValueError(f"{key}: {name} is not a model; add it to models or remove it from {key}")
     for name in study.models:
         model = study.parsed(name)
+        if model.seed is None and not re.fullmatch(names.LOADED, name):
+            raise ValueError(f"models: {name} is no model; write {FORMS[MODEL]}")
         if model.base not in study.models:
             raise ValueError(f"models: {name} is an arm of {model.base}, which is not listed; add {model.base}")
         if model.family not in study.families:
