@@ -37,8 +37,14 @@ onstart:
     check_gpus(workflow)
     end_orphans(log)
     print_plan(workflow, log)
+    start_progress(workflow)
 
 
 onsuccess:
     slurm_run().unlink(missing_ok=True)
+    reporter.end(True)
     print_verdict(workflow)
+
+
+onerror:
+    reporter.end(False)
