@@ -89,32 +89,35 @@ class Progress:
     def replace_pending(self, pending: Mapping[str, plan.Job]) -> None:
         """Other jobs are to run from now on: after a checkpoint, some need not."""
         self._pending = {name: job for name, job in pending.items() if name not in self._finished}
+        self._started = {name: start for name, start in self._started.items() if name in self._pending}
+        self._failed &= self._pending.keys()
 
     def seconds_left(self, now: float) -> float:
         """Seconds until the last job ends that can run: not those that have failed, nor any that waits for them."""
         loads = {}
         for name, start in self._started.items():
             job, elapsed = self._pending[name], now - start
-            loads[name] = Load(max(self.expect(job) - elapsed, OVERRUN * elapsed), self._hold(job))
+            loads[name] = Load(max(self.expect(job, now) - elapsed, OVERRUN * elapsed), self._hold(job))
         lost = self._find_lost()
         for name, job in self._pending.items():
             if name not in loads and name not in lost:
-                loads[name] = Load(self.expect(job), self._hold(job), job.after)
+                loads[name] = Load(self.expect(job, now), self._hold(job), job.after)
         return simulate(loads, self._capacity)
 
-    def expect(self, job: plan.Job) -> float:
+    def expect(self, job: plan.Job, now: float) -> float:
         """Seconds that a job takes: the estimate, corrected by the jobs that are done.
 
-        The correction is the median ratio of measured and estimated times of its rule, or, before any job of it is
-        done, the ratio of the sums over all rules.
+        The correction is the median ratio of measured and estimated times of the job's rule. Before any job of the rule
+        is done, it is the ratio of the sums over all rules, or that of a running job of the rule which has already
+        taken longer.
         """
         if pairs := self._measured.get(job.rule):
             return self._estimate(job) * statistics.median(measured / estimated for measured, estimated in pairs)
-        everything = [pair for pairs in self._measured.values() for pair in pairs]
-        if not everything:
-            return self._estimate(job)
-        measured, estimated = map(sum, zip(*everything, strict=True))
-        return self._estimate(job) * measured / estimated
+        pairs = [pair for pairs in self._measured.values() for pair in pairs]
+        ratio = sum(measured for measured, _ in pairs) / sum(estimated for _, estimated in pairs) if pairs else 1.0
+        running = ((self._pending[name], now - start) for name, start in self._started.items())
+        overrun = [elapsed / self._estimate(other) for other, elapsed in running if other.rule == job.rule]
+        return self._estimate(job) * max(ratio, *overrun, 0.0)
 
     def describe(self, now: float) -> str:
         """How far the run is, on one line."""
