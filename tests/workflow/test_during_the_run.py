@@ -81,6 +81,8 @@ def test_an_interrupted_run_ends_and_says_how_far_it_came(repository: Repository
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            # A test that runs in the background of a shell ignores it, and so would what it starts.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
         )
     try:
         end = time.monotonic() + 120
