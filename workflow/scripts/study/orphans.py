@@ -45,9 +45,7 @@ def end_earlier(record: Path, run: str | None, say: Callable[[str], object]) -> 
         while jobs := _queued(names, record):
             if time.monotonic() > end:
                 named = " ".join(jobs)
-                raise Unending(
-                    f"Slurm has not ended jobs {named} in {PATIENCE_SECONDS:.0f} s; end them, and run again"
-                )
+                raise Unending(f"Slurm has not ended jobs {named} in {PATIENCE_SECONDS:.0f} s; end them, and run again")
             time.sleep(1)
     record.unlink(missing_ok=True)
     if run is not None:
