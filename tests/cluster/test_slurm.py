@@ -9,7 +9,8 @@ from kills import contents, differences
 from local_slurm import GPUS, KIND, NODES, Job, LocalSlurm
 from runs import Run, watched
 
-from study import config, rates, resources, work
+from study import config
+from study.cost import rates, resources, work
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 RESULTS = "results-smoke"
