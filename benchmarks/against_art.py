@@ -1,18 +1,18 @@
 """Our attack of Carlini and Wagner beside CarliniWagnerASR of the Adversarial Robustness Toolbox (ART).
 
-Both attack the same utterances for the same phrase on the same model, from a finished study:
+Both attack the same utterances with the same phrase on the same model of a finished study:
 
     make benchmark ARGS="--results results --surrogate seed-1 --phrase 'open the door'"
 
-Same bound, learning rate, shrink factor, iterations and batches; low confidence, where a success calls for
-less distortion. ART steps by the gradient's sign, without Adam and without noise, and returns failures too.
-What each attack gives back is rounded to 16 bits and heard again in the same way; a success is what then has
-the phrase as its top transcription. Seconds are the processor's, for whatever else a machine does.
+Bound, learning rate, shrink factor, iterations and batches are the same. The confidence is low: a success asks for less
+distortion. ART steps by the gradient's sign, without Adam and without noise, and returns failures, too. The audio that
+each attack returns is rounded to 16 bits and heard again in the same way. It is a success if the phrase is then its
+top transcription. Seconds are processor time, so that other programs on the machine do not count.
 
-ART is given its best case: an estimator that computes a whole batch at once, as our attack does, where its
-own PyTorchDeepSpeech computes spectrograms row by row. Its test for success hears with the decoder that
-judges both, which searches for every utterance, or else greedily as PyTorchDeepSpeech does by default; our
-test knows the target and searches only where a greedy transcription leaves the matter open.
+ART gets its best case: an estimator that computes a whole batch at once, as our attack does; its own
+PyTorchDeepSpeech computes spectrograms row by row. ART's test for success runs the decoder that judges both, with a
+beam search for every utterance, or decodes greedily, as PyTorchDeepSpeech does by default. Our test knows the target
+and searches only if a greedy transcription does not decide.
 """
 
 from __future__ import annotations

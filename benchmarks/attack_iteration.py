@@ -1,9 +1,9 @@
-"""One iteration of each attack beside the bare work: forward, and backward to the audio, of the same batch.
+"""One iteration of each attack beside the forward and backward pass of the same batch.
 
 .venv/bin/python benchmarks/attack_iteration.py --results results
 
-Iterations are those of an attack that has not succeeded yet, and every one is tested for success. Contestants
-alternate; the figures are medians of processor time, for whatever else a machine does.
+Iterations are those of an attack that has not succeeded yet; each is tested for success. Contestants alternate. The
+figures are medians of processor time, so that other programs on the machine do not count.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.recognisers.deepspeech.network import load_weights
 from asrtransfer.speech.utterances import Speech, pad
 
-# No utterance of the default study is heard as this within some dozens of iterations: a success costs a second pass.
+# No utterance of the default study is heard as this within a few dozen iterations; a success would cost a second pass.
 PHRASE = "the quick brown fox jumps over the lazy dog"
 
 

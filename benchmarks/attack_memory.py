@@ -2,8 +2,8 @@
 
 .venv/bin/python benchmarks/attack_memory.py --results results
 
-Each figure is the largest resident memory of a process of its own; that of one that has only imported what an attack
-imports is taken off both.
+Each figure is the largest resident memory of a separate process. The memory of a process that only imports the
+modules of an attack is subtracted from both.
 """
 
 from __future__ import annotations

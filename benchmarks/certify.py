@@ -1,4 +1,4 @@
-"""How many hearings of a finished study need no beam search, and the time that this takes and saves.
+"""How many hearings of a finished study a proof decides without a beam search, and the time that this takes and saves.
 
 .venv/bin/python benchmarks/certify.py --results results --surrogate seed-1 --remote seed-2
 """
@@ -29,7 +29,7 @@ VERDICT = ["utterance_id", "attack", "target", "confidence", "kind", "iteration"
 def heard(
     remote: DeepSpeech, speech: Speech, samples: pd.DataFrame, certify: bool
 ) -> tuple[float, pd.DataFrame, float]:
-    """Seconds of processor time, the rows, and the seconds that hearing the clean audio takes as well."""
+    """Seconds of processor time, the rows, and the seconds for hearing the clean audio, which are not part of them."""
     clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}
     texts = dict(zip(speech.utterance_ids, speech.texts, strict=True))
     start = time.process_time()
@@ -71,9 +71,9 @@ def main() -> None:
         full, short = (statistics.median(seconds[certify]) for certify in (False, True))
         rows = found[True]
         rows = rows[rows["kind"] != "clean"]
-        proven = int((~rows["searched"]).sum())
+        saved = int((~rows["searched"]).sum())
         print(
-            f"{name}: {proven} of {len(rows)} hearings need no search ({proven / len(rows):.0%}); "
+            f"{name}: {saved} of {len(rows)} searches saved ({saved / len(rows):.0%}); "
             f"{full / len(rows) * 1e3:.1f} ms a hearing with every search, {short / len(rows) * 1e3:.1f} ms without "
             f"those: {full / short:.1f} times as fast"
         )

@@ -1,9 +1,9 @@
-"""Iterations that C&W takes to its first success, and to one of high confidence, with other settings than the recipe's.
+"""Iterations of C&W until its first success, and until one of high confidence, with the recipe's settings and others.
 
 .venv/bin/python benchmarks/cw_settings.py --results results
 
-For each setting: the iteration at which half and nine tenths of the pairs of utterance and phrase had their sample, how
-many had none after 300, and the processor's seconds.
+For each setting: the iteration at which half and nine tenths of the pairs of utterance and phrase had a sample, how
+many had none after 300 iterations, and the seconds of processor time.
 """
 
 from __future__ import annotations

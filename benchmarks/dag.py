@@ -1,8 +1,8 @@
-"""How long Snakemake takes to build a study's graph of jobs, before anything is made and when all is there.
+"""How long Snakemake takes to build a study's graph of jobs, before the first job and after the last one.
 
 .venv/bin/python benchmarks/dag.py config/paper.yaml
 
-For the second, every output stands as an empty file in a copy of the repository, made in the order of the jobs.
+For the second figure, every output is an empty file in a copy of the repository, created in the order of the jobs.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ["Snakefile", "config", "workflow", "profiles", "envs"]
+PARTS = ["config", "workflow", "profiles", "envs"]
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -48,7 +48,7 @@ def outputs(folder: Path, config: str) -> list[str]:
 
 
 def make(folder: Path, names: list[str]) -> None:
-    """Let everything be there, nothing older than what it is made of."""
+    """Create every output, none older than its inputs."""
     now = time.time() - 60
     for name in names:
         path = folder / name

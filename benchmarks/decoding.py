@@ -1,9 +1,8 @@
-"""What pruning saves the decoder and whether it changes a list of ten; pyctcdecode beside it, and ctcdecode where it is
-installed.
+"""What pruning saves the decoder, and whether it changes a list of ten; beside pyctcdecode, and ctcdecode if installed.
 
 Run by hand: python benchmarks/decoding.py [utterances per level]
 
-The posteriors are made up in the shape of a trained model's: blanks, spikes of one or two frames, a rival in
+The posteriors are made up in the shape of a trained model's: blanks, spikes of one or two frames, a rival class in
 each spike; 65 to 125 frames, 1.3 to 2.5 seconds. Their sharpness runs from a model that knows nothing to a
 sample of high confidence. The reference is a beam of 100 over all classes without a threshold. pyctcdecode, without a
 language model, has a beam of 100 and its own pruning, and then that of our default (25 nats, all classes); it strips

@@ -1,11 +1,11 @@
-"""How much sooner several processes have the ten most likely texts of a batch than one has.
+"""How much faster several processes decode a batch to the ten most likely texts than one does.
 
-Run by hand, on as many free cores as the largest number of processes:
+Run by hand, with as many idle cores as the largest number of processes:
 python benchmarks/decoding_processes.py [processes ...] (by default 1 2)
 
-A batch is 64 made-up posteriors of 7.4 seconds, the mean of LibriSpeech's test-clean, at one of three sharpnesses (see
-decoding.py); a job on a GPU decodes up to 256 at a time. All numbers of processes take turns at it. Also printed: what
-a process takes of memory for itself, and what the one that asks does for each row besides.
+A batch is 64 made-up posteriors of 7.4 seconds, the mean of LibriSpeech's test-clean, at one of three sharpnesses
+(see decoding.py); a job on a GPU decodes up to 256 at a time. All numbers of processes take turns. Also printed: the
+memory of one process, and the time that the calling process itself spends on each row.
 """
 
 from __future__ import annotations
@@ -46,8 +46,8 @@ def timed(decoder: Decoder, rows: tuple[Tensor, Tensor]) -> tuple[float, list[li
     return time.perf_counter() - start, found
 
 
-def besides(rows: tuple[Tensor, Tensor]) -> float:
-    """Seconds that a job takes for a batch besides network, proofs and search: best paths, losses, and sending rows."""
+def time_caller(rows: tuple[Tensor, Tensor]) -> float:
+    """Seconds that the calling process itself spends on a batch: best paths, losses, and sending rows."""
     start = time.perf_counter()
     greedy(*rows)
     ctc_loss(*rows, ["open the door"] * ROWS)
@@ -75,7 +75,7 @@ def main(numbers: list[int]) -> None:
                     f"sharpness {sharpness:3}  processes {number:2}  {rate:6.1f} x real time  "
                     f"ratio {statistics.median(ratios):.2f} ({min(ratios):.2f} to {max(ratios):.2f})"
                 )
-            print(f"sharpness {sharpness:3}  besides, in the one that asks: {1000 * besides(rows) / ROWS:.2f} ms a row")
+            print(f"sharpness {sharpness:3}  calling process: {1000 * time_caller(rows) / ROWS:.2f} ms a row")
         own = [psutil.Process(child.pid).memory_full_info().uss / 1e6 for child in multiprocessing.active_children()]
         print(f"memory of each process for itself: {', '.join(f'{one:.0f}' for one in own)} MB")
 

@@ -1,9 +1,9 @@
-"""What twice the size costs: utterances, and seconds of audio, in an attack and in hearing; and the memory of both.
+"""Time and memory of an attack and of hearing for twice the utterances and for twice the seconds of audio.
 
 .venv/bin/python benchmarks/growth.py --results results
 
-Twice the audio is each recording said twice. Phrases and models are jobs of their own, so that twice as many are twice
-the jobs. Processor time, median of several, the sizes alternating; memory is the largest of a process of its own.
+Twice the audio is each recording repeated. Phrases and models are separate jobs, so that twice as many are twice the
+jobs. Times are medians of processor time; the sizes alternate. Memory is the largest of a separate process.
 """
 
 from __future__ import annotations

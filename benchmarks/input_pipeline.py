@@ -1,9 +1,9 @@
-"""Does reading keep training fed? Real steps, and the same steps on tensors in memory, in turns.
+"""Training steps that read FLAC beside the same steps on tensors in memory, in turns.
 
     .venv/bin/python benchmarks/input_pipeline.py --library path/to/folder-with-LibriSpeech
     .venv/bin/python benchmarks/input_pipeline.py --device cuda --units 2048 --steps 50
 
-Without a library, audio is made up: noise, which takes longer to decode than speech, of LibriSpeech's lengths.
+Without a library, the audio is noise of LibriSpeech's lengths, which takes longer to decode than speech.
 """
 
 from __future__ import annotations

@@ -2,8 +2,8 @@
 
     .venv/bin/python benchmarks/listing.py
 
-The folders are the corpus's own layout; the audio files are links to a few short ones, of which nothing but the head is
-read. What follows in a study is measured too: reading the table and hashing it, as a training job does first.
+The folders have the corpus's own layout; the audio files are links to a few short ones, of which only the header is
+read. The next step of a study is measured, too: reading and hashing the table, as a training job does first.
 """
 
 from __future__ import annotations
@@ -28,21 +28,21 @@ from asrtransfer.speech import audio
 
 UTTERANCES = 281_241
 """In train-clean-100, train-clean-360 and train-other-500 (28,539 + 104,014 + 148,688)."""
-# Of a chapter, about as in the corpus; and links to one file, which file systems limit.
+# Utterances of a chapter, about as in the corpus. File systems limit the links to one file.
 CHAPTER = 50
 LINKS = 20_000
 LETTERS = 180
 
 
 def build(root: Path, utterances: int) -> None:
-    """A library of that many utterances in train-clean-360, and one in dev-clean and test-clean each."""
+    """Make a library of ``utterances`` utterances in train-clean-360, and of one each in dev-clean and test-clean."""
     drawn = random.Random(1)
     words = ["".join(drawn.choices("ABCDEFGHIJKLMNOPQRSTUVWXYZ", k=drawn.randint(1, 9))) for _ in range(2000)]
     root.mkdir(parents=True)
     pool = []
     for number in range(-(-utterances // LINKS)):
         pool.append(root / f"{number}.flac")
-        # Longer than the text needs, for any text.
+        # Long enough for any text.
         pool[-1].write_bytes(audio.flac_bytes(np.zeros(16_000 * (4 + number) + number, np.int16)))
     files = cycle(pool)
     for place, (subset, count) in enumerate({"dev-clean": 1, "test-clean": 1, "train-clean-360": utterances}.items()):
@@ -76,7 +76,7 @@ def main() -> None:
         total = len(found)
         peak = megabytes()
         del found
-        # With it comes PyTorch, half a gigabyte, which listing does without.
+        # Imported late: it brings PyTorch, half a gigabyte, which listing does not need.
         from asrtransfer.speech.utterances import Speech
 
         start = time.monotonic()

@@ -9,7 +9,7 @@ from pathlib import Path
 def megabytes() -> float:
     """Of this process since it began, in MB.
 
-    Read from Linux: what ``getrusage`` says begins with the largest of the process that started this one.
+    Read from Linux's own files, because ``getrusage`` starts from the largest memory of the parent process.
     """
     found = re.search(r"^VmHWM:\s+(\d+) kB$", Path("/proc/self/status").read_text(), re.MULTILINE)
     assert found

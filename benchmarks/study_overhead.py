@@ -1,10 +1,9 @@
-"""Wall time of a finished study beside the work of its jobs: what starts, imports and scheduling cost.
+"""Wall time of a finished study beside the work of its jobs: the cost of process starts, imports and scheduling.
 
 .venv/bin/python benchmarks/study_overhead.py --results results --cores 2
 
-Reads what the last run left: each job's log says how long its work took once all was imported, its benchmark how long
-the process lived. The wall time is from the first job's start to the last one's end. Of use only after a run from
-nothing.
+Each job's log has the seconds of its work after all imports, its benchmark those of the whole process. The wall time
+is from the first job's start to the last one's end. The figures are meaningful only after a run from an empty folder.
 """
 
 from __future__ import annotations

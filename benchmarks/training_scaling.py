@@ -1,9 +1,9 @@
-"""Training on several cores: as many jobs at once as there are, beside one alone.
+"""Training on several cores: one job a core at the same time, beside one job alone.
 
 .venv/bin/python benchmarks/training_scaling.py --results results --jobs 2
 
-Every job is a process of its own with one thread, as in a study, that trains for some steps after a warm-up.
-The figure is the rate of all jobs over the rate of one: the number of jobs, if none slowed another down.
+Every job is a separate process with one thread, as in a study, that trains for some steps after a warm-up. The figure
+is the rate of all jobs over the rate of one. It is the number of jobs if none slows another down.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ def work(results: Path) -> None:
 
 
 def together(results: Path, jobs: int) -> float:
-    """Mean seconds of so many jobs at once."""
+    """Mean seconds of ``jobs`` jobs at the same time."""
     command = [sys.executable, __file__, "--results", str(results), "--work"]
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(jobs)]
     return statistics.mean(float(job.communicate()[0]) for job in running)

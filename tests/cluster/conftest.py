@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from copies import Repository
+from copies import Repository, add_extensions
 from local_slurm import LocalSlurm, Unavailable, local_slurm
 
 
@@ -25,5 +25,7 @@ def slurm() -> Iterator[LocalSlurm]:
 
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
-    """A copy in which nothing has been run."""
-    return Repository.copy(tmp_path / "repository")
+    """A copy in which nothing has been run, with files of the user's."""
+    copy = Repository.copy(tmp_path / "repository")
+    add_extensions(copy.path)
+    return copy

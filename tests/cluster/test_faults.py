@@ -25,7 +25,7 @@ def begun(log: Path, job: Job) -> bool:
     return bool(lines) and lines[0][:19].replace(" ", "T") > job["StartTime"]
 
 
-def test_everything_that_goes_wrong(slurm: LocalSlurm, smoke: Finished, repository: Repository) -> None:
+def test_everything_that_goes_wrong(slurm: LocalSlurm, extended: Finished, repository: Repository) -> None:
     path = repository.path
 
     def begin(after: signal.Signals | None = None, held: Held | None = None) -> Run:
@@ -103,7 +103,7 @@ def test_everything_that_goes_wrong(slurm: LocalSlurm, smoke: Finished, reposito
     assert slurm.run("squeue", "-h", "-t", "RUNNING,PENDING") == ""
     begin().finish()
 
-    assert differences(path / RESULTS, contents(smoke.path / RESULTS)) == []
+    assert differences(path / RESULTS, contents(extended.path / RESULTS)) == []
     assert slurm.run("squeue", "-h") == ""
     assert not any(path.glob(".snakemake/incomplete/*"))
     assert not any(path.glob(".snakemake/slurm-runs/**/*.run"))

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from contextlib import chdir
+from typing import Any
+
 import pytest
 import yaml
-from copies import ROOT, Finished, Repository
+from copies import EXTENDED, ROOT, SMOKE, Finished, Repository
 from kills import contents, differences
 from local_slurm import GPUS, KIND, NODES, Job, LocalSlurm
 from runs import Run, watched
@@ -16,37 +19,45 @@ pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 RESULTS = "results-smoke"
 
 
-def smoke_study() -> config.Study:
-    content = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    for key, value in yaml.safe_load((ROOT / "config/smoke.yaml").read_text()).items():
-        content[key] = value
-    content["attacks"] |= yaml.safe_load((ROOT / "config/smoke.yaml").read_text())["attacks"]
-    return config.read(content)
+def read_study(repository: Repository) -> config.Study:
+    """The study that runs, with the files of the user's."""
+    content: dict[str, Any] = {}
+    for path in (ROOT / "config/config.yaml", ROOT / SMOKE, repository.path / EXTENDED):
+        above = yaml.safe_load(path.read_text())
+        attacks = content.get("attacks", {}) | above.pop("attacks", {})
+        content |= above | {"attacks": attacks}
+    with chdir(repository.path):
+        return config.read(content)
 
 
-def asked_for(job: Job) -> tuple[str, str]:
+def asked_for(study: config.Study, job: Job) -> tuple[str, str]:
     """Memory and time that the configuration makes of a job, as Slurm writes them."""
     rule, _, wildcards = job.name.partition(" ")
-    names = {"attack": ("attack", "surrogate", "target", "confidence"), "transcribe": ("surrogate", "remote")}
+    names = {
+        "attack": ("attack", "surrogate", "target", "confidence"),
+        "transcribe": ("surrogate", "remote"),
+        **dict.fromkeys(("train", "hear", "describe"), ("model",)),
+    }
     values = dict(zip(names.get(rule, ()), wildcards.split("_"), strict=False))
-    wanted = work.of(smoke_study(), rates.read([ROOT / "config/rates.json"]), rule, values)
+    wanted = work.of(study, rates.read([ROOT / "config/rates.json"]), rule, values)
     minutes = resources.minutes(wanted, 1, {})
     return f"{resources.memory(wanted, 1)}M", f"{minutes // 60:02}:{minutes % 60:02}:00"
 
 
-def test_undisturbed(slurm: LocalSlurm, smoke: Finished, repository: Repository) -> None:
+def test_undisturbed(slurm: LocalSlurm, extended: Finished, repository: Repository) -> None:
     # As who has several kinds of GPUs does.
     profile = repository.path / "slurm/profile.yaml"
     profile.write_text(profile.read_text().replace("# gpu_kind: a100", f"gpu_kind: {KIND}"))
     with watched(slurm) as watch:
         output = Run(repository, slurm).finish()
-    assert differences(repository.path / RESULTS, contents(smoke.path / RESULTS)) == []
+    assert differences(repository.path / RESULTS, contents(extended.path / RESULTS)) == []
     assert (repository.path / RESULTS / "verdict.txt").read_text() in output
     jobs = slurm.jobs()
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
-    assert len({job.name for job in jobs}) == len(jobs) == 4 + 4 + 7 + 4 + 3
+    assert len({job.name for job in jobs}) == len(jobs) == 4 + 1 + 5 + 2 * 8 + 2 * 5 + 3
+    study = read_study(repository)
     for job in jobs:
-        assert (job["MinMemoryNode"], job["TimeLimit"]) == asked_for(job)
+        assert (job["MinMemoryNode"], job["TimeLimit"]) == asked_for(study, job)
         assert job["NumCPUs"] == "1"
         assert job["Account"] == "lab"
     at_once = 0

@@ -30,3 +30,9 @@ def dev_split(tmp_path_factory: pytest.TempPathFactory) -> Speech:
 def toy(train_split: Speech, dev_split: Speech, tmp_path_factory: pytest.TempPathFactory) -> DeepSpeech:
     """A recogniser that gets the tones right; its network is ``toy.network``."""
     return toys.trained(train_split, dev_split, tmp_path_factory.mktemp("toy") / "checkpoint.safetensors")
+
+
+@pytest.fixture(scope="session")
+def other_toy(train_split: Speech, dev_split: Speech, tmp_path_factory: pytest.TempPathFactory) -> DeepSpeech:
+    """A recogniser of another seed."""
+    return toys.trained(train_split, dev_split, tmp_path_factory.mktemp("other") / "checkpoint.safetensors", seed=2)

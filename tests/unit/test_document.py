@@ -29,6 +29,10 @@ def test_readme_is_what_the_code_says() -> None:
     assert document.README.read_text() == document.readme_text(), REMEDY
 
 
+def test_rules_are_what_the_code_says() -> None:
+    assert document.RULES.read_text() == document.rules_text(), REMEDY
+
+
 def test_every_key_has_a_meaning() -> None:
     assert len(KEYS) > 50
     assert [key.name for key in KEYS if not key.meaning or not key.values or not key.default] == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 import subprocess
 import sys
 from importlib.metadata import distributions
@@ -54,6 +55,20 @@ def test_conda_environment_has_the_same_pins() -> None:
     assert environment["dependencies"][:2] == ["python=3.11", "pip"]
     [pip] = environment["dependencies"][2:]
     assert pip == {"pip": [f"{name}=={version}" for name, version in pins("requirements.txt").items()]}
+
+
+@pytest.mark.slow
+def test_conda_can_solve_the_environment() -> None:
+    conda = next(filter(None, map(shutil.which, ("conda", "mamba", "micromamba"))), None)
+    if conda is None:
+        pytest.skip("neither conda nor mamba is installed: --sdm conda is not tried")
+    command = [conda, "env", "create", "--dry-run", "--name", "tried", "--file", str(ENVS / "environment.yaml")]
+    result = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+    if re.search(
+        "CondaHTTPError|ConnectionError|[Cc]ould not resolve|NoChannels|UnavailableInvalidChannel", result.stdout
+    ):
+        pytest.skip("the channel of conda is out of reach: --sdm conda is not tried")
+    assert result.returncode == 0, result.stdout
 
 
 @pytest.mark.parametrize("path", sorted(ENVS.iterdir()), ids=lambda path: path.name)

@@ -457,7 +457,7 @@ def counted_of(tables: dict[str, pd.DataFrame], surrogate: str, remote: str) -> 
 def test_the_workflow_names_the_tables_that_are_made(tables: dict[str, pd.DataFrame]) -> None:
     attacks = {name: {"phrases": ["open the door"]} for name in ("cw", "pgd")}
     configured = config.read({"models": MODELS, "selection": {"utterances": 4}, "attacks": attacks})
-    assert sorted(study_tables.names(configured)) == sorted(tables)
+    assert sorted(study_tables.list_tables(configured)) == sorted(tables)
 
 
 def test_the_design_that_the_workflow_hands_over() -> None:
@@ -467,7 +467,7 @@ def test_the_design_that_the_workflow_hands_over() -> None:
     }
     settings = {"models": MODELS, "remotes": ["seed-1.twin"], "selection": {"utterances": 4}}
     configured = config.read(settings | {"attacks": attacks})
-    design = Design.from_dict(study_tables.design(configured))
+    design = Design.from_dict(study_tables.describe_design(configured))
     assert [list(job) for job in design.jobs][:3] == [
         ["cw", "seed-1", "dont-move", "low"],
         ["cw", "seed-1", "dont-move", "high"],

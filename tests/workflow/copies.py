@@ -24,7 +24,8 @@ from asrtransfer.attacks import cw, pgd  # noqa: F401, as above
 from asrtransfer.recognisers import deepspeech  # noqa: F401, as above
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("Snakefile", "config", "envs", "profiles", "slurm", "workflow")
+PARTS = ("config", "envs", "profiles", "slurm", "workflow")
+SNAKEFILE = "workflow/Snakefile"
 SMOKE = "config/smoke.yaml"
 LAB = "my-lab"
 EXTENDED = f"{LAB}/extended.yaml"
@@ -88,7 +89,7 @@ class Repository:
             workflow = api.workflow(
                 ResourceSettings(cores=cores),
                 ConfigSettings(config or {}, configfiles=[self.path / name for name in configfiles]),
-                snakefile=self.path / "Snakefile",
+                snakefile=self.path / SNAKEFILE,
                 workdir=self.path,
             )
             dag = workflow.dag(DAGSettings(targets=set(targets), rerun_triggers=triggers))

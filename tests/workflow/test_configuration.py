@@ -64,7 +64,7 @@ def test_defaults_are_the_published_recipe() -> None:
     study = read({"models": ["seed-1"], "attacks": {"cw": {"phrases": ["open the door"]}}})
     published = read(SHIPPED[[path.stem for path in sorted(FOLDER.glob("*.yaml"))].index("paper")])
     assert study.families == published.families
-    # Skipping a search changes no table, and pays where there are millions.
+    # Skipping a search changes no table, and pays with millions of hearings.
     assert study.decoder.model_copy(update={"certify": True}) == published.decoder
     assert study.selection == published.selection
     assert study.corpus.librispeech == published.corpus.librispeech

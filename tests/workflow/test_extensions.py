@@ -129,7 +129,7 @@ def test_keys_of_the_users_sections_are_shown(extended: Finished) -> None:
         ("attacks: {mim: {use: my-lab/mim.py, phrases: [go], decay: -1}}", "attacks.mim.decay: "),
         ("attacks: {mim: {use: my-lab/mim.py, phrases: [go], decoy: 1}}", "attacks.mim.decoy: unknown key"),
         ("attacks: {mim: {use: my-lab/none.py, phrases: [go]}}", "attacks.mim.use: my-lab/none.py: no such file"),
-        ("attacks: {mim: {phrases: [go]}}", "attacks.mim.use: there is no attack 'mim'"),
+        ("attacks: {mim: {use: null}}", "attacks.mim.use: there is no attack 'mim'"),
         ("families: {loudness: {use: my-lab/mim.py}}", "families.loudness.use: my-lab/mim.py: names no recogniser"),
         ("families: {loudness: {use: my-lab/loudness.py, threshold: loud}}", "families.loudness.threshold: "),
         ("surrogates: [loudness]", "surrogates: loudness hears and cannot be attacked"),

@@ -93,7 +93,7 @@ UNUSED = (
 BESIDE: dict[str, dict[str, Any]] = {
     "family": {"families": {"other": {"use": "deepspeech"}}},
 }
-# These values take something away, whatever is first to run when something is added.
+# These values take something away; what the table says runs first when something is added.
 TAKEN_AWAY = {"remotes": {"tables"}, "attacks.cw.confidences": {"transcribe"}}
 
 

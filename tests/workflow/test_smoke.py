@@ -170,12 +170,3 @@ def test_transfer_falls_along_the_curve_to_a_stranger(
         nearest = rows[(rows["kind"] == "line") & (rows["distance"] > 0)].iloc[0]
         assert nearest["share"] > rows["share"].iloc[-1]
     assert copy.plan(configfiles=[SMOKE]).needed == set()
-
-
-@pytest.mark.slow
-def test_the_report_of_the_engine_holds_ours(smoke: Finished, tmp_path_factory: pytest.TempPathFactory) -> None:
-    copy = Repository.copy(tmp_path_factory.mktemp("copy") / "copy", smoke.path)
-    copy.snakemake("--report", "engine.html", "--configfile", SMOKE)
-    page = (copy.path / "engine.html").read_text()
-    assert "report.html" in page
-    assert (copy.path / RESULTS / "verdict.txt").exists()

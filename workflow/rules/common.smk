@@ -3,9 +3,6 @@ import sys
 from functools import cache
 from pathlib import Path
 
-SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-sys.path.insert(0, str(SCRIPTS))
-
 from asrtransfer.ctc import backends
 from study import config as configuration
 from study import designs, document, names, orphans
@@ -19,7 +16,6 @@ from study.fingerprint import contents, fingerprint
 
 try:
     study = configuration.read(config)
-    rates = speeds.read([Path(workflow.basedir, "config/rates.json"), Path(study.results, "rates.json")])
 except configuration.ConfigError as error:
     sys.exit(f"configuration: {error}")
 if not os.access(".", os.W_OK):
@@ -30,6 +26,16 @@ if not os.access(".", os.W_OK):
 
 pathvars:
     results=study.results,
+
+
+# A workflow that imports this one may put a folder before the results, and give the rules other names.
+imported = workflow.modifier
+RESULTS = Path(imported.modify_path(workflow.pathvars.apply("<results>")))
+
+try:
+    rates = speeds.read([REPOSITORY / "config/rates.json", RESULTS / "rates.json"])
+except configuration.ConfigError as error:
+    sys.exit(f"configuration: {error}")
 
 
 # Rules whose results other checkouts may take over; Snakemake refuses to time those.
@@ -67,7 +73,7 @@ def asked(rule):
     def job(wildcards):
         return work.of(study, rates, rule, wildcards)
 
-    limit = {} if study.time_limit is None else {"time_limit": study.time_limit}
+    limit = {} if study.time_limit is None else {"time_limit": f"{study.time_limit:g}"}
     return (
         needs.place(study, rule, site)
         | limit
@@ -78,9 +84,9 @@ def asked(rule):
     )
 
 
-def untimed(workflow, rule):
+def untimed(rule):
     """Take the benchmark away from a rule."""
-    workflow.get_rule(rule)._benchmark = None
+    getattr(rules, rule).rule._benchmark = None
 
 
 def weights_of(models):
@@ -116,7 +122,7 @@ def selected(wildcards):
 def scoring_model(wildcards):
     """The language model that models are scored with: downloaded, or the user's."""
     if told.is_downloaded(study):
-        return f"{study.results}/language-model/words.arpa"
+        return "<results>/language-model/words.arpa"
     return study.scoring.language_model
 
 
@@ -125,7 +131,7 @@ def near_targets(wildcards):
     if names.find_rank(wildcards.target) is None:
         return []
     first = names.split_surrogate(wildcards.surrogate)[0]
-    return f"{study.results}/near-targets/{first}/{wildcards.target}.parquet"
+    return f"<results>/near-targets/{first}/{wildcards.target}.parquet"
 
 
 def job_names():
@@ -140,7 +146,7 @@ def hearing_names():
 
 def slurm_run():
     """Where a run that submits jobs to Slurm leaves their name."""
-    return Path(".snakemake/slurm-runs", f"{study.results}.run")
+    return Path(".snakemake/slurm-runs", f"{RESULTS}.run")
 
 
 def end_orphans(log):
@@ -159,7 +165,7 @@ def check_gpus(workflow):
     """Make sure that a training has its GPUs: where --resources allows fewer, Snakemake lowers what a job asks for."""
     wanted = needs.count_gpus(study, "train")
     for job in workflow.dag.needrun_jobs():
-        if job.rule.name == "train" and job.resources.gpu < wanted:
+        if job.rule.name == imported.modify_rulename("train") and job.resources.gpu < wanted:
             sys.exit(
                 f"training.gpus: {wanted}, and Snakemake grants {job.resources.gpu}; add --resources gpu={wanted}"
             )
@@ -168,13 +174,16 @@ def check_gpus(workflow):
 def print_plan(workflow, log):
     """Show what will run before anything is submitted to Slurm."""
     if orphans.run_id(map(Path, log)):
+        own = {imported.modify_rulename(job.rule): job.rule for job in planned.jobs(study, rates).values()}
         wanted = {
-            " ".join([job.rule.name, *job.wildcards_dict.values()]) for job in workflow.dag.needrun_jobs()
+            " ".join([own[job.rule.name], *job.wildcards_dict.values()])
+            for job in workflow.dag.needrun_jobs()
+            if job.rule.name in own
         }
         say(planned.describe(study, rates, wanted, rates.queue))
 
 
 def print_verdict(workflow):
     """Show the verdict at the end of a run that was asked for it."""
-    if any(job.rule.name == "verdict" for job in workflow.dag.jobs):
-        print(Path(study.results, "verdict.txt").read_text(), end="", file=sys.stderr)
+    if any(job.rule.name == imported.modify_rulename("verdict") for job in workflow.dag.jobs):
+        print((RESULTS / "verdict.txt").read_text(), end="", file=sys.stderr)

@@ -24,4 +24,4 @@ rule corpus:
 
 
 if "corpus" in shared:
-    untimed(workflow, "corpus")
+    untimed("corpus")

@@ -35,7 +35,7 @@ rule train:
 
 
 if "train" in shared:
-    untimed(workflow, "train")
+    untimed("train")
 
 
 rule describe:

@@ -70,4 +70,4 @@ FRAMES: JsonDict = {"unit": "20 ms"}
 class Section(BaseModel):
     """A group of keys; unknown ones are refused, and so is a value of another type."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False, validate_default=True)

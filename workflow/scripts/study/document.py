@@ -1,12 +1,13 @@
-"""The configuration's JSON schema and tables of keys, made from :mod:`study.config` and the sections of extensions.
+"""Documents that are made from code: the configuration's JSON schema and tables of keys, and the table of rules.
 
-``PYTHONPATH=workflow/scripts python -m study.document`` writes both into the repository; a test fails where
+``PYTHONPATH=workflow/scripts python -m study.document`` writes them into the repository; a test fails where
 they differ from what it would write.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -22,7 +23,21 @@ from study.config.errors import FORMS
 ROOT = Path(__file__).resolve().parents[3]
 SCHEMA = ROOT / "workflow/schemas/config.schema.json"
 README = ROOT / "config/README.md"
+RULES = ROOT / "docs/rules.md"
 BEGIN = "<!-- The rest of this file is written by: PYTHONPATH=workflow/scripts python -m study.document -->"
+_RULE = re.compile(r'^(?:rule|checkpoint) (\w+):\n    """(.+?)"""\n(.*?)(?=^\S|\Z)', re.MULTILINE | re.DOTALL)
+_OUTPUT = re.compile(r"^    output:\n(.*?)^    \w", re.MULTILINE | re.DOTALL)
+RULES_HEAD = """# Rules
+
+<!-- This file is written by: PYTHONPATH=workflow/scripts python -m study.document -->
+
+`make study` asks for the verdict and the report, and Snakemake runs the rules that lead to them. Any other rule that is
+a single job is a target of its own, such as `make study ARGS=plan`. Paths start at the results folder; braces hold
+wildcards.
+
+| rule | what it does | writes | file |
+|---|---|---|---|
+"""
 
 
 class Rerun(NamedTuple):
@@ -226,6 +241,19 @@ def readme_text() -> str:
     return f"{written}{BEGIN}\n\n{tables()}"
 
 
+def rules_text() -> str:
+    """Make the content of ``docs/rules.md``: every rule by file, its docstring, and the files that it writes."""
+    rows = []
+    for name in re.findall(r'^include: "(.+)"$', (ROOT / "Snakefile").read_text(), re.MULTILINE):
+        path = ROOT / name
+        for rule, meaning, body in _RULE.findall(path.read_text()):
+            output = _OUTPUT.search(body)
+            written = re.findall(r'"<results>/(.+?)"', output[1]) if output else []
+            files = "<br>".join(f"`{file}`" for file in written) or "nothing"
+            rows.append(f"| `{rule}` | {' '.join(meaning.split())} | {files} | [{path.name}](../{name}) |")
+    return RULES_HEAD + "\n".join(rows) + "\n"
+
+
 def describe_extensions(study: Study) -> str:
     """The keys of the study's attacks and families as plain text: name, value, meaning."""
     lines = []
@@ -250,3 +278,4 @@ def _describe_keys(section: Section, indent: str) -> Iterator[str]:
 if __name__ == "__main__":
     SCHEMA.write_text(schema_text())
     README.write_text(readme_text())
+    RULES.write_text(rules_text())

@@ -45,9 +45,7 @@ def end_earlier(record: Path, run: str | None, say: Callable[[str], object]) -> 
         while jobs := _queued(names, record):
             if time.monotonic() > end:
                 named = " ".join(jobs)
-                raise Unending(
-                    f"Slurm has not ended jobs {named} in {PATIENCE_SECONDS:.0f} s; see to it, and run again"
-                )
+                raise Unending(f"Slurm has not ended jobs {named} in {PATIENCE_SECONDS:.0f} s; end them, and run again")
             time.sleep(1)
     record.unlink(missing_ok=True)
     if run is not None:
@@ -56,7 +54,7 @@ def end_earlier(record: Path, run: str | None, say: Callable[[str], object]) -> 
 
 
 def _queued(names: str, record: Path) -> list[str]:
-    """Ids of jobs of that name that wait, run, or are about to end."""
+    """Return the ids of the jobs with one of these names that wait, run, or are about to end."""
     return _ask(record, "squeue", "--noheader", "--format=%A", f"--name={names}").split()
 
 

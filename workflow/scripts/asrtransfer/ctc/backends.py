@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from asrtransfer.files.errors import InputError
 
+BEAM = 100
+"""Hypotheses that a beam search keeps from frame to frame, where nothing else is said."""
 BACKENDS = {
     "flashlight": "flashlight",
     "ctcdecode": "ctcdecode_backend",

@@ -8,6 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from asrtransfer.ctc.backends import BEAM
 from asrtransfer.ctc.base import Decoder, Hypothesis, frames, ranked
 from asrtransfer.files.errors import InputError
 from asrtransfer.text.alphabet import BLANK, CHARACTERS, SIZE, decode
@@ -24,7 +25,7 @@ class CTCDecodeDecoder(Decoder):
         InputError: if ctcdecode cannot be imported.
     """
 
-    def __init__(self, *, beam: int = 100, tokens_per_frame: int = SIZE) -> None:
+    def __init__(self, *, beam: int = BEAM, tokens_per_frame: int = SIZE) -> None:
         try:
             from ctcdecode import CTCBeamDecoder
         except ImportError as error:

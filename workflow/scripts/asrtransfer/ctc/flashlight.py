@@ -18,6 +18,7 @@ from flashlight.lib.text.decoder import (
 )
 from torch import Tensor
 
+from asrtransfer.ctc.backends import BEAM
 from asrtransfer.ctc.base import TOP, Decoder, Hypothesis, best, frames, log_probabilities
 from asrtransfer.text.alphabet import BLANK, SIZE, collapse, decode
 
@@ -41,7 +42,7 @@ class FlashlightDecoder(Decoder):
             threshold, the search runs again without it.
     """
 
-    def __init__(self, *, beam: int = 100, tokens_per_frame: int = 13, threshold: float = 25.0) -> None:
+    def __init__(self, *, beam: int = BEAM, tokens_per_frame: int = 13, threshold: float = 25.0) -> None:
         self._threshold = threshold
         self._model = ZeroLM()
         self._pruned = self._build_search(beam, tokens_per_frame, threshold)

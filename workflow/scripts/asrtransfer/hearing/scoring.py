@@ -69,7 +69,7 @@ def transcribed(decoder: Decoder, outputs: Iterable[tuple[Tensor, Tensor]]) -> l
 
 
 def spread(count: int, most: int) -> list[int]:
-    """At most so many of the first ``count`` numbers, evenly: of utterances in order, of every length."""
+    """Choose at most ``most`` of the first ``count`` numbers, evenly: of utterances in order, some of every length."""
     return list(range(count)) if count <= most else [place * count // most for place in range(most)]
 
 

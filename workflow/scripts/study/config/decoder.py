@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
+from asrtransfer.ctc.backends import BEAM
 from asrtransfer.section import Bool, Field, FilePathOrNull, Float, Int, Section
 
 
@@ -13,7 +14,7 @@ class Decoder(Section):
     backend: Literal["flashlight", "ctcdecode", "greedy"] = Field(
         default="flashlight", description="beam search to use"
     )
-    beam: Int = Field(default=100, ge=10, le=10000, description="hypotheses kept from frame to frame")
+    beam: Int = Field(default=BEAM, ge=10, le=10000, description="hypotheses kept from frame to frame")
     certify: Bool = Field(
         default=False,
         description="hear samples without a search, and without its ten texts, where the target is proven to be the "

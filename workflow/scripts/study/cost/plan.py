@@ -1,4 +1,4 @@
-"""What a study will take before it is run: jobs, GPU hours, disk, and the wall time on so many GPUs.
+"""What a study will take before it is run: jobs, GPU hours, disk, and the wall time on a number of GPUs.
 
 Times are those of :mod:`study.cost.work`. Runs on a cluster are simulated: jobs start in the order in which Snakemake
 lists them, as soon as what they need is made and a GPU is free; jobs without a network wait for nothing.
@@ -72,7 +72,7 @@ def chain(planned: Mapping[str, Job], start: float = 0.0) -> tuple[float, list[s
     """Seconds of the jobs that can only run one after another, and which they are.
 
     Args:
-        start: seconds that each job takes besides its work.
+        start: seconds that each job takes in addition to its work.
     """
     ends: dict[str, tuple[float, list[str]]] = {}
     for name, job in planned.items():
@@ -82,11 +82,11 @@ def chain(planned: Mapping[str, Job], start: float = 0.0) -> tuple[float, list[s
 
 
 def wall_time(planned: Mapping[str, Job], gpus: int, start: float = 0.0) -> float:
-    """Seconds from the first job's start to the last one's end, with so many GPUs (or jobs of a network at a time).
+    """Seconds from the first job's start to the last one's end, with ``gpus`` GPUs (or jobs of a network at a time).
 
     Args:
         gpus: as many as any job holds, at the least.
-        start: seconds that each job takes besides its work.
+        start: seconds that each job takes in addition to its work.
     """
     waits = {name: {other for other in job.after if other in planned} for name, job in planned.items()}
     followers: dict[str, list[str]] = {name: [] for name in planned}
@@ -123,7 +123,7 @@ def describe(study: Study, rates: Rates, wanted: Collection[str] | None = None, 
 
     Args:
         wanted: names of the jobs that are still to run; None: all.
-        queue: seconds that each job takes besides its work.
+        queue: seconds that each job takes in addition to its work.
     """
     planned = {name: job for name, job in jobs(study, rates).items() if wanted is None or name in wanted}
     if not planned:

@@ -40,7 +40,7 @@ def hide(
 
 
 def _stretch(size: int, width: int, generator: torch.Generator) -> slice:
-    """Some neighbours of so many: from none to ``width``, anywhere."""
+    """Draw a run of 0 to ``width`` neighbours out of ``size``, at any place."""
     length = int(torch.randint(min(width, size) + 1, (), generator=generator))
     start = int(torch.randint(size - length + 1, (), generator=generator))
     return slice(start, start + length)

@@ -13,6 +13,7 @@ from asrtransfer.files import parquet
 from asrtransfer.files.cards import write_card
 from asrtransfer.machine import compute
 from asrtransfer.recognisers.deepspeech import training
+from asrtransfer.recognisers.deepspeech.checkpoint import Epoch
 from asrtransfer.recognisers.deepspeech.network import Network, load_weights, save_epochs, save_weights, weight_hash
 from asrtransfer.recognisers.trained import Report, TrainingJob
 from asrtransfer.speech.utterances import Speech
@@ -32,7 +33,7 @@ def train_model(job: TrainingJob, report: Report, stop: Callable[[], bool]) -> N
     checkpoint = job.weights.with_name("checkpoint.safetensors")
     last = range(max(1, recipe.epochs - LAST_EPOCHS + 1), recipe.epochs + 1)
 
-    def tell(epoch: training.Epoch) -> None:
+    def tell(epoch: Epoch) -> None:
         if epoch.epoch in last:
             save_weights(network, _epoch_file(checkpoint, epoch.epoch))
         line = f"epoch {epoch.epoch}/{recipe.epochs}: loss {epoch.train_loss:.2f}, dev WER {epoch.dev_wer:.1%} (greedy)"
@@ -79,9 +80,7 @@ def _epoch_file(checkpoint: Path, epoch: int) -> Path:
     return checkpoint.with_name(f"checkpoint-{epoch}.safetensors")
 
 
-def _describe(
-    job: TrainingJob, network: Network, start: str, speech: Speech, curve: list[training.Epoch]
-) -> dict[str, Any]:
+def _describe(job: TrainingJob, network: Network, start: str, speech: Speech, curve: list[Epoch]) -> dict[str, Any]:
     """What the model's card says."""
     return {
         "model": job.model,

@@ -1,8 +1,8 @@
 """Training by the DeepSpeech 0.4.1 recipe, resumable to bit-identical weights.
 
 Source of the recipe: ``bin/run-cluster.sh`` / ``.compute`` of mozilla/DeepSpeech v0.4.1: Adam 1e-4 (0.9, 0.999,
-1e-8), dropout 0.2, batch 24, no schedule, no clipping, no weight decay, utterances ascending by length. Whatever else a
-recipe names is off by default.
+1e-8), dropout 0.2, batch 24, no schedule, no clipping, no weight decay, utterances ascending by length. All other
+keys of a recipe are off by default.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import math
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 
@@ -21,28 +21,16 @@ from torch import Tensor
 
 from asrtransfer.ctc import confidence
 from asrtransfer.ctc.best_path import greedy
-from asrtransfer.files import tensors
 from asrtransfer.files.errors import InputError
 from asrtransfer.files.whole import remove_parts
 from asrtransfer.machine import compute
 from asrtransfer.recognisers.deepspeech.augmentation import hide
+from asrtransfer.recognisers.deepspeech.checkpoint import Epoch, Progress, load_checkpoint, save_checkpoint
 from asrtransfer.recognisers.deepspeech.network import Network
 from asrtransfer.recognisers.deepspeech.section import Recipe
 from asrtransfer.recognisers.trained import Interrupted
 from asrtransfer.speech.utterances import Speech
 from asrtransfer.text import error_rates
-
-
-@dataclass(frozen=True, kw_only=True)
-class Epoch:
-    """One line of the learning curve; losses are CTC losses in nats an utterance, error rates of greedy decoding."""
-
-    epoch: int
-    train_loss: float
-    dev_loss: float
-    dev_wer: float
-    dev_cer: float
-    seconds: float
 
 
 class Diverged(InputError):
@@ -58,15 +46,6 @@ STANDSTILL = 0.98
 nothing for a while, but their loss falls."""
 # Seconds between two checkpoints within an epoch; when they are written changes no result.
 CHECKPOINT_SECONDS = 300.0
-
-
-@dataclass
-class Progress:
-    """How far training has come: epochs done, steps done in all, and the loss summed over the epoch under way."""
-
-    curve: list[Epoch]
-    steps: int = 0
-    loss: float = 0.0
 
 
 def train(
@@ -85,7 +64,7 @@ def train(
     """Train in place, from the checkpoint if there is one.
 
     The order of the utterances does not depend on ``seed``; dropout does, drawn anew for each batch from its number
-    among all, so that a resumed run repeats the undisturbed one bit by bit, on whatever number of equal devices.
+    among all, so that a resumed run repeats the undisturbed one bit by bit, on any number of equal devices.
 
     Args:
         network: initialised, on the device to train on.
@@ -112,35 +91,11 @@ def train(
     def save() -> None:
         save_checkpoint(checkpoint, network, optimiser, progress, identity)
 
-    batches = list(speech.batches(recipe.batch))
-    steps = math.ceil(len(batches) / recipe.accumulate)
+    run = Run(networks, optimiser, recipe, speech, seed, progress, save, stop)
     for epoch in range(len(progress.curve) + 1, recipe.epochs + 1):
         check_progress(progress.curve, recipe)
-        start = saved = time.monotonic()
-        done = progress.steps - (epoch - 1) * steps
-        todo = list(ordered(batches, recipe, epoch))[done * recipe.accumulate :]
-        with closing(batches_of(speech, todo)) as reading:
-            while group := list(islice(reading, recipe.accumulate)):
-                rate = recipe.learning_rate * scale(recipe, progress.steps, recipe.epochs * steps)
-                for settings in optimiser.param_groups:
-                    settings["lr"] = rate
-                first = progress.steps * recipe.accumulate
-                seeds = [step_seed(seed, first + number) for number in range(len(group))]
-                try:
-                    loss = train_step(networks, optimiser, group, recipe, seeds)
-                except torch.OutOfMemoryError:
-                    raise InputError(
-                        f"training.batch: the device's memory does not hold {recipe.batch} utterances at once; "
-                        "lower it (training.accumulate makes up for that), or free the device of other programs"
-                    ) from None
-                progress.loss += loss * sum(len(batch.texts) for batch in group)
-                progress.steps += 1
-                if stop():
-                    save()
-                    raise Interrupted
-                if time.monotonic() - saved > CHECKPOINT_SECONDS:
-                    save()
-                    saved = time.monotonic()
+        start = time.monotonic()
+        run.train_epoch(epoch)
         dev_loss, dev_wer, dev_cer = evaluate(network, dev, recipe.batch)
         progress.curve.append(
             Epoch(
@@ -157,6 +112,69 @@ def train(
         save()
     check_progress(progress.curve, recipe)
     return progress.curve
+
+
+@dataclass
+class Run:
+    """A training under way.
+
+    Attributes:
+        networks: of the same weights, each on a device; the optimiser's is the first.
+        optimiser: of the first network.
+        recipe: of the training.
+        speech: to train on.
+        seed: draws dropout and masks.
+        progress: how far it has come.
+        save: writes the checkpoint.
+        stop: asked after each step; once it is true, training ends.
+    """
+
+    networks: list[Network]
+    optimiser: torch.optim.Adam
+    recipe: Recipe
+    speech: Speech
+    seed: int
+    progress: Progress
+    save: Callable[[], None]
+    stop: Callable[[], bool]
+
+    def train_epoch(self, epoch: int) -> None:
+        """Take the steps of an epoch that are left.
+
+        Raises:
+            Interrupted: if ``stop`` said so; the checkpoint is written.
+        """
+        recipe, progress = self.recipe, self.progress
+        saved = time.monotonic()
+        batches = list(self.speech.batches(recipe.batch))
+        steps = math.ceil(len(batches) / recipe.accumulate)
+        done = progress.steps - (epoch - 1) * steps
+        todo = list(ordered(batches, recipe, epoch))[done * recipe.accumulate :]
+        with closing(batches_of(self.speech, todo)) as reading:
+            while group := list(islice(reading, recipe.accumulate)):
+                self._take_step(group, scale(recipe, progress.steps, recipe.epochs * steps))
+                if self.stop():
+                    self.save()
+                    raise Interrupted
+                if time.monotonic() - saved > CHECKPOINT_SECONDS:
+                    self.save()
+                    saved = time.monotonic()
+
+    def _take_step(self, group: list[Batch], factor: float) -> None:
+        recipe, progress = self.recipe, self.progress
+        for settings in self.optimiser.param_groups:
+            settings["lr"] = recipe.learning_rate * factor
+        first = progress.steps * recipe.accumulate
+        seeds = [step_seed(self.seed, first + number) for number in range(len(group))]
+        try:
+            loss = train_step(self.networks, self.optimiser, group, recipe, seeds)
+        except torch.OutOfMemoryError:
+            raise InputError(
+                f"training.batch: the device's memory does not hold {recipe.batch} utterances at once; "
+                "lower it (training.accumulate makes up for that), or free the device of other programs"
+            ) from None
+        progress.loss += loss * sum(len(batch.texts) for batch in group)
+        progress.steps += 1
 
 
 def check_progress(curve: Sequence[Epoch], recipe: Recipe) -> None:
@@ -207,7 +225,7 @@ def ordered(batches: list[list[int]], recipe: Recipe, epoch: int) -> Iterator[li
 
 
 def scale(recipe: Recipe, step: int, steps: int) -> float:
-    """What the learning rate is multiplied with at a step (counted from 0) of so many."""
+    """The factor of the learning rate at a step, counted from 0, of ``steps`` in all."""
     if recipe.schedule == "constant":
         return 1.0
     warm_up = max(1, steps // 10)
@@ -313,39 +331,3 @@ def evaluate(network: Network, speech: Speech, batch: int) -> tuple[float, float
         loss += float(confidence.ctc_loss(log_probs, counts, part.texts).sum())
         texts += greedy(log_probs, counts)
     return loss / len(speech), error_rates.wer(speech.texts, texts), error_rates.cer(speech.texts, texts)
-
-
-def save_checkpoint(
-    path: Path, network: Network, optimiser: torch.optim.Adam, progress: Progress, identity: str
-) -> None:
-    """Write weights, optimiser state and progress, whole or not at all, with a checksum."""
-    state = {f"model.{name}": tensor for name, tensor in network.state_dict().items()}
-    for name, parameter in network.named_parameters():
-        for key, value in optimiser.state[parameter].items():
-            state[f"adam.{key}.{name}"] = value
-    tensors.write(path, state, {"identity": identity, "progress": asdict(progress)})
-
-
-def load_checkpoint(path: Path, network: Network, optimiser: torch.optim.Adam, identity: str) -> Progress:
-    """Put network and optimiser back where :func:`save_checkpoint` found them.
-
-    Returns:
-        The progress so far; none, with nothing changed, if the checkpoint is of another identity.
-
-    Raises:
-        InputError: if the file is damaged.
-    """
-    state, about = tensors.read(path, "a checkpoint of this network")
-    if about["identity"] != identity:
-        return Progress([])
-    network.load_state_dict(
-        {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
-    )
-    for name, parameter in network.named_parameters():
-        own = {key: state[f"adam.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
-        # Adam counts steps on the CPU, whatever the device.
-        optimiser.state[parameter] = {
-            key: value if key == "step" else value.to(parameter.device) for key, value in own.items()
-        }
-    progress = about["progress"]
-    return Progress([Epoch(**epoch) for epoch in progress["curve"]], progress["steps"], progress["loss"])

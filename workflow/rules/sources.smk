@@ -1,0 +1,51 @@
+import sys
+import tarfile
+import tempfile
+from pathlib import Path
+
+from snakemake.sourcecache import HostingProviderFile, LocalGitFile, LocalSourceFile
+
+
+def find_repository(workflow):
+    """Find the folder of this repository, which may be another than that of the workflow that imports it."""
+    rules = workflow.current_basedir
+    if isinstance(rules, LocalSourceFile):
+        return Path(rules.path).parents[1]
+    # From git, Snakemake fetches only the files that directives name, and no packages.
+    if isinstance(rules, HostingProviderFile):
+        repository = rules.hosted_repo.repo
+    elif isinstance(rules, LocalGitFile):
+        from git import Repo
+
+        repository = Repo(rules.repo_path)
+    else:
+        sys.exit(
+            f"{rules}: this workflow has packages, which Snakemake does not fetch from there; "
+            "name the Snakefile of a local clone, or use github(), gitlab() or gitfile()"
+        )
+    return unpack(repository, repository.commit(rules.ref).hexsha, Path(workflow.sourcecache.cache_path))
+
+
+def unpack(repository, commit, cache):
+    """Unpack a commit into Snakemake's cache, where the next run and its jobs find it."""
+    folder = cache / "asr-attack-transfer" / commit
+    if folder.is_dir():
+        return folder
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as part, tempfile.TemporaryFile() as archive:
+        repository.archive(archive, commit, prefix="repository/")
+        archive.seek(0)
+        tarfile.open(fileobj=archive).extractall(part, filter="data")
+        try:
+            Path(part, "repository").rename(folder)
+        except OSError:
+            # Another job was faster.
+            if not folder.is_dir():
+                raise
+    return folder
+
+
+REPOSITORY = find_repository(workflow)
+RULES = REPOSITORY / "workflow" / "rules"
+SCRIPTS = REPOSITORY / "workflow" / "scripts"
+sys.path.insert(0, str(SCRIPTS))
