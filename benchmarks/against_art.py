@@ -38,15 +38,17 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
-from asrtransfer.attacks.cw import CarliniWagner
-from asrtransfer.attacks.loop import Goal, Task, attack, feasible
+from asrtransfer.attacks.loop import is_feasible
 from asrtransfer.attacks.method import FULL_SCALE
+from asrtransfer.attacks.run import run_attack
 from asrtransfer.attacks.samples import distortion
-from asrtransfer.ctc import confidence, decoding
+from asrtransfer.attacks.task import Task
+from asrtransfer.ctc import decoding
 from asrtransfer.files.errors import InputError
 from asrtransfer.machine import compute
 from asrtransfer.machine.memory import Plan
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech, load_weights
+from asrtransfer.recognisers.deepspeech import DeepSpeech
+from asrtransfer.recognisers.deepspeech.network import load_weights
 from asrtransfer.speech.utterances import Speech, pad
 
 BOUND, LEARNING_RATE, SHRINK = 2000.0, 100.0, 0.8
@@ -57,29 +59,28 @@ Audio = NDArray[np.int16]
 Contestant = Callable[[DeepSpeech, Sequence[Task], argparse.Namespace], list[Audio | None]]
 
 
-class Recogniser(SpeechRecognizerMixin, NeuralNetworkMixin, LossGradientsMixin, BaseEstimator):
+class Estimator(SpeechRecognizerMixin, NeuralNetworkMixin, LossGradientsMixin, BaseEstimator):
     """The least that ART's attack asks of a model: gradients and transcriptions, audio in 16-bit units.
 
     ART compares transcriptions with the target in capitals.
     """
 
-    def __init__(self, model: DeepSpeech, decoder: str) -> None:
-        super().__init__(model=model, channels_first=None, clip_values=None, preprocessing=None)
+    def __init__(self, recogniser: DeepSpeech, decoder: str) -> None:
+        super().__init__(model=recogniser, channels_first=None, clip_values=None, preprocessing=None)
         self.decoder = decoding.build(decoder)
 
     def loss_gradient(self, x: NDArray[Any], y: NDArray[np.str_], **kwargs: Any) -> NDArray[Any]:
         """The CTC loss's gradient for each utterance; shape and dtype of ``x``."""
         audio, lengths = pad(list(x))
         audio.requires_grad_()
-        log_probs, counts = self.model(audio, lengths)
-        losses = confidence.ctc_loss(log_probs, counts, [str(phrase) for phrase in y])
+        losses = self.model.aim(audio, lengths, [str(phrase) for phrase in y]).loss
         (gradient,) = torch.autograd.grad(losses.sum(), audio)
         return stacked([row[:length].numpy() for row, length in zip(gradient, lengths.tolist(), strict=True)])
 
     @torch.no_grad()
     def predict(self, x: NDArray[Any], batch_size: int = 128, **kwargs: Any) -> NDArray[np.str_]:
         """Each utterance's top transcription, in capitals."""
-        log_probs, counts = self.model(*pad(list(x)))
+        log_probs, counts = self.model.log_probs(*pad(list(x)))
         return np.array([texts[0].text.upper() for texts in self.decoder.top(log_probs, counts)])
 
     def fit(self, x: Any, y: Any, *args: Any, **kwargs: Any) -> None:
@@ -106,23 +107,25 @@ def stacked(rows: Sequence[NDArray[Any]]) -> NDArray[Any]:
 
 
 def ours(
-    model: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace, *, test_every: int
+    recogniser: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace, *, test_every: int
 ) -> list[Audio | None]:
     """Our attack; None where it says that it failed."""
-    build = partial(CarliniWagner, shrinks=True, bound=BOUND, learning_rate=LEARNING_RATE, shrink=SHRINK)
-    goal = Goal(threshold=None, iterations=settings.iterations, test_every=test_every)
-    plan = Plan(model.dense1.weight.device, model.units, most=settings.batch)
-    outcomes = attack(model, tasks, goal, build, seed="benchmark", plan=plan)
+    keys = {"bound": BOUND, "learning_rate": LEARNING_RATE, "shrink": SHRINK}
+    keys |= {"iterations": settings.iterations, "test_every": test_every}
+    plan = Plan("cpu", most=settings.batch)
+    outcomes = run_attack([recogniser], tasks, "cw", keys, "low", seed="benchmark", plan=plan)
     return [outcome.samples[-1].audio if outcome.samples else None for outcome in outcomes]
 
 
-def arts(model: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace, *, decoder: str) -> list[Audio | None]:
+def arts(
+    recogniser: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace, *, decoder: str
+) -> list[Audio | None]:
     """ART's attack, in the batches that ours forms; ``decoder`` hears what its test for success is told."""
     found: list[Audio | None] = []
     for start in range(0, len(tasks), settings.batch):
         part = tasks[start : start + settings.batch]
         method = CarliniWagnerASR(
-            Recogniser(model, decoder),
+            Estimator(recogniser, decoder),
             eps=BOUND,
             learning_rate=LEARNING_RATE,
             max_iter=settings.iterations,
@@ -130,7 +133,7 @@ def arts(model: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace,
             num_iter_decrease_eps=SELDOM,
             batch_size=len(part),
         )
-        audio = stacked([task.samples for task in part])
+        audio = stacked([task.audio for task in part])
         rows = method.generate(audio, np.array([task.phrase for task in part]))
         found += [
             np.clip(np.round(row.astype(np.float64)), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16) for row in rows
@@ -156,28 +159,28 @@ class Score:
 
 
 @torch.no_grad()
-def heard(model: DeepSpeech, tasks: Sequence[Task], found: Sequence[Audio | None]) -> dict[str, Audio]:
+def heard(recogniser: DeepSpeech, tasks: Sequence[Task], found: Sequence[Audio | None]) -> dict[str, Audio]:
     """The audio, by utterance, whose top transcription is the phrase."""
     reached = {}
     for task, audio in zip(tasks, found, strict=True):
         if audio is None or task.phrase is None:
             continue
-        log_probs, counts = model(*pad([audio]))
+        log_probs, counts = recogniser.log_probs(*pad([audio]))
         if decoding.is_top(log_probs[0], int(counts[0]), task.phrase):
             reached[task.utterance_id] = audio
     return reached
 
 
-def compete(model: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace) -> dict[str, Score]:
+def compete(recogniser: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace) -> dict[str, Score]:
     """Run the contestants in turn, as often as asked; all repeats give the same audio."""
     scores = {name: Score({}, []) for name in CONTESTANTS}
-    clean = {task.utterance_id: task.samples for task in tasks}
+    clean = {task.utterance_id: task.audio for task in tasks}
     for repeat in range(settings.repeats):
         for name, contestant in CONTESTANTS.items():
             start = time.process_time()
-            found = contestant(model, tasks, settings)
+            found = contestant(recogniser, tasks, settings)
             scores[name].seconds.append(time.process_time() - start)
-            reached = heard(model, tasks, found)
+            reached = heard(recogniser, tasks, found)
             distortions = {key: distortion(clean[key], audio) for key, audio in reached.items()}
             if repeat and distortions != scores[name].distortions:
                 raise RuntimeError(f"{name}: repeat {repeat + 1} gives other samples than the first")
@@ -227,16 +230,16 @@ def main() -> None:
     logging.getLogger("art").setLevel(logging.CRITICAL + 1)
     compute.prepare("cpu", settings.threads)
     results = settings.results
-    model = load_weights(results / "models" / settings.surrogate / "weights.safetensors")
+    recogniser = DeepSpeech(load_weights(results / "models" / settings.surrogate / "weights.safetensors"))
     speech = Speech.read(results / "selected.parquet", results / "corpus")
     tasks = [Task(name, speech.samples(index), settings.phrase) for index, name in enumerate(speech.utterance_ids)]
-    tasks = [task for task in tasks if feasible(task)]
+    tasks = [task for task in tasks if is_feasible([recogniser], task)]
     if not tasks:
         raise InputError(f"--phrase: {settings.phrase!r} is too long for every utterance; give a shorter one")
     facts = compute.describe("cpu")
-    scores = compete(model, tasks, settings)
+    scores = compete(recogniser, tasks, settings)
     print(
-        f"{settings.phrase!r} on {settings.surrogate} ({model.units} units), "
+        f"{settings.phrase!r} on {settings.surrogate} ({recogniser.network.units} units), "
         f"{settings.iterations} iterations, {settings.repeats} repeats"
     )
     report(scores, len(tasks), settings.iterations)

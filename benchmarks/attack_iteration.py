@@ -20,33 +20,31 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
-from asrtransfer import attacks
-from asrtransfer.attacks.loop import Goal, Task, attack
-from asrtransfer.ctc import confidence
+from asrtransfer.attacks.run import run_attack
+from asrtransfer.attacks.task import Task
 from asrtransfer.machine import compute
 from asrtransfer.machine.memory import Plan
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech, load_weights
+from asrtransfer.recognisers.deepspeech import DeepSpeech
+from asrtransfer.recognisers.deepspeech.network import load_weights
 from asrtransfer.speech.utterances import Speech, pad
 
 # No utterance of the default study is heard as this within a few dozen iterations; a success would cost a second pass.
 PHRASE = "the quick brown fox jumps over the lazy dog"
 
 
-def bare(model: DeepSpeech, tasks: list[Task], iterations: int) -> None:
+def bare(recogniser: DeepSpeech, tasks: list[Task], iterations: int) -> None:
     """The pass that no attack by gradient can do without."""
-    audio, lengths = pad([task.samples for task in tasks])
+    audio, lengths = pad([task.audio for task in tasks])
     phrases = [PHRASE] * len(tasks)
     for _ in range(iterations):
         heard = audio.detach().requires_grad_()
-        log_probs, counts = model(heard, lengths)
-        torch.autograd.grad(confidence.ctc_loss(log_probs, counts, phrases).sum(), heard)
+        torch.autograd.grad(recogniser.aim(heard, lengths, phrases).loss.sum(), heard)
 
 
-def attacked(name: str, model: DeepSpeech, tasks: list[Task], iterations: int) -> None:
+def attacked(name: str, recogniser: DeepSpeech, tasks: list[Task], iterations: int) -> None:
     """The attack's own loop."""
-    goal = Goal(threshold=None, iterations=iterations)
-    plan = Plan(model.dense1.weight.device, model.units, most=len(tasks))
-    outcomes = attack(model, tasks, goal, partial(attacks.method(name), shrinks=True), seed="s", plan=plan)
+    plan = Plan("cpu", most=len(tasks))
+    outcomes = run_attack([recogniser], tasks, name, {"iterations": iterations}, "low", seed="s", plan=plan)
     assert not any(outcome.samples for outcome in outcomes), "an attack succeeded: its iterations are others"
 
 
@@ -66,15 +64,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     given = parser.parse_args()
     compute.prepare("cpu", 1)
-    model = load_weights(given.results / "models" / given.surrogate / "weights.safetensors")
+    recogniser = DeepSpeech(load_weights(given.results / "models" / given.surrogate / "weights.safetensors"))
     speech = Speech.read(given.results / "corpus" / "test.parquet")
     print(f"{'batch':>5} {'attack':8} {'ms':>7} {'bare ms':>8} {'ratio':>6}  spread of the ratio")
     for batch in (8, 32):
         # Of the longest, where every phrase fits.
         indices = range(len(speech) - batch, len(speech))
         tasks = [Task(speech.utterance_ids[index], speech.samples(index), PHRASE) for index in indices]
-        contestants = {name: partial(attacked, name, model, tasks, given.iterations) for name in ("cw", "pgd")}
-        contestants["bare"] = partial(bare, model, tasks, given.iterations)
+        contestants = {name: partial(attacked, name, recogniser, tasks, given.iterations) for name in ("cw", "pgd")}
+        contestants["bare"] = partial(bare, recogniser, tasks, given.iterations)
         taken: dict[str, list[float]] = {name: [] for name in contestants}
         for work in contestants.values():
             work()

@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
@@ -19,11 +18,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 import peak
 import torch
 
-from asrtransfer import attacks
-from asrtransfer.attacks.loop import Goal, Task, attack
+from asrtransfer.attacks.run import run_attack
+from asrtransfer.attacks.task import Task
 from asrtransfer.ctc import confidence, decoding
 from asrtransfer.machine import compute
 from asrtransfer.machine.memory import Plan
+from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.recognisers.deepspeech.network import load_weights
 from asrtransfer.speech.utterances import Speech, pad
 
@@ -36,20 +36,18 @@ def run(part: str, results: Path, surrogate: str, batch: int) -> None:
     compute.prepare("cpu", 1)
     if part == "nothing":
         return
-    model = load_weights(results / "models" / surrogate / "weights.safetensors")
+    recogniser = DeepSpeech(load_weights(results / "models" / surrogate / "weights.safetensors"))
     speech = Speech.read(results / "corpus" / "test.parquet")
     indices = range(len(speech) - batch, len(speech))
     samples = [speech.samples(index) for index in indices]
     if part == "attack":
         tasks = [Task(str(index), audio, PHRASE) for index, audio in zip(indices, samples, strict=True)]
-        build = partial(attacks.method("cw"), shrinks=True)
-        plan = Plan(model.dense1.weight.device, model.units, most=batch)
-        attack(model, tasks, Goal(threshold=None, iterations=60), build, seed="s", plan=plan)
+        run_attack([recogniser], tasks, "cw", {"iterations": 60}, "low", seed="s", plan=Plan("cpu", most=batch))
         return
     audio, lengths = pad(samples)
     states = [torch.ones_like(audio) for _ in range(STATES)]
     audio.requires_grad_()
-    log_probs, counts = model(audio, lengths)
+    log_probs, counts = recogniser.log_probs(audio, lengths)
     torch.autograd.grad(confidence.ctc_loss(log_probs, counts, [PHRASE] * batch).sum(), audio)
     decoding.is_top(log_probs[0].detach(), int(counts[0]), PHRASE)
     del states

@@ -19,14 +19,15 @@ from asrtransfer.ctc import decoding
 from asrtransfer.files import parquet
 from asrtransfer.hearing import transfer
 from asrtransfer.machine import compute
-from asrtransfer.recognisers.deepspeech import network
+from asrtransfer.recognisers.deepspeech import DeepSpeech
+from asrtransfer.recognisers.deepspeech.network import load_weights
 from asrtransfer.speech.utterances import Speech
 
 VERDICT = ["utterance_id", "attack", "target", "confidence", "kind", "iteration", "rank", "hit"]
 
 
 def heard(
-    remote: network.DeepSpeech, speech: Speech, samples: pd.DataFrame, certify: bool
+    remote: DeepSpeech, speech: Speech, samples: pd.DataFrame, certify: bool
 ) -> tuple[float, pd.DataFrame, float]:
     """Seconds of processor time, the rows, and the seconds for hearing the clean audio, which are not part of them."""
     clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}
@@ -47,12 +48,12 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     compute.prepare("cpu", 1)
-    remote = network.load_weights(given.results / "models" / given.remote / "weights.safetensors")
+    remote = DeepSpeech(load_weights(given.results / "models" / given.remote / "weights.safetensors"))
     speech = Speech.read(given.results / "selected.parquet", given.results / "corpus")
     files = sorted((given.results / "attacks").glob(f"*/{given.surrogate}/*/*.parquet"))
     samples = pd.concat([parquet.read(path) for path in files], ignore_index=True)
     samples = samples[samples["status"] == "sample"]
-    near = samples["target"].str.startswith("rank-")
+    near = samples["target_kind"] == "near"
     parts = {
         "primary samples and controls": samples["primary"],
         "other samples of phrases": ~samples["primary"] & ~near,

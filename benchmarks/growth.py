@@ -14,7 +14,6 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,12 +23,13 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 
 from peak import megabytes
 
-from asrtransfer import attacks
-from asrtransfer.attacks.loop import Goal, Task, attack
+from asrtransfer.attacks.run import run_attack
+from asrtransfer.attacks.task import Task
 from asrtransfer.ctc import decoding
 from asrtransfer.hearing.hear import hear
 from asrtransfer.machine import compute
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech, load_weights
+from asrtransfer.recognisers.deepspeech import DeepSpeech
+from asrtransfer.recognisers.deepspeech.network import load_weights
 from asrtransfer.speech.utterances import Speech
 
 PHRASE = "turn off all the cameras"
@@ -37,16 +37,15 @@ UTTERANCES, ITERATIONS = 32, 10
 Audio = list[NDArray[np.int16]]
 
 
-def attacked(model: DeepSpeech, audio: Audio) -> None:
+def attacked(recogniser: DeepSpeech, audio: Audio) -> None:
     """An attack by C&W in the batches of a study."""
     tasks = [Task(f"u{number:03}", samples, PHRASE) for number, samples in enumerate(audio)]
-    build = partial(attacks.method("cw"), shrinks=True)
-    attack(model, tasks, Goal(threshold=None, iterations=ITERATIONS), build, seed="s")
+    run_attack([recogniser], tasks, "cw", {"iterations": ITERATIONS}, "low", seed="s")
 
 
-def heard(model: DeepSpeech, audio: Audio) -> None:
+def heard(recogniser: DeepSpeech, audio: Audio) -> None:
     """Their ten most likely texts."""
-    hear(model, decoding.build("flashlight"), audio)
+    hear(recogniser, decoding.build("flashlight"), audio)
 
 
 WORK: dict[str, Callable[[DeepSpeech, Audio], None]] = {"attack": attacked, "hearing": heard}
@@ -77,20 +76,20 @@ def main() -> None:
     parser.add_argument("--one", nargs=2, help=argparse.SUPPRESS)
     given = parser.parse_args()
     compute.prepare("cpu", 1)
-    model = load_weights(given.results / "models" / given.surrogate / "weights.safetensors")
+    recogniser = DeepSpeech(load_weights(given.results / "models" / given.surrogate / "weights.safetensors"))
     audio = sizes(Speech.read(given.results / "corpus" / "test.parquet"))
     if given.one:
-        WORK[given.one[0]](model, audio[given.one[1]])
+        WORK[given.one[0]](recogniser, audio[given.one[1]])
         print(megabytes())
         return
     memory = {(name, size): peak(given.results, name, size) for name in WORK for size in audio}
     for name, work in WORK.items():
         seconds: dict[str, list[float]] = {size: [] for size in audio}
-        work(model, audio["once"])
+        work(recogniser, audio["once"])
         for _ in range(given.repeats):
             for size, samples in audio.items():
                 start = time.process_time()
-                work(model, samples)
+                work(recogniser, samples)
                 seconds[size].append(time.process_time() - start)
         for size, taken in seconds.items():
             ratios = sorted(one / other for one, other in zip(taken, seconds["once"], strict=True))

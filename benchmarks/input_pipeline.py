@@ -24,7 +24,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 
 from asrtransfer.machine import compute
 from asrtransfer.recognisers.deepspeech import training
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.recognisers.deepspeech.network import Network
+from asrtransfer.recognisers.deepspeech.section import Recipe
 from asrtransfer.speech import audio, utterances
 
 
@@ -63,16 +64,16 @@ def main() -> None:
     given = parser.parse_args()
     compute.prepare(given.device, given.threads)
     utterances.KEPT_SECONDS = 0.0
-    recipe = training.Recipe(batch=given.batch)
-    model = DeepSpeech(given.units, dropout=0.2)
-    model.initialise(1)
-    model.to(given.device)
-    optimiser = torch.optim.Adam(model.parameters(), lr=1e-9)
+    recipe = Recipe(batch=given.batch)
+    network = Network(given.units, dropout=0.2)
+    network.initialise(1)
+    network.to(given.device)
+    optimiser = torch.optim.Adam(network.parameters(), lr=1e-9)
 
     def steps(batches: object) -> float:
         start = time.perf_counter()
         for number, batch in enumerate(batches):  # type: ignore[arg-type]
-            training.train_step([model], optimiser, [batch], recipe, [number])
+            training.train_step([network], optimiser, [batch], recipe, [number])
         if given.device == "cuda":
             torch.cuda.synchronize()
         return time.perf_counter() - start

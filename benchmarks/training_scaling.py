@@ -25,20 +25,21 @@ def work(results: Path) -> None:
     import torch
 
     from asrtransfer.machine import compute
-    from asrtransfer.recognisers.deepspeech.network import DeepSpeech
-    from asrtransfer.recognisers.deepspeech.training import Recipe, batches_of, train_step
+    from asrtransfer.recognisers.deepspeech.network import Network
+    from asrtransfer.recognisers.deepspeech.section import Recipe
+    from asrtransfer.recognisers.deepspeech.training import batches_of, train_step
     from asrtransfer.speech.utterances import Speech
 
     compute.prepare("cpu", 1)
     speech = Speech.read(results / "corpus" / "train.parquet")
-    model = DeepSpeech(UNITS)
-    model.initialise(1)
-    optimiser = torch.optim.Adam(model.parameters(), lr=0.003)
+    network = Network(UNITS)
+    network.initialise(1)
+    optimiser = torch.optim.Adam(network.parameters(), lr=0.003)
     batches = list(speech.batches(BATCH))[: STEPS + WARM_UP]
     for place, batch in enumerate(batches_of(speech, batches)):
         if place == WARM_UP:
             start = time.perf_counter()
-        train_step([model], optimiser, [batch], Recipe(clip=20.0), [place])
+        train_step([network], optimiser, [batch], Recipe(clip=20.0), [place])
     print(time.perf_counter() - start)
 
 

@@ -10,7 +10,10 @@ from copies import ROOT, Repository
 REFUSED = {
     "unknown key": ("trainning: {epochs: 3}", "configuration: trainning: unknown key; see config/README.md"),
     "wrong type": ("threads: many", "configuration: threads: should be a valid integer (given: 'many')"),
-    "out of range": ("network: {units: 0}", "configuration: network.units: should be greater than or equal to 1"),
+    "out of range": (
+        "families: {deepspeech: {network: {units: 0}}}",
+        "configuration: families.deepspeech.network.units: should be greater than or equal to 1",
+    ),
     "phrase": ("attacks: {cw: {phrases: [Öffne]}}", "configuration: attacks.cw.phrases: 'Öffne' has 'Ö'; allowed are"),
     "two phrases of one name": (
         'attacks: {pgd: {phrases: [its on, "it\'s on"]}}',
@@ -41,7 +44,11 @@ def test_a_wrong_configuration_ends_the_run_with_one_line(repository: Repository
 
 def test_a_training_that_cannot_have_its_gpus_does_not_start(repository: Repository) -> None:
     """Snakemake would let it have fewer, and say nothing; the default profile counts one."""
-    keys = ["device=cuda", "training={batch: 6, accumulate: 4, gpus: 4}", "results=results-four"]
+    keys = [
+        "device=cuda",
+        "families={deepspeech: {training: {batch: 6, accumulate: 4, gpus: 4}}}",
+        "results=results-four",
+    ]
     result = repository.snakemake("--cores", "1", "--config", *keys, check=False)
     assert result.returncode == 1
     assert result.stdout.splitlines()[-1] == "training.gpus: 4, and Snakemake grants 1; add --resources gpu=4"

@@ -13,9 +13,10 @@ import numpy as np
 import pytest
 from copies import Finished
 
-from asrtransfer.attacks.loop import Task
+from asrtransfer.attacks.task import Task
 from asrtransfer.machine import compute
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.recognisers.deepspeech.section import DeepSpeechSection
+from asrtransfer.recognisers.deepspeech.trials import make_recogniser
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
@@ -27,12 +28,10 @@ def test_an_attack_costs_little_more_than_its_passes(name: str) -> None:
     from attack_iteration import PHRASE, attacked, bare, seconds
 
     compute.prepare("cpu", 1)
-    model = DeepSpeech(160)
-    model.initialise(1)
-    model.eval().requires_grad_(False)
+    recogniser = make_recogniser(DeepSpeechSection.model_validate({"network": {"units": 160}}), "cpu")
     random = np.random.default_rng(1)
     tasks = [Task(str(number), random.normal(0, 500, 40_000).astype(np.int16), PHRASE) for number in range(8)]
-    works = [partial(attacked, name, model, tasks, 5), partial(bare, model, tasks, 5)]
+    works = [partial(attacked, name, recogniser, tasks, 5), partial(bare, recogniser, tasks, 5)]
     for work in works:
         work()
     ratios = [seconds(works[0]) / seconds(works[1]) for _ in range(5)]

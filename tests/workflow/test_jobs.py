@@ -10,7 +10,8 @@ import yaml
 from copies import ROOT, SMOKE, Repository
 from snakemake.utils import update_config
 
-from study import config, plan, rates
+from study import config
+from study.cost import plan, rates
 
 ONCE = {"corpus": 1, "select": 1, "tables": 1, "verdict": 1, "report": 1}
 # (3 + 2 targets) x 2 regimes + 3 phrases, for each of three surrogates.
@@ -83,6 +84,14 @@ def test_a_surrogate_always_hears_its_own_samples(repository: Repository) -> Non
     plan = repository.plan({"remotes": ["seed-2"]}, [SMOKE])
     heard = {job for job in plan.jobs if job.startswith("transcribe")}
     assert heard == {"transcribe seed-1 seed-1", "transcribe seed-1 seed-2"}
+
+
+def test_an_ensemble_is_one_surrogate_and_hears_its_own_samples(repository: Repository) -> None:
+    plan = repository.plan({"surrogates": [["seed-1", "seed-2"]], "remotes": ["seed-1.twin"]}, [SMOKE])
+    assert {job for job in plan.jobs if job.startswith("transcribe")} == {
+        f"transcribe seed-1+seed-2 {remote}" for remote in ("seed-1", "seed-2", "seed-1.twin")
+    }
+    assert plan.counts()["attack"] == (1 + 2) * 2 + 1
 
 
 def test_an_attack_can_be_taken_away(repository: Repository) -> None:

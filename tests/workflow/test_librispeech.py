@@ -24,7 +24,8 @@ from archives import archive
 from copies import ROOT, Repository
 
 from asrtransfer.recognisers.deepspeech import training
-from asrtransfer.recognisers.deepspeech.network import PUBLISHED_PARAMETERS, DeepSpeech
+from asrtransfer.recognisers.deepspeech.network import PUBLISHED_PARAMETERS, Network
+from asrtransfer.recognisers.deepspeech.section import Recipe
 from asrtransfer.speech.utterances import Speech
 from study import config as configuration
 
@@ -35,8 +36,12 @@ STUDY = {
     "results": "results-walk",
     "corpus": {"kind": "librispeech", "librispeech": {"train": ["train-clean-100"]}},
     "models": ["seed-1", "seed-1.twin"],
-    "network": {"units": 128, "dropout": 0.0},
-    "training": {"epochs": 150, "batch": 4, "learning_rate": 0.002, "clip": 50, "accumulate": 1},
+    "families": {
+        "deepspeech": {
+            "network": {"units": 128, "dropout": 0.0},
+            "training": {"epochs": 150, "batch": 4, "learning_rate": 0.002, "clip": 50, "accumulate": 1},
+        }
+    },
     "scoring": {"language_model": "3-gram.pruned.3e-7", "alphas": [0.5, 2.0], "betas": [0.0, 2.0]},
     "selection": {"utterances": 2},
     "attacks": {
@@ -182,12 +187,13 @@ def test_the_published_width_trains_on_real_speech(tmp_path: Path) -> None:
         yaml.safe_load((ROOT / "config/config.yaml").read_text())
         | yaml.safe_load((ROOT / "config/paper.yaml").read_text())
     )
-    recipe = training.Recipe.from_dict(paper.training.model_dump(exclude={"gpus"}))
-    assert recipe == training.Recipe()
-    model = DeepSpeech(**paper.network.model_dump())
-    model.initialise(1)
-    assert sum(parameter.numel() for parameter in model.parameters()) == PUBLISHED_PARAMETERS
-    optimiser = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
+    section = paper.section_of("seed-1")
+    recipe = section.training
+    assert recipe == Recipe()
+    network = Network(**section.network.model_dump())
+    network.initialise(1)
+    assert sum(parameter.numel() for parameter in network.parameters()) == PUBLISHED_PARAMETERS
+    optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
     [batch] = training.batches_of(speech, [[0, 1]])
-    losses = [training.train_step([model], optimiser, [batch], recipe, [step]) for step in range(6)]
+    losses = [training.train_step([network], optimiser, [batch], recipe, [step]) for step in range(6)]
     assert losses[-1] < 0.9 * losses[0]

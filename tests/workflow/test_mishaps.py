@@ -122,7 +122,15 @@ def test_a_second_checkout_trains_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setenv("SNAKEMAKE_OUTPUT_CACHE", str(tmp_path / "cache"))
     targets = [f"{RESULTS}/models/{model}/card.json" for model in ("seed-1", "seed-1.twin")]
     targets.append(f"{RESULTS}/clean/seed-1.parquet")
-    run = ("--cores", "2", *targets, "--configfile", SMOKE, "--config", "training={epochs: 1}")
+    run = (
+        "--cores",
+        "2",
+        *targets,
+        "--configfile",
+        SMOKE,
+        "--config",
+        "families={deepspeech: {training: {epochs: 1}}}",
+    )
     made, outputs = [], []
     for name in ("first", "second"):
         copy = Repository.copy(tmp_path / name)
@@ -134,4 +142,7 @@ def test_a_second_checkout_trains_nothing(tmp_path: Path, monkeypatch: pytest.Mo
     assert made[0] == made[1]
     # Another configuration is another model.
     other = Repository.copy(tmp_path / "third")
-    assert "epoch 1/1" in other.snakemake(*run[:-1], "training={epochs: 1, batch: 7}", "--cache").stdout
+    assert (
+        "epoch 1/1"
+        in other.snakemake(*run[:-1], "families={deepspeech: {training: {epochs: 1, batch: 7}}}", "--cache").stdout
+    )

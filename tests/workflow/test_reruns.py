@@ -10,9 +10,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from copies import SMOKE, Finished, Repository
-
-from study import document
+from copies import EXTENDED, LAB, SMOKE, Finished, Repository
 
 MODELS = ["seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1"]
 CW = {f"attack cw seed-1 {target} {c}" for target in ("go", "rank-2", "rank-3") for c in ("low", "high")}
@@ -78,7 +76,17 @@ CHANGES: dict[str, tuple[Mapping[str, Any], set[str]]] = {
     "threshold": (cw(threshold=0.8), {job for job in CW if job.endswith("high")} | TRANSCRIBE | AFTER),
     "decoder beam": ({"decoder": {"beam": 50}}, HEAR | AFTER_SELECTION),
     "selection seed": ({"selection": {"seed": 1}}, AFTER_SELECTION),
-    "training epochs": ({"training": {"epochs": 17}}, TRAIN | HEAR | AFTER_SELECTION),
+    "training epochs": (
+        {"families": {"deepspeech": {"training": {"epochs": 17}}}},
+        TRAIN | HEAR | AFTER_SELECTION,
+    ),
+    "ensemble added": (
+        {"surrogates": ["seed-1", ["seed-1", "seed-2"]]},
+        {job.replace("seed-1", "seed-1+seed-2", 1) for job in CW | PGD | TRANSCRIBE} | AFTER,
+    ),
+    "epochs of the transfer curve": ({"neighbours": {"epochs": 2}}, set()),
+    "shares of the transfer curve": ({"neighbours": {"shares": [0.5]}}, set()),
+    "limit on code of the user's": ({"time_limit": 5}, set()),
     "corpus seed": ({"corpus": {"synthetic": {"seed": 2}}}, EVERYTHING),
     "resamples": ({"statistics": {"resamples": 300}}, AFTER),
     "threads": ({"threads": 2}, EVERYTHING - {"corpus"}),
@@ -101,23 +109,30 @@ def appended(text: str) -> Callable[[str], str]:
     return lambda source: f"{source}\n{text}\n"
 
 
+def replaced(old: str, new: str) -> Callable[[str], str]:
+    return lambda source: source.replace(old, new, 1)
+
+
 CODE = appended("EDITED = 1")
 REMARK = appended("# A remark.")
 EDITS: dict[str, tuple[str, Callable[[str], str], set[str]]] = {
-    "C&W": (f"{LIBRARY}/attacks/cw.py", CODE, CW | TRANSCRIBE | AFTER),
-    "PGD": (f"{LIBRARY}/attacks/pgd.py", CODE, PGD | TRANSCRIBE | AFTER),
+    "C&W": (f"{LIBRARY}/attacks/cw/__init__.py", CODE, CW | TRANSCRIBE | AFTER),
+    "PGD": (f"{LIBRARY}/attacks/pgd/__init__.py", CODE, PGD | TRANSCRIBE | AFTER),
     "loop of all attacks": (f"{LIBRARY}/attacks/loop.py", CODE, CW | PGD | TRANSCRIBE | AFTER),
     "model": (f"{LIBRARY}/recognisers/deepspeech/network.py", CODE, TRAIN | HEAR | AFTER_SELECTION),
     "training": (f"{LIBRARY}/recognisers/deepspeech/training.py", CODE, TRAIN | HEAR | AFTER_SELECTION),
     "decoder": (f"{LIBRARY}/ctc/flashlight.py", CODE, HEAR | AFTER_SELECTION),
+    "another decoder": (f"{LIBRARY}/ctc/ctcdecode_backend.py", CODE, set()),
+    "neighbours": (f"{LIBRARY}/recognisers/deepspeech/neighbours.py", CODE, set()),
     "selection": (f"{LIBRARY}/hearing/selection.py", CODE, AFTER_SELECTION),
     "controls": (f"{LIBRARY}/hearing/controls.py", CODE, TRANSCRIBE | AFTER),
     "corpus": (f"{LIBRARY}/corpora/synthetic.py", CODE, EVERYTHING),
     "a corpus that is not used": (f"{LIBRARY}/corpora/librispeech.py", CODE, set()),
     "statistics": (f"{LIBRARY}/statistics/bootstrap.py", CODE, AFTER),
     "tables": (f"{LIBRARY}/tables/counting.py", CODE, AFTER),
-    "verdict": (f"{LIBRARY}/report/verdict.py", CODE, {"verdict", "report"}),
-    "figures": (f"{LIBRARY}/report/figures.py", CODE, {"report"}),
+    "verdict": (f"{LIBRARY}/report/verdict.py", CODE, {"verdict"}),
+    "facts of verdict and report": (f"{LIBRARY}/report/facts.py", CODE, {"verdict", "report"}),
+    "figures": (f"{LIBRARY}/report/figures/base.py", CODE, {"report"}),
     "style of the report": ("workflow/report/style.css", appended("p { margin: 0; }"), {"report"}),
     "text of the report": ("workflow/report/page.html", appended("<!-- x -->"), {"report"}),
     "a script": ("workflow/scripts/attack.py", CODE, CW | PGD | TRANSCRIBE | AFTER),
@@ -128,8 +143,29 @@ EDITS: dict[str, tuple[str, Callable[[str], str], set[str]]] = {
         set(),
     ),
     "remark in a script": ("workflow/scripts/train.py", REMARK, set()),
+    "line of a script's progress": (
+        "workflow/scripts/attack.py",
+        replaced("utterances reached the target", "utterances got there"),
+        set(),
+    ),
+    "how often progress is told": (
+        "workflow/scripts/job.py",
+        replaced("TERMINAL_INTERVAL = 10.0", "TERMINAL_INTERVAL = 5.0"),
+        set(),
+    ),
+    "log line": (f"{LIBRARY}/machine/compute.py", replaced("utterances in a batch exceed", "utterances exceed"), set()),
+    "message of an exception": (
+        f"{LIBRARY}/machine/compute.py",
+        replaced("its memory is too small", "it has too little memory"),
+        set(),
+    ),
+    "description of a key": (
+        f"{LIBRARY}/recognisers/deepspeech/section.py",
+        replaced("width of every hidden layer", "width of each hidden layer"),
+        set(),
+    ),
     "remark in a rule": ("workflow/rules/train.smk", REMARK, set()),
-    "meaning of the configuration": ("workflow/scripts/study/config.py", CODE, set()),
+    "meaning of the configuration": ("workflow/scripts/study/config/study.py", CODE, set()),
     "README": ("config/README.md", REMARK, set()),
     "remark in the configuration": (SMOKE, REMARK, set()),
     "requirements": ("envs/requirements.txt", REMARK, set()),
@@ -142,6 +178,93 @@ def test_edit(smoke: Finished, edit: str) -> None:
     name, change, expected = EDITS[edit]
     with smoke.edited(name, change):
         assert smoke.plan(configfiles=[SMOKE]).needed == expected
+
+
+LISTENER = """
+from asrtransfer.recognisers.base import Heard, Recogniser
+
+
+class Mine(Recogniser):
+    identity = "mine"
+
+    def __init__(self, keys, device):
+        pass
+
+    def hear(self, utterances):
+        return [Heard(["go"]) for _ in utterances]
+
+
+RECOGNISER = Mine
+"""
+ATTACK = """
+from asrtransfer.attacks.method import Whole
+from asrtransfer.attacks.section import AttackSection
+
+
+class Keys(AttackSection):
+    "Changes nothing."
+
+
+class Mine(Whole):
+    label = "Mine"
+    section = Keys
+
+    def craft(self, surrogates, audio, phrase, generator):
+        return audio
+
+
+ATTACK = Mine
+"""
+
+
+def test_a_recogniser_that_only_listens_has_no_say_in_what_is_attacked(smoke: Finished, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(LISTENER)
+    added = {"models": [*MODELS, "mine"], "families": {"mine": {"use": str(tmp_path / "mine.py")}}}
+    assert smoke.plan(added, [SMOKE]).needed == {"describe mine", "hear mine", "transcribe seed-1 mine"} | AFTER
+
+
+def test_an_attack_of_the_users_runs_by_itself(smoke: Finished, tmp_path: Path) -> None:
+    (tmp_path / "mine.py").write_text(ATTACK)
+    added = {"attacks": {"mine": {"use": str(tmp_path / "mine.py"), "phrases": ["go"]}}}
+    assert smoke.plan(added, [SMOKE]).needed == {"attack mine seed-1 go high"} | TRANSCRIBE | AFTER
+
+
+SURROGATES = ("seed-1", "seed-1+seed-2")
+MIM = {f"attack mim {surrogate} go high" for surrogate in SURROGATES}
+LOUDNESS = {f"transcribe {surrogate} loudness" for surrogate in SURROGATES}
+ALL_TRANSCRIBE = {f"transcribe {surrogate} {model}" for surrogate in SURROGATES for model in [*MODELS, "loudness"]}
+ALL_CW = CW | {job.replace("seed-1", "seed-1+seed-2", 1) for job in CW}
+USERS_EDITS: dict[str, tuple[str, Callable[[str], str], set[str]]] = {
+    "attack": (f"{LAB}/mim.py", CODE, MIM | ALL_TRANSCRIBE | AFTER),
+    "remark in an attack": (f"{LAB}/mim.py", REMARK, set()),
+    "recogniser": (f"{LAB}/loudness.py", CODE, {"describe loudness", "hear loudness"} | LOUDNESS | AFTER),
+    "remark in a recogniser": (f"{LAB}/loudness.py", REMARK, set()),
+    "attack of this project": (f"{LIBRARY}/attacks/cw/__init__.py", CODE, ALL_CW | ALL_TRANSCRIBE | AFTER),
+}
+
+
+@pytest.mark.parametrize("edit", USERS_EDITS)
+def test_edit_of_the_users(extended: Finished, edit: str) -> None:
+    name, change, expected = USERS_EDITS[edit]
+    assert extended.plan(configfiles=[SMOKE, EXTENDED]).needed == set()
+    with extended.edited(name, change):
+        assert extended.plan(configfiles=[SMOKE, EXTENDED]).needed == expected
+
+
+CURVE = {"neighbours seed-1", "transfer_curve"}
+
+
+def test_the_transfer_curve_follows_its_keys_and_its_code(curved: Repository) -> None:
+    def needed(**neighbours: object) -> set[str]:
+        return curved.plan({"neighbours": neighbours}, [SMOKE], ["transfer_curve"]).needed
+
+    assert needed() == set()
+    assert needed(epochs=3) == set()
+    assert needed(epochs=2) == CURVE
+    assert needed(shares=[0.0, 1.0]) == CURVE
+    with curved.edited(f"{LIBRARY}/recognisers/deepspeech/neighbours.py", CODE):
+        assert needed() == CURVE
+        assert curved.plan(configfiles=[SMOKE]).needed == set()
 
 
 def test_cores_rerun_nothing(smoke: Finished) -> None:
@@ -217,87 +340,3 @@ def test_a_rerun_of_selection_that_chooses_others_reruns_the_attacks(smoke: Fini
     copy.snakemake("--cores", "1", *given, "--", target)
     assert len(pd.read_parquet(selected)) == 4 > len(before)
     assert copy.plan(changed, [SMOKE]).needed == CW | PGD | TRANSCRIBE | AFTER
-
-
-# A change of every key, and the rules that the table in config/README.md says run first.
-VALUES: dict[str, Any] = {
-    "results": "results-other",
-    "corpus.synthetic.seed": 2,
-    "corpus.synthetic.train_minutes": 9,
-    "corpus.synthetic.train_voices": 2,
-    "corpus.synthetic.held_out_voices": 1,
-    "corpus.synthetic.dev_utterances": 6,
-    "corpus.synthetic.test_utterances": 61,
-    "models": [*MODELS, "seed-3"],
-    "surrogates": ["seed-1", "seed-2"],
-    "remotes": ["seed-1"],
-    "network.units": 97,
-    "network.dropout": 0.01,
-    "training.epochs": 17,
-    "training.batch": 7,
-    "training.learning_rate": 0.005,
-    "training.order": "length",
-    "training.order_seed": 1,
-    "training.schedule": "constant",
-    "training.clip": 11,
-    "training.accumulate": 2,
-    "training.precision": "bf16",
-    "training.spec_augment.frequency_masks": 1,
-    "training.spec_augment.frequency_width": 8,
-    "training.spec_augment.time_masks": 1,
-    "training.spec_augment.time_width": 40,
-    "training.give_up": 0.6,
-    "decoder.backend": "ctcdecode",
-    "decoder.beam": 101,
-    "decoder.certify": True,
-    "decoder.alpha": 0.5,
-    "decoder.beta": 0.5,
-    "decoder.language_model": "config/smoke.yaml",
-    "selection.utterances": 2,
-    "selection.seed": 1,
-    "statistics.confidence_level": 0.9,
-    "statistics.resamples": 201,
-    "statistics.seed": 1,
-    "device": "cuda",
-    "threads": 2,
-    "attacks.*.phrases": ["go", "no"],
-    "attacks.*.ranks": [2, 3, 4],
-    "attacks.*.iterations": 81,
-    "attacks.*.threshold": 0.8,
-    "attacks.*.test_every": 2,
-    "attacks.*.keep": 1,
-    "attacks.*.cap": 5,
-    "attacks.*.seed": 1,
-    "attacks.cw.confidences": ["high"],
-    "attacks.cw.learning_rate": 90,
-    "attacks.cw.bound": 1900,
-    "attacks.cw.shrink": 0.7,
-    "attacks.cw.noise": 1,
-    "attacks.cw.gradient": "whole",
-    "attacks.pgd.confidences": ["low", "high"],
-    "attacks.pgd.bound": 0.04,
-    "attacks.pgd.bound_of": "peak",
-    "attacks.pgd.step": 0.06,
-    "attacks.pgd.start": "random",
-}
-# Keys of what the smoke study does not use.
-KEYS = document.keys()
-UNUSED = ("corpus.manifest", "corpus.librispeech", "neighbours", "scoring", "training.gpus")
-# These values take something away; what the table says runs first when something is added.
-TAKEN_AWAY = {"remotes": {"tables"}, "attacks.cw.confidences": {"transcribe"}}
-
-
-def nested(name: str, value: Any) -> dict[str, Any]:
-    for part in reversed(name.replace("*", "cw").split(".")):
-        value = {part: value}
-    return value
-
-
-def test_a_change_of_every_key_is_tried() -> None:
-    assert set(VALUES) == {key.name for key in KEYS if not key.name.startswith(UNUSED)} - {"corpus.kind"}
-
-
-@pytest.mark.parametrize("name", VALUES)
-def test_first_to_run_is_what_the_table_of_keys_says(smoke: Finished, name: str) -> None:
-    first = smoke.plan(nested(name, VALUES[name]), [SMOKE]).first
-    assert first == TAKEN_AWAY.get(name, set(document.rerun(name).first))

@@ -70,7 +70,7 @@ def test_tables_have_rows(smoke: Finished) -> None:
     assert [path.stem for path in tables if path.stem not in MAY_BE_EMPTY and not len(pd.read_parquet(path))] == []
 
 
-def test_selection_has_something_to_spare(smoke: Finished) -> None:
+def test_selection_has_more_than_it_needs(smoke: Finished) -> None:
     """On other hardware a few more utterances may be wrong."""
     clean = (smoke.path / RESULTS / "clean").glob("*.parquet")
     right = []
@@ -81,7 +81,7 @@ def test_selection_has_something_to_spare(smoke: Finished) -> None:
     assert len(set.intersection(*right)) >= 2 * len(pd.read_parquet(smoke.path / RESULTS / "selected.parquet"))
 
 
-def test_tables_do_not_depend_on_how_hearings_were_spared_the_search(
+def test_tables_do_not_depend_on_which_hearings_skipped_the_search(
     smoke: Finished, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     copy = Repository.copy(tmp_path_factory.mktemp("copy") / "copy", smoke.path)
