@@ -89,7 +89,10 @@ rule report:
         design=tabled.describe_design(study),
         gallery={"samples": 16, "megabytes": 8},
         rows=1000,
-        templates=contents(SCRIPTS.parent / "report", ["page.html", "tables.html", "style.css", "page.js"]),
+        templates=contents(
+            SCRIPTS.parent / "report",
+            ["page.html", "figures.html", "tables.html", "style.css", "page.js"],
+        ),
         code=code("report.py"),
     script:
         "../scripts/report.py"
