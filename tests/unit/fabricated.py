@@ -205,8 +205,8 @@ class Study:
         kept = {key: row[key] for key in names}
         scored = DESCRIBED[heard.remote]["seed"] is not None
         loss = self.stored_loss if (heard.kind, heard.arm) == ("adversarial", "self") else 30.0
-        hearing = Hearing(texts[0], texts if scored else texts[:1], [-0.1 * n for n in range(len(texts))], loss)
-        found = kept | {"kind": heard.kind, "ctc_loss_clean": 40.0} | transfer.measured(kept, hearing)
+        hearing = Hearing(texts if scored else texts[:1], [-0.1 * n for n in range(len(texts))], texts[0], loss)
+        found = kept | {"kind": heard.kind, "ctc_loss_clean": 40.0} | transfer.measure(kept, hearing)
         found["target_kind"] = row["target_kind"]
         if not scored:
             found |= dict.fromkeys(("greedy", "log_probabilities", "ctc_loss", "ctc_loss_clean"))

@@ -80,9 +80,7 @@ def _epoch_file(checkpoint: Path, epoch: int) -> Path:
     return checkpoint.with_name(f"checkpoint-{epoch}.safetensors")
 
 
-def _describe(
-    job: TrainingJob, network: Network, start: str, speech: Speech, curve: list[Epoch]
-) -> dict[str, Any]:
+def _describe(job: TrainingJob, network: Network, start: str, speech: Speech, curve: list[Epoch]) -> dict[str, Any]:
     """What the model's card says."""
     return {
         "model": job.model,
