@@ -24,6 +24,7 @@ include: "workflow/rules/report.smk"
 include: "workflow/rules/neighbours.smk"
 include: "workflow/rules/plan.smk"
 include: "workflow/rules/calibrate.smk"
+include: "workflow/rules/compare.smk"
 
 
 rule all:

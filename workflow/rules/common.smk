@@ -7,6 +7,7 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 sys.path.insert(0, str(SCRIPTS))
 
 from asrtransfer.ctc import backends
+from study import compared
 from study import config as configuration
 from study import designs, document, names, orphans
 from study import params as told

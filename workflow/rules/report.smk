@@ -20,6 +20,7 @@ rule tables:
             )
             for name in tabled.list_tables(study)
         ],
+        configuration="<results>/configuration.json",
     log:
         "<results>/logs/tables.log",
     benchmark:
@@ -30,6 +31,7 @@ rule tables:
         **asked("tables"),
     params:
         design=tabled.describe_design(study),
+        configuration=tabled.describe_configuration(study),
         code=code("tables.py"),
     script:
         "../scripts/tables.py"
