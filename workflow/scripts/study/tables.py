@@ -51,6 +51,7 @@ def describe_configuration(study: Study) -> dict[str, Any]:
     Sections that the study does not use, and keys that change no table, are left out: they shall rerun none.
     """
     used = study.model_dump(mode="json", exclude=_OF_NO_RESULT)
+    used |= {"surrogates": study.attacked, "remotes": study.listening}
     corpus = study.corpus.kind
     used["corpus"] = {"kind": corpus, corpus: used["corpus"][corpus]}
     families = {study.parsed(name).family for name in study.models}

@@ -87,7 +87,7 @@ def _list_arms(facts: Facts) -> Iterator[tuple[str, str]]:
     for name in OTHERS:
         arm = facts.arm(name)
         if arm is not None:
-            yield f"transfers to {ARMS[name]}", write_arm(arm)
+            yield f"transfers, {ARMS[name]}", write_arm(arm)
 
 
 def write_arm(arm: Arm) -> str:

@@ -9,7 +9,7 @@ import pandas as pd
 from markupsafe import Markup
 
 from asrtransfer.attacks.samples import read_audio
-from asrtransfer.quick.findings import ATTEMPT_COLUMNS, LEVEL, RELATIONS, Look, Pair, write_pair
+from asrtransfer.quick.findings import ATTEMPT_COLUMNS, LEVEL, RELATIONS, Look, write_pair
 from asrtransfer.report import tables, words
 from asrtransfer.report.findings import Tile
 from asrtransfer.report.gallery import Sound, make_sounds
@@ -59,9 +59,8 @@ def render(look: Look) -> str:
             look=look,
             broken=not all(check.passed for check in look.checks),
             tiles=_lay_out_tiles(look),
-            matrix={(pair.surrogate, pair.remote): pair for pair in look.pairs},
+            matrix=_lay_out_matrix(look),
             write_pair=write_pair,
-            write_share=_write_share,
             exhibits=[_lay_out_sample(look, row) for _, row in primary.head(MOST_SAMPLES).iterrows()],
             left_out=max(0, len(primary) - MOST_SAMPLES),
             tables=_lay_out_tables(look),
@@ -83,8 +82,14 @@ def _lay_out_tiles(look: Look) -> list[Tile]:
     return [*found, Tile("Negative controls", f"{others.controls_hit} of {others.controls}", note)]
 
 
-def _write_share(pair: Pair) -> str:
-    return f"{pair.transfers}/{pair.hearings}" if pair.hearings else tables.MISSING
+def _lay_out_matrix(look: Look) -> Table:
+    """Lay out transfers of hearings: a row a surrogate, a column a remote."""
+    shares = {(pair.surrogate, pair.remote): f"{pair.transfers}/{pair.hearings}" for pair in look.pairs}
+    frame = pd.DataFrame(
+        [{remote: shares[surrogate, remote] for remote in look.recognisers} for surrogate in look.surrogates]
+    )
+    frame.insert(0, "made for", look.surrogates)
+    return tables.table("matrix", "Who hears what was made for whom", frame, {})
 
 
 def _lay_out_sample(look: Look, row: pd.Series) -> Exhibit:
