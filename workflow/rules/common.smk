@@ -5,6 +5,7 @@ from pathlib import Path
 
 from asrtransfer.ctc import backends
 from snakemake.logging import logger
+from study import compared
 from study import config as configuration
 from study import designs, document, names, orphans, progress
 from study import params as told
