@@ -85,7 +85,7 @@ class TestParity:
 
     @pytest.mark.parametrize("sharpness", [1.5, 2.0, 3.0, 4.0, 8.0])
     def test_the_ten_texts_are_the_same(self, sharpness: float) -> None:
-        """Two hundred posteriors; the best text has a probability above e-20."""
+        """Two hundred posteriors; the best text has a probability above e-18."""
         ours, theirs = FlashlightDecoder(), build("ctcdecode")
         differing = [seed for seed in range(40) if texts(ours, seed, sharpness) != texts(theirs, seed, sharpness)]
         assert differing == []
