@@ -31,7 +31,10 @@ def run(*command: str | Path) -> subprocess.CompletedProcess[str]:
     [
         pytest.param(["ruff", "check", "--no-cache", "--output-format=concise", "."], id="ruff"),
         pytest.param(["ruff", "format", "--no-cache", "--check", "."], id="ruff-format"),
-        pytest.param(["snakefmt", "--check", "--compact-diff", "workflow/Snakefile", "workflow/rules"], id="snakefmt"),
+        pytest.param(
+            ["snakefmt", "--check", "--compact-diff", "Snakefile", "workflow/Snakefile", "workflow/rules"],
+            id="snakefmt",
+        ),
         pytest.param(["mypy"], id="mypy"),
         pytest.param(["snakemake", "--lint"], id="snakemake-lint"),
     ],

@@ -1,4 +1,4 @@
-"""The recipes of container images install the pins, by what `make install` runs, and copy what is there."""
+"""The recipes of container images install the pins, by what `make install` runs, and copy only files that exist."""
 
 from __future__ import annotations
 

@@ -62,6 +62,18 @@ RUN_BY = {
         "tests/cluster/test_local_slurm.py::test_without_root_what_is_missing_is_named"
     ),
     'make test ARGS="tests/test_style.py"': "tests/test_style.py::test_tool_finds_nothing",
+    "snakemake --report engine.html": (
+        "tests/workflow/test_deployment.py::"
+        "test_the_report_of_the_engine_holds_tables_and_figures_with_captions_by_category"
+    ),
+    "snakedeploy deploy-workflow https://github.com/<owner>/asr-attack-transfer my-study --tag <tag> --name transfer": (
+        "tests/workflow/test_deployment.py::test_snakedeploy_deploys_a_tag"
+    ),
+    "PYTHONPATH=workflow/scripts .venv/bin/python": "tests/unit/test_python.py::test_the_first_block_makes_a_sample",
+    "PYTHONPATH=workflow/scripts .venv/bin/python -m asrtransfer.quick a=results/models/seed-1/weights.safetensors "
+    'b=results/models/seed-2/weights.safetensors --attack pgd --phrase "open the door" --folder clips --count 5': (
+        "tests/unit/test_quick.py::test_the_command_line"
+    ),
 }
 """Commands that a test runs, with that test. What it runs may be smaller; the command itself is planned below."""
 
@@ -70,7 +82,24 @@ OF_TESTS = "runs the tests, of which this is one"
 BENCHMARK = "measures: run by hand on a machine that does nothing else"
 PAPER = "takes GPUs and days; planned below"
 LOCAL = "changes the shell, or this checkout"
+BUILD = "builds for minutes; .ci/run does, before the tests"
+CONTAINER = "needs a container's engine; tests/unit/test_containers.py reads the recipes"
 NOT_RUN = {
+    "make study ARGS=\"compare --config compare='[results, results-digits]'\"": "takes two finished studies",
+    "cd my-study": "changes the shell",
+    "make ctcdecode": BUILD,
+    "make study ARGS=\"--config 'decoder={backend: ctcdecode}'\"": (
+        "takes too long; tests/workflow/test_ctcdecode.py runs the smoke study so"
+    ),
+    "VENV=/path/to/environment envs/ctcdecode": BUILD,
+    "snakemake --cores all --sdm conda": "needs conda",
+    "snakemake --profile profiles/slurm": "as --profile slurm",
+    "docker build --tag asr-attack-transfer --file containers/Dockerfile .": CONTAINER,
+    'docker run --rm --gpus all --user "$(id -u):$(id -g)" --volume "$PWD:/study" asr-attack-transfer --cores all': (
+        CONTAINER
+    ),
+    "apptainer build asr-attack-transfer.sif containers/Apptainer.def": CONTAINER,
+    "apptainer run --nv asr-attack-transfer.sif --cores all": CONTAINER,
     "make study": PLANNED,
     'make study ARGS="--configfile my.yaml"': PLANNED,
     'make study ARGS="-n --configfile my.yaml"': "planned below",

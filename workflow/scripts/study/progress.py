@@ -185,7 +185,7 @@ class Reporter(logging.Handler):
         begun = time.monotonic()
         progress.begin(begun)
         self._logger.addHandler(self)
-        # Snakemake must be able to end, and to be ended, whatever this thread does.
+        # Snakemake must be able to end, and to be ended, at any moment of this thread.
         threading.Thread(target=self._speak, args=(begun,), name="progress", daemon=True).start()
 
     def say(self, text: str) -> None:
