@@ -214,27 +214,28 @@ class Study:
         return found
 
     def design(self) -> Design:
+        return Design.from_dict(self.plain_design())
+
+    def plain_design(self) -> dict[str, object]:
         attacks = list(dict.fromkeys(attack for attack, _, _ in self.jobs))
         targets = list(dict.fromkeys(target for _, target, _ in self.jobs))
         phrases = {
             name: {t: t.replace("-", " ") for a, t, _ in self.jobs if a == name and target_kind(t) == "phrase"}
             for name in attacks
         }
-        return Design.from_dict(
-            {
-                "jobs": [
-                    [attack, surrogate, target, confidence]
-                    for surrogate in self.surrogates
-                    for attack, target, confidence in self.jobs
-                ],
-                "hearings": [[*pair, arm] for pair, arm in self.arms.items()],
-                "attacks": {name: {**ATTACKS[name], "threshold": 0.9, "phrases": phrases[name]} for name in attacks},
-                "targets": {name: {"kind": target_kind(name), "rank": rank_of(name)} for name in targets},
-                "models": {name: DESCRIBED[name] for name in self.models},
-                "surrogates": self.surrogates,
-                "settings": {"confidence_level": 0.95, "resamples": 200, "seed": 0},
-            }
-        )
+        return {
+            "jobs": [
+                [attack, surrogate, target, confidence]
+                for surrogate in self.surrogates
+                for attack, target, confidence in self.jobs
+            ],
+            "hearings": [[*pair, arm] for pair, arm in self.arms.items()],
+            "attacks": {name: {**ATTACKS[name], "threshold": 0.9, "phrases": phrases[name]} for name in attacks},
+            "targets": {name: {"kind": target_kind(name), "rank": rank_of(name)} for name in targets},
+            "models": {name: DESCRIBED[name] for name in self.models},
+            "surrogates": self.surrogates,
+            "settings": {"confidence_level": 0.95, "resamples": 200, "seed": 0},
+        }
 
     def attack_path(self, attack: str, surrogate: str, target: str, confidence: str) -> Path:
         return self.folder / "attacks" / attack / surrogate / target / f"{confidence}.parquet"

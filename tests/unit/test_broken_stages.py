@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 
 import pandas as pd
 import pytest
 from torch import Tensor
 
-from asrtransfer import attacks
-from asrtransfer.attacks import loop, samples
-from asrtransfer.attacks.loop import Goal, Task, attack
+from asrtransfer.attacks import batch, samples
+from asrtransfer.attacks.run import run_attack
+from asrtransfer.attacks.task import Task
 from asrtransfer.ctc import decoding
 from asrtransfer.files.errors import InputError
 from asrtransfer.hearing import transfer
-from asrtransfer.recognisers.deepspeech.network import DeepSpeech
+from asrtransfer.recognisers.deepspeech import DeepSpeech
+from asrtransfer.recognisers.deepspeech.network import Network
 from asrtransfer.speech.utterances import Speech
 from asrtransfer.tables import checks
 from asrtransfer.tables.counting import adversarial
@@ -31,15 +31,14 @@ def chain(toy: DeepSpeech, dev_split: Speech) -> Chain:
     def run() -> tuple[pd.DataFrame, pd.DataFrame]:
         names = dev_split.utterance_ids[:4]
         clean = {name: dev_split.samples(index) for index, name in enumerate(names)}
-        build = partial(attacks.method("cw"), shrinks=True)
-        goal = Goal(threshold=None, iterations=60, keep=2)
-        outcomes = attack(toy, [Task(name, clean[name], "dab") for name in names], goal, build, seed="s")
-        job = {"attack": "cw", "surrogate": "seed-1", "target": "dab", "confidence": "low"}
+        tasks = [Task(name, clean[name], "dab") for name in names]
+        outcomes = run_attack([toy], tasks, "cw", {"iterations": 60, "keep": 2}, "low", seed="s")
+        job = {"attack": "cw", "surrogate": "seed-1", "target": "dab", "target_kind": "phrase", "confidence": "low"}
         table = samples.table(outcomes, samples.capped(outcomes, None, "s"), dev_split.texts[:4], job).to_pandas()
         made = table[table["status"] == "sample"]
         assert len(made) >= 4
         texts = dict(zip(clean, dev_split.texts, strict=False))
-        rows = transfer.Listener(toy, decoding.build("flashlight"), clean, texts).transcripts(made)
+        rows = transfer.Listener(toy, decoding.build("flashlight"), clean, texts, certify=False).transcripts(made)
         return made, adversarial(scored(transfer.as_table(rows, "seed-1", "hash", "self")))
 
     return run
@@ -65,7 +64,7 @@ def test_audio_stored_before_rounding(chain: Chain, monkeypatch: pytest.MonkeyPa
     def unrounded(audio: Tensor, perturbation: Tensor, bounds: Tensor) -> Tensor:
         return audio + perturbation
 
-    monkeypatch.setattr(loop, "as_stored", unrounded)
+    monkeypatch.setattr(batch, "as_stored", unrounded)
     check = checks.stored_audio(*chain())
     assert not check["passed"]
     assert check["fatal"]
@@ -80,10 +79,11 @@ def test_a_scorer_that_always_says_no(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_remote_with_the_wrong_weights(chain: Chain, toy: DeepSpeech, monkeypatch: pytest.MonkeyPatch) -> None:
     """Weights whose name and hash are right while others are computed with: the surrogate knows its samples no more."""
     made, _ = chain()
-    other = DeepSpeech(toy.units)
-    other.initialise(5)
+    network = Network(toy.network.units)
+    network.initialise(5)
+    other = DeepSpeech(network.eval().requires_grad_(False))
     listen = transfer.hear
-    monkeypatch.setattr(transfer, "hear", lambda _, *given: listen(other.eval().requires_grad_(False), *given))
+    monkeypatch.setattr(transfer, "hear", lambda _, *given: listen(other, *given))
     _, heard = chain()
     check = checks.stored_audio(made, heard)
     assert not check["passed"]

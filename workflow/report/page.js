@@ -124,7 +124,7 @@ function choose() {
   document.getElementById("gallery-count").textContent = `${exhibits.filter((one) => !one.hidden).length} of ${exhibits.length} samples`;
 }
 choices.forEach((choice) => choice.addEventListener("change", choose));
-choose();
+if (choices.length) choose();
 
 const players = [...document.querySelectorAll("audio")];
 for (const player of players) {

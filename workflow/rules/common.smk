@@ -4,8 +4,10 @@ from functools import cache
 from pathlib import Path
 
 from asrtransfer.ctc import backends
+from snakemake.logging import logger
+from study import compared
 from study import config as configuration
-from study import designs, document, names, orphans
+from study import designs, document, names, orphans, progress
 from study import params as told
 from study import tables as tabled
 from study.cost import plan as planned
@@ -171,6 +173,42 @@ def check_gpus(workflow):
             )
 
 
+reporter = progress.Reporter(logger)
+
+
+def list_pending(workflow):
+    """The jobs that are still to run and whose work is known, each with those that it waits for."""
+    # An importing workflow may give the rules other names.
+    own = {imported.modify_rulename(rule): rule for rule in work.RULES}
+    jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name in own]
+    name_of = {job: progress.name_job(job.rule.name, job.wildcards_dict) for job in jobs}
+    place = {rule: number for number, rule in enumerate(own)}
+    return {
+        name_of[job]: planned.Job(
+            own[job.rule.name],
+            work.of(study, rates, own[job.rule.name], job.wildcards_dict),
+            tuple(name_of[other] for other in workflow.dag.dependencies[job] if other in name_of),
+        )
+        for job in sorted(jobs, key=lambda job: (place[job.rule.name], name_of[job]))
+    }
+
+
+def start_progress(workflow):
+    """Say what will run here and how long it takes, and from then on how far it is."""
+    pending = list_pending(workflow)
+    if not pending:
+        return
+    if workflow.local_exec:
+        gpus = workflow.global_resources.get("gpu")
+        capacity = {"cores": workflow.cores} | ({} if gpus is None else {"gpus": gpus.value})
+        run = progress.Progress(pending, lambda job: progress.hold_locally(study, job), capacity)
+        reporter.say(progress.describe_start(study, rates, pending, run.seconds_left(now=0), workflow.cores))
+    else:
+        # What a job waits for in the cluster's queue is part of what it takes.
+        run = progress.Progress(pending, lambda job: {"jobs": 1}, {"jobs": workflow.nodes}, rates.queue)
+    reporter.follow(run, lambda: list_pending(workflow))
+
+
 def print_plan(workflow, log):
     """Show what will run before anything is submitted to Slurm."""
     if orphans.run_id(map(Path, log)):
@@ -184,6 +222,10 @@ def print_plan(workflow, log):
 
 
 def print_verdict(workflow):
-    """Show the verdict at the end of a run that was asked for it."""
-    if any(job.rule.name == imported.modify_rulename("verdict") for job in workflow.dag.jobs):
+    """Show the verdict, and where the report is, at the end of a run that was asked for them."""
+    made = {job.rule.name for job in workflow.dag.jobs}
+    if imported.modify_rulename("verdict") in made:
         print((RESULTS / "verdict.txt").read_text(), end="", file=sys.stderr)
+    if imported.modify_rulename("report") in made:
+        page = progress.link(RESULTS / "report.html", sys.stderr)
+        print(f"{progress.PREFIX}report: {page}", file=sys.stderr, flush=True)

@@ -20,6 +20,7 @@ rule tables:
             )
             for name in tabled.list_tables(study)
         ],
+        configuration="<results>/configuration.json",
     log:
         "<results>/logs/tables.log",
     benchmark:
@@ -30,6 +31,7 @@ rule tables:
         **asked("tables"),
     params:
         design=tabled.describe_design(study),
+        configuration=tabled.describe_configuration(study),
         code=code("tables.py"),
     script:
         "../scripts/tables.py"
@@ -90,7 +92,8 @@ rule report:
         gallery={"samples": 16, "megabytes": 8},
         rows=1000,
         templates=contents(
-            REPOSITORY / "workflow/report", ["page.html", "tables.html", "style.css", "page.js"]
+            REPOSITORY / "workflow/report",
+            ["page.html", "figures.html", "tables.html", "style.css", "page.js"],
         ),
         code=code("report.py"),
     script:

@@ -1,5 +1,7 @@
 """Rule tables: what was attacked, heard and trained becomes tables, each as CSV and as Parquet."""
 
+import json
+
 from asrtransfer import tables
 from asrtransfer.files import parquet
 from asrtransfer.files.whole import replace_file
@@ -12,12 +14,14 @@ def main(job: Job) -> None:
     design = tables.Design.from_dict(job.params.design)
     results = tables.read(design, **inputs)
     made = tables.tabulate(results, design)
-    for output in job.outputs():
+    for output in [path for path in job.outputs() if path != job.output("configuration")]:
         table = made[output.stem]
         if output.suffix == ".csv":
             replace_file(output, table.to_csv(index=False, lineterminator="\n").encode())
         else:
             parquet.write(table, output)
+    configuration = {"configuration": job.params.configuration, "design": job.params.design}
+    replace_file(job.output("configuration"), (json.dumps(configuration, indent=2) + "\n").encode())
     job.progress(f"{len(made)} tables from {len(results.hearings)} hearings", last=True)
 
 

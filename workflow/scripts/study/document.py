@@ -71,6 +71,7 @@ RERUNS = {
     "attacks.*.threshold": Rerun(("attack",), "this attack's high-confidence jobs and after"),
     "statistics": Rerun(("tables",), "tables and after"),
     "neighbours": Rerun(("neighbours",), "the transfer curve"),
+    "compare": Rerun((), "nothing; a comparison of other folders"),
     "device": Rerun(("train",), "training and after"),
     "time_limit": Rerun((), "nothing"),
     "threads": Rerun(("train",), "training and after"),

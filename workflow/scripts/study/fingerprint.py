@@ -22,8 +22,8 @@ from __future__ import annotations
 
 import ast
 import hashlib
-from collections.abc import Iterable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -33,6 +33,8 @@ DESCRIBING = {"description", "json_schema_extra"}
 """Keyword arguments that say what something means, as those of a configuration's key."""
 DIGEST_LENGTH = 16
 """Hexadecimal digits kept of each SHA-256: short enough to read where Snakemake gives its reason."""
+Find = Callable[[str], Path | None]
+"""The file of a first-party module, by its dotted name."""
 
 
 def fingerprint(
@@ -58,8 +60,10 @@ def fingerprint(
     own_name = ".".join(script.resolve().relative_to(root.resolve()).with_suffix("").parts)
     digests: dict[str, str] = {}
     pending = [(own_name, script)]
+    # Most imports name the same modules, and a look at the disk is what they cost.
+    find = cache(partial(_find, root))
     for name in extra_modules:
-        pending += _extra(root, name)
+        pending += _extra(root, find, name)
     left_out = set(without)
     while pending:
         name, path = pending.pop()
@@ -69,19 +73,19 @@ def fingerprint(
         digests[name] = module.digest
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
         for imported in module.imports:
-            pending += _resolve(root, package, imported)
+            pending += _resolve(root, find, package, imported)
     return dict(sorted(digests.items()))
 
 
-def _extra(root: Path, name: str) -> list[tuple[str, Path]]:
+def _extra(root: Path, find: Find, name: str) -> list[tuple[str, Path]]:
     """Name and file of every module that importing one by a computed name loads."""
     if name.endswith(".py"):
         if not Path(name).is_file():
             raise InputError(f"{name}: no such file; correct the path")
         return [(name, Path(name))]
-    if _find(root, name) is None:
+    if find(name) is None:
         raise InputError(f"{name}: no such module below {root}; add its file or correct the name")
-    return list(_with_packages(root, name))
+    return list(_with_packages(find, name))
 
 
 def contents(folder: Path, names: Iterable[str]) -> dict[str, str]:
@@ -191,30 +195,30 @@ def _imports(node: ast.Import | ast.ImportFrom | ast.Call) -> Iterator[_Import]:
             yield _Import(len(module) - len(name), name, "")
 
 
-def _resolve(root: Path, package: str, imported: _Import) -> Iterator[tuple[str, Path]]:
+def _resolve(root: Path, find: Find, package: str, imported: _Import) -> Iterator[tuple[str, Path]]:
     """Yield name and file of every first-party module that one import statement loads."""
     name = imported.module
     if imported.level:
         parents = package.split(".")
         base = ".".join(parents[: len(parents) - imported.level + 1])
         name = f"{base}.{name}" if name else base
-    yield from _with_packages(root, name)
+    yield from _with_packages(find, name)
     folder = root.joinpath(*name.split("."))
     if imported.member == "*":
         yield from ((f"{name}.{path.stem}", path) for path in folder.glob("*.py") if path.stem != "__init__")
     elif imported.member:
         member = f"{name}.{imported.member}"
-        path = _find(root, member)
+        path = find(member)
         if path is not None:
             yield member, path
 
 
-def _with_packages(root: Path, name: str) -> Iterator[tuple[str, Path]]:
+def _with_packages(find: Find, name: str) -> Iterator[tuple[str, Path]]:
     """Yield the module and the packages that Python initialises before it."""
     parts = name.split(".")
     for end in range(1, len(parts) + 1):
         prefix = ".".join(parts[:end])
-        path = _find(root, prefix)
+        path = find(prefix)
         if path is not None:
             yield prefix, path
 

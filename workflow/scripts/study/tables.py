@@ -23,6 +23,8 @@ COMMON = (
     "columns",
 )
 
+_OF_NO_RESULT = {"results", "compare", "neighbours", "time_limit"}
+
 
 def list_tables(study: Study) -> list[str]:
     """Every table: one an attack, and those that every study has."""
@@ -41,6 +43,28 @@ def describe_design(study: Study) -> dict[str, Any]:
         "surrogates": {name: names.split_surrogate(name) for name in study.attacked},
         "settings": study.statistics.model_dump(),
     }
+
+
+def describe_configuration(study: Study) -> dict[str, Any]:
+    """Every key that decides the results of the study, as plain values: what a comparison of studies reads.
+
+    Sections that the study does not use, and keys that change no table, are left out: they shall rerun none.
+    """
+    used = study.model_dump(mode="json", exclude=_OF_NO_RESULT)
+    used |= {"surrogates": study.attacked, "remotes": study.listening}
+    corpus = study.corpus.kind
+    used["corpus"] = {"kind": corpus, corpus: used["corpus"][corpus]}
+    families = {study.parsed(name).family for name in study.models}
+    # A section is dumped as the class that the field names, which lacks the keys of its own.
+    used["families"] = {name: study.families[name].model_dump(mode="json") for name in sorted(families)}
+    for section in used["families"].values():
+        section.get("training", {}).pop("gpus", None)
+        for key in ("speed", "memory"):
+            section.pop(key, None)
+    used["attacks"] = {name: section.model_dump(mode="json") for name, section in study.attacks.items()}
+    if study.decoder.language_model is None:
+        used["decoder"] = {key: value for key, value in used["decoder"].items() if key not in ("alpha", "beta")}
+    return used
 
 
 def _describe_attack(study: Study, name: str) -> dict[str, Any]:

@@ -165,15 +165,7 @@ def _rank_for_choice(row: Mapping[str, object], shown: Mapping[object, int]) -> 
 
 def _make_exhibit(material: Material, row: Mapping[str, object], clean: Samples) -> Exhibit:
     stored = audio(Path(str(row["file"])), utterance_id=row["utterance_id"], iteration=row["iteration"])
-    adversarial = from_flac_bytes(stored)
-    perturbation = adversarial.astype(np.float64) - clean
-    gain = amplification(clean, perturbation)
-    loudest = spectrum(clean).max()
-    sounds = (
-        _make_sound("Original", clean, loudest),
-        _make_sound("Perturbation", np.rint(perturbation * gain).astype(np.int16), None),
-        _make_sound("Adversarial", adversarial, loudest),
-    )
+    sounds, gain = make_sounds(clean, from_flac_bytes(stored))
     return Exhibit(row, sounds, gain, _collect_hearings(material, row))
 
 
@@ -214,6 +206,27 @@ def _collect_hearings(material: Material, row: Mapping[str, object]) -> pd.DataF
 def _read_top(texts: object) -> str:
     found = list(texts)  # type: ignore[call-overload]
     return str(found[0]) if found else ""
+
+
+def make_sounds(clean: Samples, adversarial: Samples) -> tuple[tuple[Sound, ...], float]:
+    """Prepare the original, the perturbation and the sample for a page.
+
+    Args:
+        clean: int16 (samples,), 16 kHz.
+        adversarial: as long.
+
+    Returns:
+        The sounds in this order, and the gain by which the perturbation was amplified.
+    """
+    perturbation = adversarial.astype(np.float64) - clean
+    gain = amplification(clean, perturbation)
+    loudest = spectrum(clean).max()
+    sounds = (
+        _make_sound("Original", clean, loudest),
+        _make_sound("Perturbation", np.rint(perturbation * gain).astype(np.int16), None),
+        _make_sound("Adversarial", adversarial, loudest),
+    )
+    return sounds, gain
 
 
 def _make_sound(title: str, samples: Samples, loudest: float | None) -> Sound:

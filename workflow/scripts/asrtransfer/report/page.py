@@ -56,7 +56,7 @@ def render(material: Material, gallery: Gallery, templates: Path, order: Sequenc
     facts = gather(material.design, material.tables)
     shown = _draw_figures(material, facts)
     return (
-        _load(templates)
+        load_templates(templates)
         .get_template("page.html")
         .render(
             verdict=findings.verdict(facts),
@@ -65,7 +65,7 @@ def render(material: Material, gallery: Gallery, templates: Path, order: Sequenc
             claims=_lay_out_claims(material, facts),
             phrases=[_lay_out_phrases(material, attack) for attack in material.design.attacks],
             figures={figure.name: figure for figure in shown},
-            figure_data=_as_script({figure.name: [view.__dict__ for view in figure.views] for figure in shown}),
+            figure_data=write_script_data({figure.name: [view.__dict__ for view in figure.views] for figure in shown}),
             controls_conclusion=findings.controls(material.tables),
             gallery=gallery,
             exhibits=[
@@ -82,7 +82,8 @@ def render(material: Material, gallery: Gallery, templates: Path, order: Sequenc
     )
 
 
-def _load(templates: Path) -> jinja2.Environment:
+def load_templates(templates: Path) -> jinja2.Environment:
+    """Load the templates of pages from their folder; they escape text, and refuse a name that nothing defines."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(templates),
         autoescape=True,
@@ -111,7 +112,7 @@ def _draw_figures(material: Material, facts: Facts) -> list[figures.Figure]:
     return [figure for figure in made if figure is not None and figure.views]
 
 
-def _as_script(value: Any) -> Markup:
+def write_script_data(value: Any) -> Markup:
     """Write JSON that cannot end the script element that holds it."""
     text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True)
     return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))

@@ -10,7 +10,7 @@ from pydantic import BeforeValidator, model_validator
 from asrtransfer.attacks.section import AttackSection
 from asrtransfer.recognisers.base import Frames, Recogniser, Surrogate
 from asrtransfer.recognisers.section import FamilySection, LoadedSection
-from asrtransfer.section import Field, Int, Section, read_null, read_plain
+from asrtransfer.section import Field, FilePath, Int, Section, read_null, read_plain
 from asrtransfer.text.alphabet import CHARACTERS
 from study import names
 from study.config.corpus import Corpus
@@ -66,6 +66,9 @@ class Study(Section):
     attacks: dict[str, AttackSection] = Field(description="attacks, by name; one that is left out, or null, is not run")
     statistics: Statistics = Statistics()
     neighbours: Neighbours = Neighbours()
+    compare: Annotated[
+        Annotated[list[FilePath], Field(min_length=2, max_length=12)] | None, BeforeValidator(read_null)
+    ] = Field(default=None, description="folders of finished results that the rule `compare` lays side by side")
     device: Literal["cpu", "cuda"] = Field(default="cpu", description="where models run; the other gives other weights")
     threads: Int = Field(
         default=1,

@@ -6,13 +6,12 @@ lists them, as soon as what they need is made and a GPU is free; jobs without a 
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from study import designs, params
 from study.config import Study
-from study.cost import work
+from study.cost import simulation, work
 from study.cost.rates import Rates
 
 GPUS = (1, 2, 4, 8, 16, 32, 64)
@@ -88,34 +87,11 @@ def wall_time(planned: Mapping[str, Job], gpus: int, start: float = 0.0) -> floa
         gpus: as many as any job holds, at the least.
         start: seconds that each job takes in addition to its work.
     """
-    waits = {name: {other for other in job.after if other in planned} for name, job in planned.items()}
-    followers: dict[str, list[str]] = {name: [] for name in planned}
-    for name, others in waits.items():
-        for other in others:
-            followers[other].append(name)
-    order = {name: place for place, name in enumerate(planned)}
-    ready = [(order[name], name) for name, others in waits.items() if not others]
-    heapq.heapify(ready)
-    ends: list[tuple[float, str]] = []
-    now, free = 0.0, gpus
-    while ready or ends:
-        waiting = []
-        while ready:
-            place, name = heapq.heappop(ready)
-            if planned[name].devices > free:
-                waiting.append((place, name))
-                continue
-            free -= planned[name].devices
-            heapq.heappush(ends, (now + start + planned[name].work.seconds, name))
-        ready = waiting
-        heapq.heapify(ready)
-        now, name = heapq.heappop(ends)
-        free += planned[name].devices
-        for follower in followers[name]:
-            waits[follower].discard(name)
-            if not waits[follower]:
-                heapq.heappush(ready, (order[follower], follower))
-    return now
+    loads = {
+        name: simulation.Load(start + job.work.seconds, {"devices": job.devices}, job.after)
+        for name, job in planned.items()
+    }
+    return simulation.simulate(loads, {"devices": gpus})
 
 
 def describe(study: Study, rates: Rates, wanted: Collection[str] | None = None, queue: float = 0.0) -> str:
@@ -129,37 +105,55 @@ def describe(study: Study, rates: Rates, wanted: Collection[str] | None = None, 
     if not planned:
         return ""
     unit = "GPU" if study.device == "cuda" else "CPU"
-    lines = [f"PLAN: {len(planned)} jobs, into {study.results}", ""]
-    lines.append(f"{'rule':<12}{'jobs':>6}{'one takes':>12}{f'{unit}s for':>12}{'memory':>10}{'disk':>10}")
-    for rule in dict.fromkeys(job.rule for job in planned.values()):
-        lines.append(_row(rule, [job for job in planned.values() if job.rule == rule]))
-    busy = sum(job.work.seconds * job.devices for job in planned.values())
-    disk = sum(job.work.disk for job in planned.values()) / 1000
-    lines.append(f"{'all':<12}{len(planned):>6}{'':>12}{_time(busy):>12}{'':>10}{disk:>7,.1f} GB")
+    lines = [f"PLAN: {len(planned)} jobs, into {study.results}", "", *tabulate(study, planned)]
+    busy = _busy(planned)
     seconds, names = chain(planned, queue)
     rules = " -> ".join(name.split()[0] for name in names)
-    lines += ["", f"longest chain: {_time(seconds)} ({rules})", "", f"{unit + 's':<12}{'wall time':>12}{'at work':>10}"]
-    least = max(job.devices for job in planned.values())
-    times = {gpus: wall_time(planned, gpus, queue) for gpus in GPUS if gpus >= least}
-    lines += [f"{gpus:<12}{_time(time):>12}{busy / gpus / time:>10.0%}" for gpus, time in times.items()]
-    enough = next((gpus for gpus in times if wall_time(planned, 2 * gpus, queue) > (1 - WORTH) * times[gpus]), None)
-    lines += [] if enough is None else [f"Twice as many as {enough} save less than {WORTH:.0%}."]
     lines += [
         "",
-        f"rates: {study.device}: {getattr(rates, study.device).source}; others: {rates.source}",
+        f"longest chain: {spell_time(seconds)} ({rules})",
+        "",
+        f"{unit + 's':<12}{'wall time':>12}{'at work':>10}",
     ]
+    least = max(job.devices for job in planned.values())
+    times = {gpus: wall_time(planned, gpus, queue) for gpus in GPUS if gpus >= least}
+    lines += [f"{gpus:<12}{spell_time(time):>12}{busy / gpus / time:>10.0%}" for gpus, time in times.items()]
+    enough = next((gpus for gpus in times if wall_time(planned, 2 * gpus, queue) > (1 - WORTH) * times[gpus]), None)
+    lines += [] if enough is None else [f"Twice as many as {enough} save less than {WORTH:.0%}."]
+    lines += ["", name_rates(study, rates)]
     return "\n".join(lines) + "\n"
+
+
+def tabulate(study: Study, planned: Mapping[str, Job]) -> list[str]:
+    """A table of what jobs take: a line a rule, in the order of the jobs, and one for all."""
+    unit = "GPU" if study.device == "cuda" else "CPU"
+    lines = [f"{'rule':<12}{'jobs':>6}{'one takes':>12}{f'{unit}s for':>12}{'memory':>10}{'disk':>10}"]
+    for rule in dict.fromkeys(job.rule for job in planned.values()):
+        lines.append(_row(rule, [job for job in planned.values() if job.rule == rule]))
+    disk = sum(job.work.disk for job in planned.values()) / 1000
+    lines.append(f"{'all':<12}{len(planned):>6}{'':>12}{spell_time(_busy(planned)):>12}{'':>10}{disk:>7,.1f} GB")
+    return lines
+
+
+def name_rates(study: Study, rates: Rates) -> str:
+    """Where the rates of a study come from."""
+    return f"rates: {study.device}: {getattr(rates, study.device).source}; others: {rates.source}"
+
+
+def _busy(planned: Mapping[str, Job]) -> float:
+    return sum(job.work.seconds * job.devices for job in planned.values())
 
 
 def _row(rule: str, planned: list[Job]) -> str:
     works = [job.work for job in planned]
     seconds = [one.seconds for one in works]
-    busy = _time(sum(job.work.seconds * job.devices for job in planned)) if rule in work.NETWORKS else ""
+    busy = spell_time(sum(job.work.seconds * job.devices for job in planned)) if rule in work.NETWORKS else ""
     memory, disk = max(one.memory for one in works) / 1000, sum(one.disk for one in works) / 1000
-    return f"{rule:<12}{len(works):>6}{_time(max(seconds)):>12}{busy:>12}{memory:>7.1f} GB{disk:>7,.1f} GB"
+    return f"{rule:<12}{len(works):>6}{spell_time(max(seconds)):>12}{busy:>12}{memory:>7.1f} GB{disk:>7,.1f} GB"
 
 
-def _time(seconds: float) -> str:
+def spell_time(seconds: float) -> str:
+    """A time as one reads it: seconds up to half a minute, then minutes, then hours."""
     minutes = round(seconds / 60)
     if minutes < 1:
         return f"{seconds:.0f} s"

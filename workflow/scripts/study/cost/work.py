@@ -122,24 +122,7 @@ def of(study: Study, rates: Rates, rule: str, wildcards: Mapping[str, str]) -> W
     Raises:
         KeyError: for a rule that no job is planned of.
     """
-    return {
-        "corpus": _corpus,
-        "train": _train,
-        "describe": _describe,
-        "hear": _hear,
-        "language": _language,
-        "tune": _tune,
-        "score": _score,
-        "select": _small,
-        "attack": _attack,
-        "transcribe": _transcribe,
-        "neighbours": _neighbours,
-        "transfer_curve": _small,
-        "calibrate": _calibrate,
-        "tables": _tables,
-        "verdict": _small,
-        "report": _tables,
-    }[rule](_Costs(study, rates), wildcards)
+    return _WORK_OF[rule](_Costs(study, rates), wildcards)
 
 
 class _Costs:
@@ -311,3 +294,25 @@ def _tables(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     heard = sum(hearings(study, surrogate) for surrogate, _ in designs.list_hearings(study))
     # A row of the joined table in memory: an upper bound.
     return Work(costs.rates.start + heard / costs.rates.tables, BESIDE + PLAIN + heard * 0.001)
+
+
+_WORK_OF = {
+    "corpus": _corpus,
+    "train": _train,
+    "describe": _describe,
+    "hear": _hear,
+    "language": _language,
+    "tune": _tune,
+    "score": _score,
+    "select": _small,
+    "attack": _attack,
+    "transcribe": _transcribe,
+    "neighbours": _neighbours,
+    "transfer_curve": _small,
+    "calibrate": _calibrate,
+    "tables": _tables,
+    "verdict": _small,
+    "report": _tables,
+}
+RULES = tuple(_WORK_OF)
+"""Rules whose jobs have a known work, in the order of a study; the others only gather files or print."""

@@ -1,0 +1,98 @@
+"""A comparison as a reader meets it: narrow and wide screens, light and dark, a keyboard."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from conftest import Opened
+from playwright.sync_api import Browser
+
+pytestmark = pytest.mark.browser
+WIDTHS = (360, 800, 1600)
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from compared_studies import TEMPLATES, write_pair
+
+    from asrtransfer.compare import page, studies
+
+    folder = tmp_path_factory.mktemp("pair")
+    path = folder / "comparison.html"
+    path.write_text(page.render(studies.read(write_pair(folder)), TEMPLATES))
+    return path
+
+
+@pytest.fixture(params=WIDTHS)
+def compared(browser: Browser, comparison: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
+    """The page at a width, which must not complain while a test uses it."""
+    context = browser.new_context(viewport={"width": request.param, "height": 900}, color_scheme="light")
+    context.set_default_timeout(180_000)
+    opened = Opened(context.new_page())
+    opened.page.on(
+        "console",
+        lambda message: message.type in ("error", "warning") and opened.complaints.append(message.text),
+    )
+    opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
+    opened.page.on("request", lambda request: opened.requests.append(request.url))
+    opened.page.goto(comparison.as_uri())
+    opened.page.wait_for_selector(".plot .main-svg")
+    yield opened
+    context.close()
+    assert opened.complaints == []
+
+
+def test_nothing_leaves_the_machine_and_nothing_is_wider_than_the_screen(compared: Opened, comparison: Path) -> None:
+    size = compared.page.viewport_size
+    assert size is not None
+    assert compared.page.evaluate("document.documentElement.scrollWidth") == size["width"]
+    assert [url for url in compared.requests if not url.startswith(("data:", "blob:"))] == [comparison.as_uri()]
+
+
+def test_every_figure_is_drawn_in_every_view_and_has_words(compared: Opened) -> None:
+    figures = compared.page.locator("[data-figure]").all()
+    assert len(figures) == 3
+    for figure in figures:
+        views = figure.locator(".views option")
+        for index in range(max(1, views.count())):
+            if views.count():
+                figure.locator(".views select").select_option(index=index)
+            assert figure.locator(".points path").count() > 0
+        caption = figure.locator("figcaption").inner_text()
+        assert "narrow:" in caption
+        assert "wide:" in caption
+        label = figure.locator(".plot").get_attribute("aria-label") or ""
+        assert caption.removesuffix(" Numbers") in label
+
+
+def test_light_and_dark(compared: Opened) -> None:
+    def look() -> tuple[str, str]:
+        return compared.page.evaluate(
+            """() => [getComputedStyle(document.body).backgroundColor,
+                      getComputedStyle(document.querySelector(".plot .xtick text")).fill]"""
+        )
+
+    light = look()
+    compared.page.locator("#theme").click()
+    dark = look()
+    assert light[0] != dark[0]
+    assert light[1] != dark[1]
+
+
+def test_all_can_be_reached_by_keyboard(compared: Opened) -> None:
+    unlabelled = compared.page.evaluate(
+        """() => [...document.querySelectorAll("button, select, input, .scroll, .plot")]
+          .filter((one) => !one.closest(".svg-container"))
+          .filter((one) => !one.getAttribute("aria-label") && !one.textContent.trim())
+          .filter((one) => !one.closest("label")?.textContent.trim())
+          .map((one) => one.outerHTML.slice(0, 80))"""
+    )
+    assert unlabelled == []
+    compared.page.keyboard.press("Tab")
+    assert compared.page.evaluate("document.activeElement.className") == "skip"
+    header = compared.page.locator('[data-table="claims"] th').first
+    header.locator("button").focus()
+    compared.page.keyboard.press("Enter")
+    assert header.get_attribute("aria-sort") == "ascending"

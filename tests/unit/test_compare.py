@@ -1,0 +1,181 @@
+"""Studies side by side: what differs, what each found, and what only one of them has."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import yaml
+from compared_studies import TEMPLATES, write_pair
+from snakemake.utils import update_config
+
+from asrtransfer.compare import differences, figures, page, studies, tables
+from asrtransfer.files.errors import InputError
+from study import compared, config
+from study.tables import describe_configuration
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def folders(tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    return write_pair(tmp_path_factory.mktemp("pair"))
+
+
+@pytest.fixture(scope="module")
+def found(folders: list[Path]) -> dict[str, studies.Study]:
+    return studies.read(folders)
+
+
+@pytest.fixture(scope="module")
+def html(found: dict[str, studies.Study]) -> str:
+    return page.render(found, TEMPLATES)
+
+
+def test_studies_are_called_as_their_folders(found: dict[str, studies.Study]) -> None:
+    assert list(found) == ["narrow", "wide"]
+    assert set(found["wide"].design.attacks) - set(found["narrow"].design.attacks) == {"mim"}
+
+
+def test_only_keys_that_differ_are_listed(found: dict[str, studies.Study]) -> None:
+    differing, alike = differences.list_differences(found)
+    assert differing["selection.utterances"] == ["3", "2"]
+    assert differing["attacks.mim.phrases"] == [None, "open the door"]
+    assert differing["models"][1] == "seed-1, seed-2, seed-1.twin, seed-1.ulp-1, mine"
+    assert "device" not in differing
+    assert alike >= 2
+
+
+def test_results_of_one_study_alone_leave_a_dash(found: dict[str, studies.Study]) -> None:
+    rows = {row[0].text: [cell.text for cell in row[1:]] for row in tables.lay_out_results(found).rows}
+    assert rows["transfers, another family"][0] == "–"
+    assert rows["transfers, another family"][1].startswith("0 of ")
+    assert rows["utterances attacked"] == ["3", "2"]
+    # In the narrow study every sample is heard by another seed.
+    told = re.match(r"(\d+) of (\d+) hearings", rows["transfers, another seed"][0])
+    assert told is not None
+    assert told[1] == told[2]
+    assert rows["transfers, another seed"][1].startswith("0 of ")
+
+
+def test_claims_stand_beside_each_other(found: dict[str, studies.Study]) -> None:
+    table, conclusion = tables.lay_out_claims(found)
+    assert [column.name for column in table.columns] == [
+        *("statement", "verdict, narrow", "figure, narrow", "verdict, wide", "figure, wide")
+    ]
+    rows = {row[0].text: row for row in table.rows}
+    assert rows["no C&W sample transfers to a model of another seed"][1].text == "contradicted"
+    assert rows["no C&W sample transfers to a model of another seed"][3].text == "undecided at this size"
+    assert "no C&W sample transfers to a model of another seed" in conclusion
+    mim = rows["no MIM sample transfers to a model of another seed"]
+    assert mim[1].text == "–"
+    assert mim[3].look.startswith("badge")
+    for name, study in found.items():
+        place = 1 + 2 * list(found).index(name)
+        judged = {row["statement"]: row["verdict"] for row in study.tables["claims"].to_dict("records")}
+        assert {text: row[place].text for text, row in rows.items() if row[place].value} == judged
+
+
+def test_figures_say_what_they_show(found: dict[str, studies.Study]) -> None:
+    transfer = figures.transfer(found)
+    assert transfer is not None
+    assert "narrow: " in transfer.conclusion
+    assert "wide: 0" in transfer.conclusion
+    assert [view.name for view in transfer.views] == [
+        *("By arm, utterances", "By arm, model pairs", "By attack, utterances")
+    ]
+    shown = {trace["name"]: trace for trace in transfer.views[0].data}
+    labels = transfer.views[0].layout["yaxis"]["ticktext"]
+    assert labels == ["another seed", "one ulp apart", "another family"]
+    arm = found["narrow"].facts.arm("seed")
+    assert arm is not None and arm.utterances is not None
+    place = [text.split(":")[0] for text in shown["narrow"]["text"]].index("another seed")
+    share = shown["narrow"]["x"][place]
+    assert share == 1
+    assert share - shown["narrow"]["error_x"]["arrayminus"][place] == pytest.approx(arm.utterances.lower, abs=1e-4)
+
+
+def test_intervals_that_lie_apart_are_named() -> None:
+    low, high = figures.Dot("a", 0.0, 0.0, 0.2, ""), figures.Dot("a", 1.0, 0.8, 1.0, "")
+    assert "lie apart for a" in figures._compare_intervals({"x": [low], "y": [high]})
+    assert "no difference between them" in figures._compare_intervals({"x": [low], "y": [low]})
+    assert figures._compare_intervals({"x": [low], "y": []}) == ""
+
+
+def test_the_page_has_its_sections_and_loads_nothing(html: str) -> None:
+    for address, label in page.SECTIONS:
+        assert f'<section id="{address}"' in html
+        assert f'href="#{address}">{label}' in html
+    links = re.findall(r'<(?:a|img|link|audio)[^>]*(?:href|src)="([^"]*)"', html.split("<script", 1)[0])
+    assert all(link.startswith(("#", "data:")) for link in links)
+    assert {link[1:] for link in links if link.startswith("#")} <= set(re.findall(r' id="([^"]+)"', html))
+
+
+def test_the_same_studies_give_the_same_bytes(found: dict[str, studies.Study], html: str) -> None:
+    assert page.render(found, TEMPLATES) == html
+
+
+def test_folders_that_cannot_be_compared(folders: list[Path], tmp_path: Path) -> None:
+    for wrong, message in (
+        (folders[:1], "name two at least"),
+        ([folders[0], folders[0]], "is listed twice"),
+        ([folders[0], tmp_path / "nowhere"], "no such folder"),
+        ([folders[0], tmp_path], "configuration.json: cannot be read"),
+    ):
+        with pytest.raises(InputError, match=message):
+            studies.read(wrong)
+    (tmp_path / "configuration.json").write_text("{}")
+    with pytest.raises(InputError, match="no configuration"):
+        studies.read([folders[0], tmp_path])
+
+
+def test_two_folders_of_one_name_are_told_apart(folders: list[Path], tmp_path: Path) -> None:
+    (tmp_path / "narrow").symlink_to(folders[1])
+    assert list(studies.read([folders[0], tmp_path / "narrow"])) == ["narrow", "wide"]
+
+
+def test_the_digest_follows_what_a_comparison_reads(tmp_path: Path) -> None:
+    (tmp_path / "tables").mkdir()
+    before = compared.digest_results([str(tmp_path)])
+    (tmp_path / "report.html").touch()
+    assert compared.digest_results([str(tmp_path)]) == before
+    (tmp_path / "tables" / "claims.parquet").touch()
+    assert compared.digest_results([str(tmp_path)]) != before
+
+
+def read_shipped(*names: str, **changes: object) -> config.Study:
+    whole: dict[str, object] = {}
+    for name in names:
+        update_config(whole, yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text()))
+    update_config(whole, changes)
+    return config.read(whole)
+
+
+def test_the_configuration_is_plain_and_holds_what_decides() -> None:
+    plain = describe_configuration(read_shipped("config", "smoke"))
+    assert json.loads(json.dumps(plain)) == plain
+    assert plain["families"]["deepspeech"]["network"]["units"] == 96
+    assert plain["attacks"]["cw"]["iterations"] == 80
+    assert list(plain["corpus"]) == ["kind", "synthetic"]
+    assert plain["surrogates"] == ["seed-1"]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"results": "elsewhere"},
+        {"compare": ["results", "others"]},
+        {"time_limit": 9},
+        {"neighbours": {"epochs": 3}},
+        {"corpus": {"librispeech": {"folder": "x"}}},
+        {"decoder": {"alpha": 0.5}},
+        {"surrogates": ["seed-1"]},
+    ],
+    ids=lambda change: next(iter(change)),
+)
+def test_what_changes_no_table_is_no_part_of_it(change: dict[str, object]) -> None:
+    assert describe_configuration(read_shipped("config", "smoke", **change)) == describe_configuration(
+        read_shipped("config", "smoke")
+    )

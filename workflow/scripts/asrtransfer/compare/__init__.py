@@ -1,0 +1,1 @@
+"""Finished studies side by side: configurations, verdicts, claims and figures as one page."""

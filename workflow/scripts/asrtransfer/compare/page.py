@@ -1,0 +1,60 @@
+"""The page of a comparison, in the looks of a study's report."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import plotly.offline
+from markupsafe import Markup
+
+from asrtransfer.compare import figures, tables
+from asrtransfer.compare.studies import Study
+from asrtransfer.report import findings
+from asrtransfer.report.page import load_templates, write_script_data
+
+SECTIONS = [
+    ("verdict", "Verdicts"),
+    ("configurations", "Configurations"),
+    ("figures", "Figures"),
+    ("claims", "Claims"),
+    ("numbers", "Numbers"),
+]
+
+
+def render(studies: Mapping[str, Study], templates: Path) -> str:
+    """Write the page.
+
+    Args:
+        studies: by name, in the order of the columns.
+        templates: folder with ``compare.html``, ``frame.html``, ``figures.html``, ``tables.html``, ``style.css`` and
+            ``page.js``.
+
+    Returns:
+        HTML that loads nothing, from the network or from disk; the same for the same studies.
+    """
+    drawn = [figures.transfer(studies), figures.attack_success(studies), figures.near_targets(studies)]
+    shown = [figure for figure in drawn if figure is not None]
+    differences, differences_conclusion = tables.lay_out_differences(studies)
+    claims, claims_conclusion = tables.lay_out_claims(studies)
+    return (
+        load_templates(templates)
+        .get_template("compare.html")
+        .render(
+            title=f"Studies side by side: {', '.join(studies)}",
+            sections=SECTIONS,
+            verdicts=[
+                (name, findings.verdict(study.facts), bool(study.facts.broken)) for name, study in studies.items()
+            ],
+            differences=differences,
+            differences_conclusion=differences_conclusion,
+            figures=shown,
+            figure_data=write_script_data({one.name: [view.__dict__ for view in one.views] for one in shown}),
+            claims=claims,
+            claims_conclusion=claims_conclusion,
+            results=tables.lay_out_results(studies),
+            style=Markup((templates / "style.css").read_text()),
+            script=Markup((templates / "page.js").read_text()),
+            plotly=Markup(plotly.offline.get_plotlyjs()),
+        )
+    )

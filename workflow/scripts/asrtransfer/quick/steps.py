@@ -1,0 +1,169 @@
+"""The steps of a study on one utterance: load, read, attack, write, transcribe."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from asrtransfer import extension, recognisers
+from asrtransfer.attacks.run import run_attack
+from asrtransfer.attacks.task import Outcome, Task
+from asrtransfer.ctc import decoding
+from asrtransfer.files.errors import InputError
+from asrtransfer.files.whole import replace_file
+from asrtransfer.hearing.hear import hear
+from asrtransfer.recognisers.base import Recogniser, Surrogate
+from asrtransfer.speech import audio as sound
+from asrtransfer.text.alphabet import encode
+
+LONGEST = sound.Limit(120.0, "cut it into utterances")
+BACKEND = "flashlight"
+"""The decoder of character CTC models, as in a study that chooses none."""
+
+
+def load(
+    weights: Path | str | None = None,
+    *,
+    use: str = "deepspeech",
+    keys: Mapping[str, Any] | None = None,
+    device: str = "cpu",
+) -> Recogniser:
+    """Load a recogniser.
+
+    Args:
+        weights: the file ``weights.safetensors`` of a model that a study trained; None for a family that is not
+            trained.
+        use: the family: a name in this library, or the path of a Python file of your own.
+        keys: the family's section; what is left out has its default.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        InputError: if there is no such family, a key is wrong, or a file is missing or damaged.
+    """
+    plain = check_keys("recogniser", use, keys or {})
+    if extension.find("recogniser", use).class_.trained and weights is None:
+        raise InputError(f"{use}: is trained, and no weights are given; give the path of a weights.safetensors")
+    return recognisers.load(use, plain, device, None if weights is None else Path(weights))
+
+
+def read_audio(path: Path | str) -> NDArray[np.int16]:
+    """Read an audio file of any format that libsndfile reads, and resample it: int16 (samples,), 16 kHz, mono.
+
+    Raises:
+        InputError: if the file is missing or damaged, or lasts longer than two minutes.
+    """
+    return sound.read(path, LONGEST)
+
+
+def write_audio(path: Path | str, audio: NDArray[np.int16]) -> None:
+    """Write audio as 16-bit WAV, or as FLAC where the name of the file ends so; no sample changes.
+
+    Args:
+        path: the file.
+        audio: int16 (samples,), 16 kHz.
+    """
+    kind = "FLAC" if Path(path).suffix.lower() == ".flac" else "WAV"
+    buffer = io.BytesIO()
+    soundfile.write(buffer, audio, sound.SAMPLE_RATE, format=kind, subtype="PCM_16")
+    replace_file(Path(path), buffer.getvalue())
+
+
+def attack(
+    surrogates: Recogniser | Sequence[Recogniser],
+    audio: NDArray[np.int16],
+    phrase: str,
+    use: str = "cw",
+    *,
+    keys: Mapping[str, Any] | None = None,
+    confidence: str = "low",
+    seed: int = 0,
+) -> Outcome:
+    """Change an utterance until recognisers hear a phrase.
+
+    Args:
+        surrogates: who shall hear the phrase: one, or several that all shall.
+        audio: int16 (samples,), 16 kHz.
+        phrase: what they shall hear: a-z, apostrophe, single spaces.
+        use: the attack: a name in this library, or the path of a Python file of your own.
+        keys: the attack's section; what is left out has its default.
+        confidence: ``low`` or ``high``.
+        seed: draws everything that the attack draws.
+
+    Returns:
+        What became of it. ``samples`` holds the samples that reached the phrase, the last one last, and is empty where
+        ``status`` is not ``sample``; each is judged on its 16-bit audio.
+
+    Raises:
+        InputError: if there is no such attack, a key is wrong, or a recogniser cannot be attacked.
+    """
+    listed = [surrogates] if isinstance(surrogates, Recogniser) else list(surrogates)
+    models = [check_surrogate(type(one).__name__, one) for one in listed]
+    task = Task("utterance", audio, check_phrase(phrase))
+    plain = check_keys("attack", use, keys or {})
+    return run_attack(models, [task], use, plain, check_confidence(confidence), seed=str(seed))[0]
+
+
+def transcribe(recogniser: Recogniser, audio: NDArray[np.int16]) -> str:
+    """Write down what a recogniser hears: the most likely text.
+
+    Args:
+        recogniser: who listens.
+        audio: int16 (samples,), 16 kHz.
+    """
+    return hear(recogniser, decoding.build(BACKEND), [audio])[0].top
+
+
+def check_phrase(phrase: str) -> str:
+    """Return a phrase that a recogniser can hear.
+
+    Raises:
+        InputError: if it is empty, or has other characters than the alphabet or other spaces than single ones.
+    """
+    encode(phrase)
+    if not phrase or phrase != " ".join(phrase.split()):
+        raise InputError(f"phrase: {phrase!r} is empty, or has outer or double spaces; write words and single spaces")
+    return phrase
+
+
+def check_confidence(confidence: str) -> str:
+    """Return a confidence that an attack knows.
+
+    Raises:
+        InputError: if it knows none of this name.
+    """
+    if confidence not in ("low", "high"):
+        raise InputError(f"confidence: {confidence!r} is none; use low or high")
+    return confidence
+
+
+def check_keys(kind: extension.Kind, use: str, keys: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the keys of a section, as given.
+
+    Raises:
+        InputError: if the section has no such key, or a value is not allowed.
+    """
+    try:
+        extension.find(kind, use).class_.section.model_validate(dict(keys))
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise InputError(f"{use}.{key}: {problem['msg']}; config/README.md lists the keys") from None
+    return dict(keys)
+
+
+def check_surrogate(name: str, recogniser: Recogniser) -> Surrogate:
+    """Return a recogniser that can be attacked.
+
+    Raises:
+        InputError: if it only hears.
+    """
+    if not isinstance(recogniser, Surrogate):
+        raise InputError(f"surrogates: {name} hears and cannot be attacked; choose another")
+    return recogniser
