@@ -1,6 +1,7 @@
 # make study   installs what the study needs into .venv and runs it; more for Snakemake: make study ARGS="-n"
 # make test    installs the test tools as well and runs the tests;    more for pytest:    make test ARGS="-k audio"
 # make conformance FILE=mine.py  tries an attack or a recogniser of your own; KEYS='{key: value}' for its section
+# make ctcdecode builds the decoder ctcdecode and installs it into .venv; needs g++: see docs/ctcdecode.md
 # make unlock  frees the folder after a run that was killed
 # make benchmark compares our attack with the Adversarial Robustness Toolbox's: see benchmarks/README.md
 # make install installs only; make lock renews the pins in envs/. PYTHON=... names the Python to build .venv on.
@@ -19,7 +20,7 @@ export PYTHONNOUSERSITE := 1
 # Without bytecode every start of Python takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH
 
-.PHONY: help study unlock test conformance benchmark install lock
+.PHONY: help study unlock test conformance ctcdecode benchmark install lock
 
 help:
 	@sed -n 's/^# make/make/p' Makefile
@@ -39,6 +40,10 @@ test:
 conformance:
 	@envs/install test
 	CONFORMANCE_FILE='$(FILE)' CONFORMANCE_KEYS='$(KEYS)' python -m pytest -q --tb=short tests/conformance $(ARGS)
+
+ctcdecode:
+	@envs/install run
+	@envs/ctcdecode
 
 benchmark:
 	@envs/install benchmark

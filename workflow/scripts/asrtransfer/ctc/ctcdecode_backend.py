@@ -1,6 +1,6 @@
 """Beam search without a language model by the package ctcdecode (parlance), which is optional.
 
-Its last release (2021) has no wheels, downloads sources while it builds, and pins C++14, which current PyTorch rejects.
+Its last release (2021) has no wheels and does not build with current PyTorch; `make ctcdecode` builds patched sources.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ class CTCDecodeDecoder(Decoder):
             from ctcdecode import CTCBeamDecoder
         except ImportError as error:
             raise InputError(
-                f"decoder backend ctcdecode cannot be imported ({error}); its last release does not build with current "
-                "PyTorch: use flashlight, or an environment that has ctcdecode"
+                f"decoder backend ctcdecode cannot be imported ({error}): build it with `make ctcdecode`, or use "
+                "flashlight"
             ) from error
         self._search = CTCBeamDecoder(
             [*CHARACTERS, "_"],
