@@ -23,6 +23,7 @@ FLOORS = [
     {"statistics"},
     {"tables"},
     {"report"},
+    {"compare", "quick"},
 ]
 """Rooms of the library, from the ground up. A room imports from those below it, and beside it on its floor."""
 ELSEWHERE = {
@@ -33,7 +34,7 @@ ELSEWHERE = {
     "calibration": {"extension", "attacks", "recognisers", "ctc", "machine", "speech", "text"},
 }
 """Rooms on no floor, with the rooms that they may import from."""
-FINDERS = {"recognisers", "attacks"}
+FINDERS = {"recognisers", "attacks", "quick"}
 """Rooms that may import ``extension``."""
 LONGEST = 400
 FOLDERS = ("workflow", "tests", "benchmarks")

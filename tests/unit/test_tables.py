@@ -4,20 +4,16 @@ from __future__ import annotations
 
 import subprocess
 import sys
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow
 import pytest
 from fabricated import ARMS, JOBS, MODELS, Heard, Study, deaf
 
 from asrtransfer.files import parquet
-from asrtransfer.files.errors import InputError
-from asrtransfer.tables import checks, claims, columns, counting, tabulate
+from asrtransfer.tables import columns, counting, tabulate
 from asrtransfer.tables.design import Design, Settings
-from asrtransfer.tables.results import ranks, scored
 from study import config
 from study import tables as study_tables
 
@@ -255,95 +251,6 @@ def test_tables_start_without_torch() -> None:
 # Scoring and completeness
 
 
-def transcripts(*rows: tuple[str, list[str] | None]) -> pyarrow.Table:
-    return pyarrow.table(
-        {
-            "phrase": pyarrow.array([phrase for phrase, _ in rows], pyarrow.string()),
-            "texts": pyarrow.array([texts for _, texts in rows], pyarrow.list_(pyarrow.string())),
-        }
-    )
-
-
-def test_rank_is_the_first_place_of_the_phrase() -> None:
-    table = transcripts(("a", ["a", "b"]), ("a", ["b", "a", "a"]), ("a", []), ("a", None), ("a", ["b"]), ("", [""]))
-    assert ranks(table).tolist() == [1, 2, 0, 0, 0, 1]
-    assert ranks(table.slice(1, 2)).tolist() == [2, 0]
-
-
-def test_a_planted_hit_counts_and_a_near_miss_does_not(tmp_path: Path) -> None:
-    """From the text that a remote gives to the table, through everything on the way."""
-
-    def hears(heard: Heard) -> list[str]:
-        if heard.kind == "adversarial" and (heard.surrogate, heard.remote) == ("seed-1", "seed-2"):
-            planted = {0: "open the door", 1: "open the doors", 2: "open the dor", 3: "open the door "}
-            return [planted[heard.utterance]]
-        return deaf(heard)
-
-    made = tables_of(Study(tmp_path, jobs=[("cw", "open-the-door", "low")], hears=hears, iterations=(7,)))
-    row = only(made["transfers"], surrogate="seed-1", remote="seed-2", counted="all")
-    assert (row["hearings"], row["transfers"]) == (4, 1)
-    assert row["median_cer_target"] == pytest.approx(1 / 13)
-
-
-def test_a_scorer_that_is_too_kind_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    checks.planted()
-    monkeypatch.setattr(checks, "scored", lambda table: scored(table).assign(hit=True))
-    with pytest.raises(InputError, match="no table can be trusted"):
-        checks.planted()
-
-
-def test_a_scorer_that_is_deaf_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checks, "scored", lambda table: scored(table).assign(hit=False))
-    with pytest.raises(InputError, match="no table can be trusted"):
-        checks.planted()
-
-
-def test_a_stored_hit_that_its_texts_deny_is_refused(tmp_path: Path) -> None:
-    study = Study(tmp_path).write()
-    path = study.transcript_path("seed-1", "seed-2")
-    rows = parquet.read(path)
-    rows.loc[3, "hit"] = True
-    parquet.write(rows, path)
-    with pytest.raises(InputError, match=r"seed-1/seed-2.parquet: its column hit"):
-        study.read()
-
-
-def test_rows_of_a_removed_phrase_do_not_count(tmp_path: Path) -> None:
-    """The files still hold it, the configuration no longer does."""
-    study = Study(tmp_path).write()
-    smaller = Study(tmp_path, jobs=[job for job in JOBS if job[1] != "rank-3"])
-    design = smaller.design()
-    assert any("rank-3" in job for job in study.design().jobs)
-    made = tabulate(smaller.read(design), design)
-    assert not made["near-targets"]["rank"].eq(3).any()
-    assert not made["attack-success"]["target"].eq("rank-3").any()
-    fresh = tables_of(Study(tmp_path / "fresh", jobs=smaller.jobs))
-    for name, table in fresh.items():
-        pd.testing.assert_frame_equal(made[name], table)
-
-
-def test_transcripts_of_other_samples_are_refused(tmp_path: Path) -> None:
-    study = Study(tmp_path).write()
-    path = study.transcript_path("seed-2", "seed-1.twin")
-    rows = parquet.read(path)
-    for changed in (rows.iloc[7:], rows.assign(iteration=rows["iteration"] + 1), rows.iloc[:0]):
-        parquet.write(pyarrow.Table.from_pandas(changed, pyarrow.parquet.read_schema(path), False), path)
-        with pytest.raises(InputError, match=r"seed-2/seed-1.twin.parquet: holds .* delete it and run again"):
-            study.read()
-
-
-def test_damaged_files_are_named(tmp_path: Path) -> None:
-    study = Study(tmp_path).write()
-    study.transcript_path("seed-1", "seed-2").write_bytes(b"no parquet")
-    with pytest.raises(InputError, match=r"seed-1/seed-2.parquet: cannot be read"):
-        study.read()
-    card = tmp_path / "cards" / "seed-2.json"
-    for content in ("{", "[]"):
-        card.write_text(content)
-        with pytest.raises(InputError, match=r"seed-2.json: "):
-            study.read()
-
-
 def test_a_study_in_which_every_attack_failed_has_tables(tmp_path: Path) -> None:
     made = tables_of(Study(tmp_path, failing=lambda *job: "failed"))
     assert len(made["failures"]) == 2 * len(JOBS) * 4
@@ -363,74 +270,6 @@ def test_a_study_of_one_kind_of_target_has_the_same_columns(
 
 
 # Claims
-
-
-def test_claims_of_absence_have_three_outcomes() -> None:
-    assert claims.absence(0, 59, SETTINGS) == "supported"
-    assert claims.absence(0, 58, SETTINGS) == "undecided at this size"
-    assert claims.absence(1, 98, SETTINGS) == "undecided at this size"
-    assert claims.absence(3, 12, SETTINGS) == "contradicted"
-    assert claims.absence(2, 12, SETTINGS) == "undecided at this size"
-    assert claims.absence(0, 0, SETTINGS) == "not tested"
-    assert claims.absence(0, 59, replace(SETTINGS, confidence_level=0.99)) == "undecided at this size"
-
-
-def test_claims_of_order_have_three_outcomes() -> None:
-    assert claims.order(100, 0.01, 0.1, 0.3, SETTINGS) == "supported"
-    assert claims.order(100, 0.01, -0.3, -0.1, SETTINGS) == "contradicted"
-    assert claims.order(100, 0.01, -0.1, 0.3, SETTINGS) == "undecided at this size"
-    assert claims.order(100, 0.20, 0.1, 0.3, SETTINGS) == "undecided at this size"
-    assert claims.order(100, 0.01, np.nan, np.nan, SETTINGS) == "undecided at this size"
-    assert claims.order(0, 1.0, np.nan, np.nan, SETTINGS) == "not tested"
-
-
-def test_claims_of_likeness_have_three_outcomes() -> None:
-    assert claims.likeness(0, 98, 1.0, SETTINGS) == "supported"
-    assert claims.likeness(0, 12, 1.0, SETTINGS) == "undecided at this size"
-    assert claims.likeness(50, 98, 0.001, SETTINGS) == "contradicted"
-    assert claims.likeness(50, 98, 0.5, SETTINGS) == "undecided at this size"
-
-
-def verdicts(made: dict[str, pd.DataFrame]) -> dict[str, str]:
-    return dict(zip(made["claims"]["claim"], made["claims"]["verdict"], strict=True))
-
-
-def test_claims_of_a_study_that_agrees(tmp_path: Path) -> None:
-    def hears(heard: Heard) -> list[str]:
-        shares = {("rank-2", "high"): 10, ("rank-2", "low"): 4, ("rank-3", "high"): 4, ("rank-3", "low"): 1}
-        if heard.kind == "adversarial" and heard.utterance % 12 < shares.get((heard.target, heard.confidence), 0):
-            return [heard.phrase]
-        return deaf(heard)
-
-    made = tables_of(Study(tmp_path, utterances=72, hears=hears, iterations=(1,)))
-    assert set(verdicts(made).values()) == {"supported"}
-    row = only(made["claims"], claim="cw-seed")
-    assert (row["published"], row["ours"]) == ("0 of 17243 samples", "0 of 432 hearings; 0 of 72 utterances")
-    assert (row["unit"], row["units"], row["bound"]) == ("utterance", 72, pytest.approx(1 - 0.05 ** (1 / 72)))
-
-
-def test_claims_of_a_study_that_disagrees(tmp_path: Path) -> None:
-    def hears(heard: Heard) -> list[str]:
-        shares = {("rank-2", "high"): 1, ("rank-2", "low"): 4, ("rank-3", "high"): 4, ("rank-3", "low"): 10}
-        if heard.attack == "cw" and heard.utterance % 12 < shares.get((heard.target, heard.confidence), 3):
-            return [heard.phrase]
-        return [heard.truth, heard.phrase] if heard.utterance % 12 < 3 else deaf(heard)
-
-    made = verdicts(tables_of(Study(tmp_path, utterances=72, hears=hears, iterations=(1,))))
-    assert {claim for claim, verdict in made.items() if verdict == "contradicted"} == set(made) - {
-        "pgd-seed",
-        "pgd-same-seed",
-    }
-    assert made["pgd-seed"] == made["pgd-same-seed"] == "supported"
-
-
-def test_an_arm_with_the_weights_of_its_surrogate_is_no_other_model(tmp_path: Path) -> None:
-    def hears(heard: Heard) -> list[str]:
-        return [heard.phrase] if heard.arm == "ulp" and heard.kind == "adversarial" else deaf(heard)
-
-    made = tables_of(Study(tmp_path, hears=hears, weights={"seed-1.ulp-1": "seed-1"}))
-    assert verdicts(made)["cw-same-seed"] == "not tested"
-    assert verdicts(tables_of(Study(tmp_path / "other", hears=hears)))["cw-same-seed"] == "contradicted"
 
 
 def test_a_twin_of_another_seed_is_shown_and_counts_nowhere(study: Study, tables: dict[str, pd.DataFrame]) -> None:

@@ -5,7 +5,7 @@ rule neighbours:
         audio=ancient("<results>/corpus/audio"),
         weights="<results>/models/{surrogate}/weights.safetensors",
         epochs="<results>/models/{surrogate}/epochs.safetensors",
-        remote=lambda wildcards: weights_of([designs.find_stranger(study, wildcards.surrogate)]),
+        remote=lambda wildcards: weights_of([designs.find_stranger(study, wildcards.surrogate)])[0],
         samples=samples_of,
         language_model=told.list_language_models(study),
     output:
