@@ -173,7 +173,7 @@ def test_processes_are_made_before_cuda_is_used(monkeypatch: pytest.MonkeyPatch)
         text = path.read_text()
         if "with open_pool(" in text or " open_pool(" in text:
             order = [found.group() for found in re.finditer(r"open_pool\(|compute\.prepare\(", text)]
-            assert order == ["pooled(", "compute.prepare("], path.name
+            assert order == ["open_pool(", "compute.prepare("], path.name
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     with pytest.raises(RuntimeError, match="make the pool first"):
         Pool(Odd(), 2)
