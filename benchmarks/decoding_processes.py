@@ -26,7 +26,7 @@ from asrtransfer.ctc.base import Decoder, Hypothesis, frames
 from asrtransfer.ctc.best_path import greedy
 from asrtransfer.ctc.confidence import ctc_loss
 from asrtransfer.ctc.flashlight import FlashlightDecoder
-from asrtransfer.ctc.pool import pooled
+from asrtransfer.ctc.pool import open_pool
 from asrtransfer.machine import compute
 
 SHARPNESS = (1.0, 1.5, 2.5)
@@ -59,7 +59,7 @@ def time_caller(rows: tuple[Tensor, Tensor]) -> float:
 def main(numbers: list[int]) -> None:
     """Print a line per sharpness and number of processes."""
     with ExitStack() as stack:
-        decoders = {number: stack.enter_context(pooled(FlashlightDecoder(), number)) for number in numbers}
+        decoders = {number: stack.enter_context(open_pool(FlashlightDecoder(), number)) for number in numbers}
         compute.prepare("cpu", threads=1)
         for sharpness in SHARPNESS:
             rows = batch(sharpness)

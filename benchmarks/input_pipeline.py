@@ -46,7 +46,7 @@ def made(folder: Path, count: int) -> pd.DataFrame:
     rows = []
     for number, seconds in enumerate(random.uniform(2, 16, count)):
         path = folder / f"{number}.flac"
-        path.write_bytes(audio.flac_bytes(random.normal(0, 800, int(seconds * 16_000)).astype(np.int16)))
+        path.write_bytes(audio.encode_flac(random.normal(0, 800, int(seconds * 16_000)).astype(np.int16)))
         rows.append((str(number), str(path), seconds, "the same words for all of them"))
     return pd.DataFrame(rows, columns=["utterance_id", "path", "seconds", "text"])
 

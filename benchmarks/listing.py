@@ -43,7 +43,7 @@ def build(root: Path, utterances: int) -> None:
     for number in range(-(-utterances // LINKS)):
         pool.append(root / f"{number}.flac")
         # Long enough for any text.
-        pool[-1].write_bytes(audio.flac_bytes(np.zeros(16_000 * (4 + number) + number, np.int16)))
+        pool[-1].write_bytes(audio.encode_flac(np.zeros(16_000 * (4 + number) + number, np.int16)))
     files = cycle(pool)
     for place, (subset, count) in enumerate({"dev-clean": 1, "test-clean": 1, "train-clean-360": utterances}.items()):
         for first in range(0, count, CHAPTER):

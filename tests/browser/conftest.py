@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -71,22 +72,27 @@ def size(request: pytest.FixtureRequest) -> tuple[int, int]:
     return getattr(request, "param", DESK)
 
 
-@pytest.fixture
-def opened(browser: Browser, report: Path, size: tuple[int, int]) -> Iterator[Opened]:
-    """The report at a desk or on a phone, which must not complain while a test uses it."""
-    context = browser.new_context(
-        viewport={"width": size[0], "height": size[1]}, color_scheme="light", has_touch=size[0] < 500
-    )
-    context.set_default_timeout(PATIENCE)
-    opened = Opened(context.new_page())
+@contextmanager
+def open_page(browser: Browser, path: Path, size: tuple[int, int], **context: bool) -> Iterator[Opened]:
+    """A page at a size, which must not complain while a test uses it."""
+    made = browser.new_context(viewport={"width": size[0], "height": size[1]}, color_scheme="light", **context)
+    made.set_default_timeout(PATIENCE)
+    opened = Opened(made.new_page())
     opened.page.on(
         "console",
         lambda message: message.type in ("error", "warning") and opened.complaints.append(message.text),
     )
     opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
     opened.page.on("request", lambda request: opened.requests.append(request.url))
-    opened.page.goto(report.as_uri())
+    opened.page.goto(path.as_uri())
     opened.page.wait_for_selector(".plot .main-svg")
     yield opened
-    context.close()
+    made.close()
     assert opened.complaints == []
+
+
+@pytest.fixture
+def opened(browser: Browser, report: Path, size: tuple[int, int]) -> Iterator[Opened]:
+    """The report at a desk or on a phone."""
+    with open_page(browser, report, size, has_touch=size[0] < 500) as opened:
+        yield opened

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Opened
+from conftest import Opened, open_page
 from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
@@ -27,21 +27,9 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(params=WIDTHS)
 def compared(browser: Browser, comparison: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
-    """The page at a width, which must not complain while a test uses it."""
-    context = browser.new_context(viewport={"width": request.param, "height": 900}, color_scheme="light")
-    context.set_default_timeout(180_000)
-    opened = Opened(context.new_page())
-    opened.page.on(
-        "console",
-        lambda message: message.type in ("error", "warning") and opened.complaints.append(message.text),
-    )
-    opened.page.on("pageerror", lambda error: opened.complaints.append(str(error)))
-    opened.page.on("request", lambda request: opened.requests.append(request.url))
-    opened.page.goto(comparison.as_uri())
-    opened.page.wait_for_selector(".plot .main-svg")
-    yield opened
-    context.close()
-    assert opened.complaints == []
+    """The page at a width."""
+    with open_page(browser, comparison, (request.param, 900)) as opened:
+        yield opened
 
 
 def test_nothing_leaves_the_machine_and_nothing_is_wider_than_the_screen(compared: Opened, comparison: Path) -> None:

@@ -12,7 +12,7 @@ from fabricated import DESCRIBED, Study
 from asrtransfer.attacks.samples import distortion
 from asrtransfer.files.cards import read_card, write_card
 from asrtransfer.report import gallery, material, page
-from asrtransfer.speech.audio import flac_bytes, write_flac
+from asrtransfer.speech.audio import encode_flac, write_flac
 from asrtransfer.tables import tabulate
 
 TEMPLATES = Path(__file__).parents[2] / "workflow" / "report"
@@ -44,7 +44,7 @@ class AudibleStudy(Study):
             if row["status"] == "sample":
                 utterance = int(str(row["utterance_id"])[1:])
                 audio = self.adversarial(utterance, seed)
-                row["audio"] = {"bytes": flac_bytes(audio), "path": "a.flac"}
+                row["audio"] = {"bytes": encode_flac(audio), "path": "a.flac"}
                 row |= distortion(self.original(utterance), audio)
         return rows
 

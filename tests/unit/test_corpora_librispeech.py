@@ -30,7 +30,7 @@ SPEAKERS = {"train-clean-100": 19, "dev-clean": 84, "test-clean": 1089}
 
 
 def flac() -> bytes:
-    return audio.flac_bytes((1000 * np.sin(np.arange(16_000) / 9)).astype(np.int16))
+    return audio.encode_flac((1000 * np.sin(np.arange(16_000) / 9)).astype(np.int16))
 
 
 def members(subset: str) -> dict[str, bytes]:

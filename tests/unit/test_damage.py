@@ -32,7 +32,7 @@ SAMPLES = np.random.default_rng(1).integers(-999, 999, 800).astype(np.int16)
 
 def corpus(folder: Path) -> Path:
     """Write a corpus with one utterance per split, and return its folder."""
-    corpora.audio_folder(folder)
+    corpora.create_audio_folder(folder)
     utterances = []
     for split in corpora.SPLITS:
         digest = audio.write_flac(folder / "audio" / f"{split}.flac", SAMPLES)
@@ -81,7 +81,7 @@ def make_selected(folder: Path) -> Path:
 
 
 def make_samples(folder: Path) -> Path:
-    sound = {"bytes": audio.flac_bytes(SAMPLES), "path": "a.flac"}
+    sound = {"bytes": audio.encode_flac(SAMPLES), "path": "a.flac"}
     rows = [{"utterance_id": "a", "status": "sample", "audio": sound, "k1": 0.95}]
     parquet.write(pyarrow.Table.from_pylist(rows, schema=samples.SCHEMA), folder / "low.parquet")
     return folder / "low.parquet"

@@ -89,7 +89,7 @@ NOT_RUN = {
     "cd my-study": "changes the shell",
     "make ctcdecode": BUILD,
     "make study ARGS=\"--config 'decoder={backend: ctcdecode}'\"": (
-        "takes too long; tests/workflow/test_ctcdecode.py runs the smoke study so"
+        "takes too long; tests/workflow/test_ctcdecode_study.py runs the smoke study so"
     ),
     "VENV=/path/to/environment envs/ctcdecode": BUILD,
     "snakemake --cores all --sdm conda": "needs conda",

@@ -15,7 +15,7 @@ from PIL import Image
 
 from asrtransfer.files.errors import InputError
 from asrtransfer.report import gallery
-from asrtransfer.speech.audio import from_flac_bytes
+from asrtransfer.speech.audio import decode_flac
 from asrtransfer.tables.design import SAMPLE
 
 
@@ -29,7 +29,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> AudibleStudy:
 def heard_in(address: str) -> np.ndarray:
     kind, _, content = address.partition(",")
     assert kind == "data:audio/flac;base64"
-    return from_flac_bytes(base64.b64decode(content))
+    return decode_flac(base64.b64decode(content))
 
 
 def test_what_plays_is_what_was_stored(study: AudibleStudy) -> None:

@@ -21,7 +21,7 @@ from torch.nn.utils.rnn import pad_sequence
 from asrtransfer.ctc.base import Decoder, Hypothesis
 from asrtransfer.ctc.flashlight import FlashlightDecoder
 from asrtransfer.ctc.language_model import LanguageModelDecoder
-from asrtransfer.ctc.pool import Pool, pooled
+from asrtransfer.ctc.pool import Pool, open_pool
 from asrtransfer.files.errors import InputError
 from asrtransfer.hearing import scoring
 from asrtransfer.text.alphabet import SIZE
@@ -33,7 +33,7 @@ JOB = f"""
 import os, sys, time, torch
 sys.path.insert(0, {str(SCRIPTS)!r})
 from asrtransfer.ctc.base import Decoder
-from asrtransfer.ctc.pool import pooled
+from asrtransfer.ctc.pool import open_pool
 
 class Slow(Decoder):
     def top(self, log_probs, lengths):
@@ -42,7 +42,7 @@ class Slow(Decoder):
         return [[]]
 
 os.write(1, b"begins\\n")
-with pooled(Slow(), 3) as decoder:
+with open_pool(Slow(), 3) as decoder:
     decoder.top(torch.zeros(1000, 1, 29), torch.ones(1000, dtype=torch.long))
 """
 
@@ -79,7 +79,7 @@ def speech() -> tuple[Tensor, Tensor]:
 @pytest.mark.parametrize("workers", [1, 2, 3])
 def test_any_number_of_processes_finds_the_same(speech: tuple[Tensor, Tensor], workers: int) -> None:
     expected = FlashlightDecoder().top(*speech)
-    with pooled(FlashlightDecoder(), workers) as decoder:
+    with open_pool(FlashlightDecoder(), workers) as decoder:
         assert decoder.top(*speech) == expected
         assert decoder.top(speech[0][:1], speech[1][:1]) == expected[:1]
         assert decoder.top(speech[0][:0], speech[1][:0]) == []
@@ -88,10 +88,10 @@ def test_any_number_of_processes_finds_the_same(speech: tuple[Tensor, Tensor], w
 
 
 def test_one_process_is_this_one_and_more_are_others() -> None:
-    with pooled(Odd(), 1) as decoder:
+    with open_pool(Odd(), 1) as decoder:
         assert isinstance(decoder, Odd)
         assert not multiprocessing.active_children()
-    with pooled(Odd(), 2) as decoder:
+    with open_pool(Odd(), 2) as decoder:
         assert not decoder.by_probability
         names = {top[0].text for top in decoder.top(*rows(*[0.0] * 20))}
         assert names <= {str(child.pid) for child in multiprocessing.active_children()}
@@ -107,14 +107,14 @@ def test_tuning_gives_every_process_the_weights(tmp_path: Path, speech: tuple[Te
     alone = LanguageModelDecoder(language_model=path)
     expected = scoring.tune(alone, [speech], truths, *tried)
     assert len({point.wer for point in expected}) > 1
-    with pooled(LanguageModelDecoder(language_model=path), 2) as decoder:
+    with open_pool(LanguageModelDecoder(language_model=path), 2) as decoder:
         assert scoring.tune(decoder, [speech], truths, *tried) == expected
         assert decoder.top(*speech) == alone.top(*speech)
 
 
 def test_an_error_of_a_process_is_the_callers(capfd: pytest.CaptureFixture[str]) -> None:
     """The first of two errors is raised with its traceback, and the processes continue."""
-    with pooled(Odd(), 2) as decoder:
+    with open_pool(Odd(), 2) as decoder:
         with pytest.raises(ValueError, match="a row of 2 frames") as caught:
             decoder.top(*rows(0, -1, 0, -1, 0))
         assert "in _decode_row" in caught.value.__notes__[0]
@@ -123,9 +123,12 @@ def test_an_error_of_a_process_is_the_callers(capfd: pytest.CaptureFixture[str])
 
 
 def test_a_process_that_is_killed_ends_the_work_with_one_line() -> None:
-    with pytest.raises(InputError, match=r"^threads: one of 2 .*exit code -9.*run again$"), pooled(Odd(), 2) as decoder:
+    with (
+        pytest.raises(InputError, match=r"^threads: one of 2 .*exit code -9.*run again$"),
+        open_pool(Odd(), 2) as decoder,
+    ):
         decoder.top(*rows(0, 0, -2, 0, 0, 0))
-    with pytest.raises(InputError, match="exit code -9"), pooled(Odd(), 2) as decoder:
+    with pytest.raises(InputError, match="exit code -9"), open_pool(Odd(), 2) as decoder:
         child = multiprocessing.active_children()[0]
         child.kill()
         child.join()
@@ -168,9 +171,9 @@ def test_an_interrupt_at_the_terminal_is_the_jobs_alone() -> None:
 def test_processes_are_made_before_cuda_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     for path in SCRIPTS.glob("*.py"):
         text = path.read_text()
-        if "with pooled(" in text or " pooled(" in text:
-            order = [found.group() for found in re.finditer(r"pooled\(|compute\.prepare\(", text)]
-            assert order == ["pooled(", "compute.prepare("], path.name
+        if "with open_pool(" in text or " open_pool(" in text:
+            order = [found.group() for found in re.finditer(r"open_pool\(|compute\.prepare\(", text)]
+            assert order == ["open_pool(", "compute.prepare("], path.name
     monkeypatch.setattr(torch.cuda, "is_initialized", lambda: True)
     with pytest.raises(RuntimeError, match="make the pool first"):
         Pool(Odd(), 2)

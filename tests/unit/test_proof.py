@@ -11,7 +11,7 @@ import torch
 from asrtransfer.ctc.best_path import greedy
 from asrtransfer.ctc.confidence import ctc_loss
 from asrtransfer.ctc.flashlight import FlashlightDecoder
-from asrtransfer.ctc.proof import is_out_of_reach, proven
+from asrtransfer.ctc.proof import is_out_of_reach, prove_rank
 from asrtransfer.hearing.hear import rank
 
 FRAMES = 40
@@ -36,7 +36,7 @@ def test_a_proof_agrees_with_the_search(seed: int, scale: float, with_best: bool
     (found,) = FlashlightDecoder(beam=400).top(row[None], torch.tensor([FRAMES]))
     texts = [hypothesis.text for hypothesis in found]
     for phrase in [*texts, *greedy(row[None], torch.tensor([FRAMES])), *PHRASES]:
-        known = proven(row, phrase, loss_of(row, phrase), with_best=with_best)
+        known = prove_rank(row, phrase, loss_of(row, phrase), with_best=with_best)
         if known is None:
             continue
         assert rank(phrase, [one.text for one in known]) == rank(phrase, texts)
@@ -47,18 +47,18 @@ def test_a_proof_agrees_with_the_search(seed: int, scale: float, with_best: bool
 def test_a_distant_target_needs_no_search_and_a_near_one_does() -> None:
     row = posterior(0, 5.0)
     (second,) = FlashlightDecoder().top(row[None], torch.tensor([FRAMES]))
-    assert proven(row, "open the door", loss_of(row, "open the door"), with_best=False) == []
-    assert proven(row, second[9].text, loss_of(row, second[9].text), with_best=False) is None
+    assert prove_rank(row, "open the door", loss_of(row, "open the door"), with_best=False) == []
+    assert prove_rank(row, second[9].text, loss_of(row, second[9].text), with_best=False) is None
 
 
 def test_what_does_not_fit_is_out_of_reach() -> None:
     row = posterior(0, 5.0, frames=6)
     assert loss_of(row, "open the door") == math.inf
-    assert proven(row, "open the door", math.inf, with_best=False) == []
+    assert prove_rank(row, "open the door", math.inf, with_best=False) == []
 
 
 def test_no_frames_prove_nothing() -> None:
-    assert proven(torch.zeros(0, 29), "a", math.inf, with_best=False) is None
+    assert prove_rank(torch.zeros(0, 29), "a", math.inf, with_best=False) is None
 
 
 def test_ten_texts_are_counted_not_ten_alignments() -> None:

@@ -17,7 +17,7 @@ from asrtransfer.quick.findings import Look
 from asrtransfer.recognisers.base import Heard, Recogniser
 from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.recognisers.deepspeech.network import save_weights
-from asrtransfer.speech.audio import from_flac_bytes
+from asrtransfer.speech.audio import decode_flac
 from asrtransfer.speech.utterances import Speech
 
 KEYS = {"iterations": 200}
@@ -170,7 +170,7 @@ def test_audio_is_written_bit_for_bit(dev_split: Speech, tmp_path: Path) -> None
     for name in ("a.wav", "a.flac"):
         quick.write_audio(tmp_path / name, audio)
         assert np.array_equal(quick.read_audio(tmp_path / name), audio)
-    assert np.array_equal(from_flac_bytes((tmp_path / "a.flac").read_bytes()), audio)
+    assert np.array_equal(decode_flac((tmp_path / "a.flac").read_bytes()), audio)
 
 
 @pytest.mark.parametrize(

@@ -113,10 +113,10 @@ def test_weights_are_tuned_to_the_lowest_error_rate(tmp_path: Path, toy: DeepSpe
     assert [point.wer for point in points] == sorted(point.wer for point in points)
     assert len(points) == 4
     decoder.weigh(points[0].alpha, points[0].beta)
-    heard = scoring.transcribed(decoder, outputs)
+    heard = scoring.transcribe_all(decoder, outputs)
     assert error_rates.wer(dev_split.texts, heard) == points[0].wer
     fresh = LanguageModelDecoder(language_model=tmp_path / "words.arpa", alpha=points[0].alpha, beta=points[0].beta)
-    assert scoring.transcribed(fresh, outputs) == heard
+    assert scoring.transcribe_all(fresh, outputs) == heard
 
 
 def test_outputs_come_in_order_whatever_fits(

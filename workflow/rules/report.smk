@@ -93,7 +93,15 @@ rule report:
         rows=1000,
         templates=contents(
             REPOSITORY / "workflow/report",
-            ["page.html", "figures.html", "tables.html", "style.css", "page.js"],
+            [
+                "page.html",
+                "frame.html",
+                "figures.html",
+                "sounds.html",
+                "tables.html",
+                "style.css",
+                "page.js",
+            ],
         ),
         code=code("report.py"),
     script:

@@ -3,7 +3,7 @@
 import pandas as pd
 
 from asrtransfer.ctc import decoding
-from asrtransfer.ctc.pool import pooled
+from asrtransfer.ctc.pool import open_pool
 from asrtransfer.files import parquet
 from asrtransfer.hearing.hear import Hearing, hear
 from asrtransfer.machine import compute
@@ -16,7 +16,7 @@ from models import load_model
 def main(job: Job) -> None:
     """Hear both splits, and tell the error rate of each utterance."""
     params = job.params
-    with pooled(decoding.build(**params.decoder), job.threads) as decoder:
+    with open_pool(decoding.build(**params.decoder), job.threads) as decoder:
         compute.prepare(params.device, params.threads)
         model = load_model(job)
         parts = []

@@ -9,7 +9,7 @@ from asrtransfer import recognisers
 from asrtransfer.attacks.samples import read_audio
 from asrtransfer.ctc import decoding
 from asrtransfer.ctc.greedy import GreedyDecoder
-from asrtransfer.ctc.pool import pooled
+from asrtransfer.ctc.pool import open_pool
 from asrtransfer.files import parquet
 from asrtransfer.hearing.hear import hear
 from asrtransfer.machine import compute
@@ -23,7 +23,7 @@ KEPT = ["attack", "target", "target_kind", "confidence", "utterance_id", "phrase
 def main(job: Job) -> None:
     """Hear the primary samples with each neighbour."""
     params = job.params
-    with pooled(decoding.build(**params.decoder), job.threads) as decoder:
+    with open_pool(decoding.build(**params.decoder), job.threads) as decoder:
         compute.prepare(params.device, params.threads)
         dev = Speech.read(job.input("dev"))
         clean = [dev.samples(index) for index in range(len(dev))]

@@ -5,7 +5,7 @@ import json
 import pandas as pd
 
 from asrtransfer.ctc.language_model import LanguageModelDecoder
-from asrtransfer.ctc.pool import pooled
+from asrtransfer.ctc.pool import open_pool
 from asrtransfer.files import parquet
 from asrtransfer.hearing import scoring
 from asrtransfer.machine import compute
@@ -20,13 +20,13 @@ def main(job: Job) -> None:
     params = job.params
     tuned = json.loads(job.input("tuned").read_text())
     decoder = LanguageModelDecoder(**params.decoder, alpha=tuned["alpha"], beta=tuned["beta"])
-    with pooled(decoder, job.threads) as workers:
+    with open_pool(decoder, job.threads) as workers:
         compute.prepare(params.device, params.threads)
         model = load_frames(job)
         parts = []
         for split in ("dev", "test"):
             speech = Speech.read(job.input(split))
-            heard = scoring.transcribed(workers, scoring.log_probabilities(model, speech, range(len(speech))))
+            heard = scoring.transcribe_all(workers, scoring.log_probabilities(model, speech, range(len(speech))))
             wer = error_rates.wer(speech.texts, heard)
             job.progress(f"{split}: WER {wer:.1%} with the language model", last=True)
             parts.append(speech.table[["utterance_id", "text"]].assign(split=split, transcription=heard))

@@ -1,7 +1,7 @@
 """Rule transcribe: one remote hears every sample of one surrogate, and their negative controls."""
 
 from asrtransfer.ctc import decoding
-from asrtransfer.ctc.pool import pooled
+from asrtransfer.ctc.pool import open_pool
 from asrtransfer.files import parquet
 from asrtransfer.hearing import transfer
 from asrtransfer.machine import compute
@@ -14,7 +14,7 @@ def main(job: Job) -> None:
     """Hear all attack jobs of the surrogate, one after the other."""
     params = job.params
     rows: list[dict[str, object]] = []
-    with pooled(decoding.build(**params.decoder), job.threads) as decoder:
+    with open_pool(decoding.build(**params.decoder), job.threads) as decoder:
         compute.prepare(params.device, params.threads)
         remote = load_model(job)
         speech = Speech.read(job.input("selected"), job.input("audio").parent)

@@ -3,7 +3,7 @@
 import json
 
 from asrtransfer.ctc.language_model import LanguageModelDecoder
-from asrtransfer.ctc.pool import pooled
+from asrtransfer.ctc.pool import open_pool
 from asrtransfer.files.whole import replace_file
 from asrtransfer.hearing import scoring
 from asrtransfer.machine import compute
@@ -16,7 +16,7 @@ def main(job: Job) -> None:
     """Try every pair of weights on some of dev."""
     params = job.params
     decoder = LanguageModelDecoder(**params.decoder)
-    with pooled(decoder, job.threads) as workers:
+    with open_pool(decoder, job.threads) as workers:
         compute.prepare(params.device, params.threads)
         model = load_frames(job)
         speech = Speech.read(job.input("dev"))

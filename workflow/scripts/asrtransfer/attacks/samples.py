@@ -11,7 +11,7 @@ import pyarrow
 from numpy.typing import NDArray
 
 from asrtransfer.attacks.task import Outcome, Sample
-from asrtransfer.speech.audio import flac_bytes, from_flac_bytes
+from asrtransfer.speech.audio import decode_flac, encode_flac
 
 SCHEMA = pyarrow.schema(
     [
@@ -98,7 +98,7 @@ def _measured(outcome: Outcome, sample: Sample) -> dict[str, object]:
     name = f"{outcome.task.utterance_id}-{sample.iteration}.flac"
     return {
         "iteration": sample.iteration,
-        "audio": {"bytes": flac_bytes(sample.audio), "path": name},
+        "audio": {"bytes": encode_flac(sample.audio), "path": name},
         "k1": min(1.0, math.exp(-sample.loss)),
         "k2": min(1.0, math.exp(-sample.loss / max(1, len(outcome.task.phrase)))),
         "k5": sample.k5,
@@ -134,4 +134,4 @@ def read_audio(cell: dict[str, object]) -> NDArray[np.int16]:
     """Decode the audio in a row's ``audio`` column: int16 at 16 kHz."""
     content = cell["bytes"]
     assert isinstance(content, bytes)
-    return from_flac_bytes(content)
+    return decode_flac(content)

@@ -80,7 +80,7 @@ def normalise(text: str, where: str) -> str:
     return plain
 
 
-def audio_folder(folder: Path) -> Path:
+def create_audio_folder(folder: Path) -> Path:
     """Create `folder`/audio if necessary, and return its path.
 
     A link that a LibriSpeech corpus left is removed first: writing through it would change the original files.

@@ -11,7 +11,7 @@ from typing import Any
 import pandas
 import pyarrow
 
-from asrtransfer.corpora import SPLITS, Utterance, audio_folder, check, normalise
+from asrtransfer.corpora import SPLITS, Utterance, check, create_audio_folder, normalise
 from asrtransfer.files.errors import InputError
 from asrtransfer.speech import audio
 
@@ -54,7 +54,7 @@ def prepare(manifest: Path, folder: Path, *, disjoint_speakers: bool, longest_se
         # Checked before hours of audio are converted in vain.
         check((utterance for utterance, _ in entries.values()), manifest, disjoint_speakers=disjoint_speakers)
     utterances = []
-    audio_folder(folder)
+    create_audio_folder(folder)
     for number, (utterance, source) in entries.items():
         try:
             samples = audio.read(source, limit)

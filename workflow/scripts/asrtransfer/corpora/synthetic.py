@@ -21,7 +21,7 @@ from typing import Self
 import espeakng_loader
 import numpy as np
 
-from asrtransfer.corpora import SPLITS, Utterance, audio_folder
+from asrtransfer.corpora import SPLITS, Utterance, create_audio_folder
 from asrtransfer.files.errors import InputError
 from asrtransfer.speech import audio
 
@@ -113,7 +113,7 @@ def prepare(
     pools = sentences(seed)
     voices = _draw_voices(seed, train_voices, held_out_voices)
     _check_amounts(pools, train_minutes, dev_utterances, test_utterances)
-    audio_folder(folder)
+    create_audio_folder(folder)
     counts = {"dev": dev_utterances, "test": test_utterances}
     utterances = []
     with _Engine() as engine:

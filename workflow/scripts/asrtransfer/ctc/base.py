@@ -131,7 +131,7 @@ def log_probabilities(row: Tensor, texts: Sequence[str]) -> list[float]:
     return [0.0 - loss for loss in losses.tolist()]
 
 
-def ranked(row: Tensor, texts: Iterable[str]) -> list[Hypothesis]:
+def rank_texts(row: Tensor, texts: Iterable[str]) -> list[Hypothesis]:
     """Score texts for one row, (frames, 29), and return the ten most probable without duplicates, as `best` does."""
     different = list(dict.fromkeys(texts))
     scores = log_probabilities(row, different)

@@ -28,7 +28,7 @@ def greedy(log_probs: Tensor, lengths: Tensor) -> list[str]:
     return [_CODES[row[kept]].tobytes().decode("ascii") for row, kept in zip(path, keep, strict=True)]
 
 
-def spelt(path: NDArray[np.int64]) -> str:
+def collapse_path(path: NDArray[np.int64]) -> str:
     """Collapse one alignment, (frames,) class indices, into its text."""
     keep = path != BLANK
     keep[1:] &= path[1:] != path[:-1]

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from asrtransfer.ctc.backends import BEAM
-from asrtransfer.ctc.base import Decoder, Hypothesis, frames, ranked
+from asrtransfer.ctc.base import Decoder, Hypothesis, frames, rank_texts
 from asrtransfer.files.errors import InputError
 from asrtransfer.text.alphabet import BLANK, CHARACTERS, SIZE, decode
 
@@ -52,7 +52,7 @@ class CTCDecodeDecoder(Decoder):
             return [Hypothesis("", 0.0)]
         results, _, _, counts = self._search.decode(row[None], torch.tensor([len(row)]))
         pairs = zip(results[0].tolist(), counts[0].tolist(), strict=True)
-        return ranked(row, [decode(result[:count]) for result, count in pairs])
+        return rank_texts(row, [decode(result[:count]) for result, count in pairs])
 
 
 DECODER = CTCDecodeDecoder

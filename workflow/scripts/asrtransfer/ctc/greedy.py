@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor
 
-from asrtransfer.ctc.base import Decoder, Hypothesis, frames, ranked
+from asrtransfer.ctc.base import Decoder, Hypothesis, frames, rank_texts
 from asrtransfer.ctc.best_path import greedy
 
 
@@ -16,7 +16,7 @@ class GreedyDecoder(Decoder):
     def top(self, log_probs: Tensor, lengths: Tensor) -> list[list[Hypothesis]]:
         """See `Decoder.top`; each list has one hypothesis."""
         rows = frames(log_probs, lengths)
-        return [ranked(row, [text]) for row, text in zip(rows, greedy(log_probs, lengths), strict=True)]
+        return [rank_texts(row, [text]) for row, text in zip(rows, greedy(log_probs, lengths), strict=True)]
 
 
 DECODER = GreedyDecoder

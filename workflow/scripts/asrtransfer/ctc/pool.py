@@ -35,7 +35,7 @@ Task = Callable[[Any], Any]
 
 
 @contextmanager
-def pooled(decoder: AnyDecoder, workers: int) -> Iterator[AnyDecoder | Pool]:
+def open_pool(decoder: AnyDecoder, workers: int) -> Iterator[AnyDecoder | Pool]:
     """Distribute a decoder to processes that end with the block.
 
     Args:

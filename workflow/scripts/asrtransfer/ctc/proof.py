@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asrtransfer.ctc.base import TOP, Hypothesis, log_probabilities
-from asrtransfer.ctc.best_path import spelt
+from asrtransfer.ctc.best_path import collapse_path
 from asrtransfer.ctc.prefix_search import is_most_probable, most_probable
 
 MARGIN = 0.5
@@ -25,7 +25,7 @@ CHANGES = 32
 32 changes usually give ten texts."""
 
 
-def proven(row: Tensor, phrase: str, loss: float, *, with_best: bool) -> list[Hypothesis] | None:
+def prove_rank(row: Tensor, phrase: str, loss: float, *, with_best: bool) -> list[Hypothesis] | None:
     """Prove the rank of a phrase among the ten most probable texts, if that is possible without a beam search.
 
     Args:
@@ -46,7 +46,7 @@ def proven(row: Tensor, phrase: str, loss: float, *, with_best: bool) -> list[Hy
     if is_out_of_reach(scores, loss):
         if not with_best:
             return []
-        best = most_probable(row, spelt(scores.argmax(axis=1)))
+        best = most_probable(row, collapse_path(scores.argmax(axis=1)))
     else:
         best = phrase if is_most_probable(row, phrase) else None
     return None if best is None else [Hypothesis(best, *log_probabilities(row, [best]))]
@@ -72,12 +72,12 @@ def is_out_of_reach(scores: NDArray[np.float64], loss: float) -> bool:
         return False
     flat = costs.ravel()
     cheapest = np.argpartition(flat, min(CHANGES, flat.size) - 1)[:CHANGES]
-    found = {spelt(path)}
+    found = {collapse_path(path)}
     for place in cheapest[flat[cheapest] <= affordable]:
         frame, label = divmod(int(place), scores.shape[1])
         changed = path.copy()
         changed[frame] = label
-        found.add(spelt(changed))
+        found.add(collapse_path(changed))
         if len(found) == TOP:
             return True
     return False

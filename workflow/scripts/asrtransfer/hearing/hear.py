@@ -14,7 +14,7 @@ from torch import Tensor
 from asrtransfer.ctc import confidence
 from asrtransfer.ctc.base import Decoder, Hypothesis, frames
 from asrtransfer.ctc.best_path import greedy
-from asrtransfer.ctc.proof import proven
+from asrtransfer.ctc.proof import prove_rank
 from asrtransfer.machine.memory import Plan
 from asrtransfer.recognisers.base import Frames, Recogniser, Surrogate
 from asrtransfer.recognisers.batching import run_in_batches
@@ -37,7 +37,7 @@ class Hearing:
         loss: -ln P(phrase | audio) in nats of the phrase asked about, infinite if it does not fit; None if none was
             asked about, or the recogniser only hears.
         searched: whether the texts are all that there are to know. If not, they are those of
-            :func:`asrtransfer.ctc.proof.proven`: a part of the list that settles the phrase's rank.
+            :func:`asrtransfer.ctc.proof.prove_rank`: a part of the list that settles the phrase's rank.
         raw: the best text as the recogniser wrote it; None where it is the same.
     """
 
@@ -121,7 +121,7 @@ def _find_texts(
     """Of a row's most likely texts those that are needed of a phrase with this loss; and whether it took a search."""
     phrase, loss, need = question
     if phrase is not None and need != "list" and decoder.by_probability:
-        known = proven(row, phrase, loss, with_best=need == "best")
+        known = prove_rank(row, phrase, loss, with_best=need == "best")
         if known is not None:
             return known, False
     return decoder.top_of(row), True

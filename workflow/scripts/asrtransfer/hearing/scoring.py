@@ -58,11 +58,11 @@ def tune(
     points = []
     for alpha, beta in product(alphas, betas):
         decoder.weigh(alpha, beta)
-        points.append(Point(alpha, beta, error_rates.wer(truths, transcribed(decoder, outputs))))
+        points.append(Point(alpha, beta, error_rates.wer(truths, transcribe_all(decoder, outputs))))
     return sorted(points, key=lambda point: (point.wer, point.alpha, point.beta))
 
 
-def transcribed(decoder: Decoder, outputs: Iterable[tuple[Tensor, Tensor]]) -> list[str]:
+def transcribe_all(decoder: Decoder, outputs: Iterable[tuple[Tensor, Tensor]]) -> list[str]:
     """The best text of each utterance."""
     tops = (top for log_probs, counts in outputs for top in decoder.top(log_probs, counts))
     return [top[0].text if top else "" for top in tops]

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from asrtransfer.report.material import JOB, Material, audio, rows
-from asrtransfer.speech.audio import flac_bytes, from_flac_bytes, read_flac
+from asrtransfer.speech.audio import decode_flac, encode_flac, read_flac
 from asrtransfer.tables.design import SAMPLE
 
 Samples = NDArray[np.int16]
@@ -165,7 +165,7 @@ def _rank_for_choice(row: Mapping[str, object], shown: Mapping[object, int]) -> 
 
 def _make_exhibit(material: Material, row: Mapping[str, object], clean: Samples) -> Exhibit:
     stored = audio(Path(str(row["file"])), utterance_id=row["utterance_id"], iteration=row["iteration"])
-    sounds, gain = make_sounds(clean, from_flac_bytes(stored))
+    sounds, gain = make_sounds(clean, decode_flac(stored))
     return Exhibit(row, sounds, gain, _collect_hearings(material, row))
 
 
@@ -231,7 +231,7 @@ def make_sounds(clean: Samples, adversarial: Samples) -> tuple[tuple[Sound, ...]
 
 def _make_sound(title: str, samples: Samples, loudest: float | None) -> Sound:
     picture = _encode("image/png", picture_of(spectrum(samples), loudest))
-    return Sound(title, _encode("audio/flac", flac_bytes(samples)), picture)
+    return Sound(title, _encode("audio/flac", encode_flac(samples)), picture)
 
 
 def _encode(kind: str, content: bytes) -> str:

@@ -59,6 +59,18 @@ def render(material: Material, gallery: Gallery, templates: Path, order: Sequenc
         load_templates(templates)
         .get_template("page.html")
         .render(
+            title="Do adversarial samples transfer between speech recognisers?",
+            sections=[
+                ("verdict", "Verdict"),
+                ("claims", "Claims"),
+                ("phrases", "By phrase"),
+                ("transfer", "Transfer"),
+                *([("near", "Near targets")] if "near-targets" in {figure.name for figure in shown} else []),
+                ("listen", "Listen"),
+                ("attacks", "Attacks"),
+                ("models", "Models"),
+                ("tables", "All tables"),
+            ],
             verdict=findings.verdict(facts),
             broken=facts.broken,
             tiles=findings.tiles(facts),

@@ -170,7 +170,7 @@ def to_int16(signal: npt.NDArray[np.float64]) -> Samples:
     return np.clip(np.rint(signal), -32768, 32767).astype(np.int16)
 
 
-def flac_bytes(samples: Samples) -> bytes:
+def encode_flac(samples: Samples) -> bytes:
     """Encode samples as a 16-bit FLAC file, byte-identical for equal samples.
 
     Args:
@@ -186,8 +186,8 @@ def flac_bytes(samples: Samples) -> bytes:
     return buffer.getvalue()
 
 
-def from_flac_bytes(data: bytes) -> Samples:
-    """Decode the result of `flac_bytes`.
+def decode_flac(data: bytes) -> Samples:
+    """Decode the result of `encode_flac`.
 
     Returns:
         int16 (samples,).
@@ -210,7 +210,7 @@ def from_flac_bytes(data: bytes) -> Samples:
 
 
 def write_flac(path: Path, samples: Samples) -> str:
-    """Write `flac_bytes(samples)` to a file atomically.
+    """Write `encode_flac(samples)` to a file atomically.
 
     Args:
         path: the file.
@@ -219,7 +219,7 @@ def write_flac(path: Path, samples: Samples) -> str:
     Returns:
         The SHA-256 of the file.
     """
-    content = flac_bytes(samples)
+    content = encode_flac(samples)
     replace_file(path, content)
     return hashlib.sha256(content).hexdigest()
 
@@ -247,7 +247,7 @@ def read_flac(path: Path, sha256: object) -> Samples:
         raise InputError(f"{path}: cannot be read ({error.strerror}); {remedy}") from None
     if hashlib.sha256(content).hexdigest() != sha256:
         raise InputError(f"{path}: differs from the checksum kept in the corpus table; {remedy}")
-    return from_flac_bytes(content)
+    return decode_flac(content)
 
 
 def _read_linked(path: Path) -> Samples:

@@ -27,19 +27,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations, pairwise
 from typing import Any, Literal
 
 import pandas as pd
 
-from asrtransfer.statistics import paired as statistics
 from asrtransfer.statistics.bounds import clopper_pearson, one_sided
 from asrtransfer.statistics.published import Published
 from asrtransfer.tables import counting
 from asrtransfer.tables.counting import Outcome
 from asrtransfer.tables.design import POOLED, Design, Settings
-from asrtransfer.tables.pairs import NEAR, matched
+from asrtransfer.tables.pairs import NEAR, compare_matched, matched
 from asrtransfer.tables.results import Results, heard_by_others
 
 Verdict = Literal["supported", "contradicted", "undecided at this size", "not tested"]
@@ -259,15 +258,7 @@ def _alike(heard: pd.DataFrame, design: Design, first: str, second: str) -> dict
     by_utterance = pairs.groupby("utterance_id", observed=True)["differs"].any()
     differing, utterances = int(by_utterance.sum()), len(by_utterance)
     # Only the test is wanted, which needs no resamples.
-    found = statistics.compare(
-        pairs["first"],
-        pairs["second"],
-        pairs["utterance_id"].cat.codes,
-        pairs["surrogate"].cat.codes,
-        level=settings.confidence_level,
-        resamples=1,
-        seed=settings.seed,
-    )
+    found = compare_matched(pairs, replace(settings, resamples=1))
     differ = f"{pairs['differs'].sum()} of {len(pairs)} pairs, {differing} of {utterances} utterances differ"
     ends = [design.attacks[name] for name in (first, second)]
     quoted = [f"{end.published.transfers} of {end.published.total} samples" for end in ends if end.published]

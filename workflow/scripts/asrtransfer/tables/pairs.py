@@ -10,7 +10,7 @@ import pandas as pd
 from asrtransfer.statistics import paired as statistics
 from asrtransfer.tables import counting
 from asrtransfer.tables.counting import Outcome
-from asrtransfer.tables.design import POOLED, Design
+from asrtransfer.tables.design import POOLED, Design, Settings
 from asrtransfer.tables.results import Results
 
 MATCH = ["surrogate", "remote", "utterance_id"]
@@ -137,10 +137,9 @@ def matched(first: pd.DataFrame, second: pd.DataFrame, outcome: Outcome) -> pd.D
     return ends[0].merge(ends[1], on=keys, validate="one_to_one")
 
 
-def _compare(first: pd.DataFrame, second: pd.DataFrame, outcome: Outcome, design: Design) -> dict[str, object]:
-    pairs = matched(first, second, outcome)
-    settings = design.settings
-    found = statistics.compare(
+def compare_matched(pairs: pd.DataFrame, settings: Settings) -> statistics.Comparison:
+    """Compare the two sides of matched hearings; clusters are utterances and surrogates."""
+    return statistics.compare(
         pairs["first"],
         pairs["second"],
         pairs["utterance_id"].cat.codes,
@@ -149,6 +148,10 @@ def _compare(first: pd.DataFrame, second: pd.DataFrame, outcome: Outcome, design
         resamples=settings.resamples,
         seed=settings.seed,
     )
+
+
+def _compare(first: pd.DataFrame, second: pd.DataFrame, outcome: Outcome, design: Design) -> dict[str, object]:
+    found = compare_matched(matched(first, second, outcome), design.settings)
     return {
         "pairs": found.units,
         "both": found.both,
