@@ -24,7 +24,7 @@ from asrtransfer.attacks import cw, pgd  # noqa: F401, as above
 from asrtransfer.recognisers import deepspeech  # noqa: F401, as above
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = ("config", "envs", "profiles", "slurm", "workflow")
+PARTS = ("Snakefile", "config", "envs", "profiles", "slurm", "workflow")
 SNAKEFILE = "workflow/Snakefile"
 SMOKE = "config/smoke.yaml"
 LAB = "my-lab"

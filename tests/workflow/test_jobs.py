@@ -98,6 +98,11 @@ def test_an_attack_can_be_taken_away(repository: Repository) -> None:
     assert repository.plan({"attacks": {"cw": None}}, [SMOKE]).counts()["attack"] == 1
 
 
+def test_the_snakefile_at_the_top_makes_the_whole_study(repository: Repository) -> None:
+    output = repository.snakemake("-n", "--cores", "1", "--snakefile", "Snakefile", "--configfile", SMOKE).stdout
+    assert "rule report:" in output
+
+
 def test_the_workflow_runs_from_another_folder(repository: Repository, tmp_path: Path) -> None:
     """Only config/config.yaml is read from where one stands."""
     (tmp_path / "config").mkdir()

@@ -84,6 +84,7 @@ KEYS = document.keys()
 UNUSED = (
     "corpus.manifest",
     "corpus.librispeech",
+    "compare",
     "scoring",
     "families.deepspeech.training.gpus",
     # No other of this project's families can stand in for it.

@@ -193,6 +193,11 @@ def list_pending(workflow):
     }
 
 
+def limits(**capacity):
+    """What there is of each resource that has a limit; none has where files are only touched."""
+    return {name: most for name, most in capacity.items() if most is not None}
+
+
 def start_progress(workflow):
     """Say what will run here and how long it takes, and from then on how far it is."""
     pending = list_pending(workflow)
@@ -200,12 +205,12 @@ def start_progress(workflow):
         return
     if workflow.local_exec:
         gpus = workflow.global_resources.get("gpu")
-        capacity = {"cores": workflow.cores} | ({} if gpus is None else {"gpus": gpus.value})
+        capacity = limits(cores=workflow.cores, gpus=None if gpus is None else gpus.value)
         run = progress.Progress(pending, lambda job: progress.hold_locally(study, job), capacity)
         reporter.say(progress.describe_start(study, rates, pending, run.seconds_left(now=0), workflow.cores))
     else:
         # What a job waits for in the cluster's queue is part of what it takes.
-        run = progress.Progress(pending, lambda job: {"jobs": 1}, {"jobs": workflow.nodes}, rates.queue)
+        run = progress.Progress(pending, lambda job: {"jobs": 1}, limits(jobs=workflow.nodes), rates.queue)
     reporter.follow(run, lambda: list_pending(workflow))
 
 
