@@ -117,6 +117,33 @@ def test_a_batch_equals_singles(toy: DeepSpeech, dev_split: Speech, attack: Atta
     assert sum(len(one.samples) for one in whole) > 5
 
 
+def products_depend_on_the_batch(toy: DeepSpeech, dev: Speech) -> bool:
+    """Whether this processor's matrix products round a row otherwise in a batch of another size."""
+    audio, lengths = pad([dev.samples(index) for index in range(8)])
+
+    def gradients(rows: list[int]) -> torch.Tensor:
+        heard = audio[rows].requires_grad_()
+        loss = toy.aim(heard, lengths[rows], [PHRASE] * len(rows)).loss
+        return torch.autograd.grad(loss.sum(), heard)[0]
+
+    whole = gradients(list(range(8)))
+    parts = [[0], [7], [0, 1], [6, 7], [0, 1, 2], [5, 6, 7]]
+    return not all(torch.equal(whole[rows], gradients(rows)) for rows in parts)
+
+
+@pytest.mark.parametrize("batch", [1, 3, 8])
+@every_attack
+def test_a_batch_equals_singles_on_the_network_itself(
+    toy: DeepSpeech, dev_split: Speech, attack: Attack, batch: int
+) -> None:
+    if products_depend_on_the_batch(toy, dev_split):
+        pytest.skip("this processor's matrix products depend on the size of the batch in the last bits")
+    whole = run(toy, tasks(dev_split, 8), attack, "low", batch=8)
+    parts = run(toy, tasks(dev_split, 8), attack, "low", batch=batch)
+    assert [one.status for one in whole] == [one.status for one in parts]
+    assert as_bytes(whole) == as_bytes(parts)
+
+
 @every_attack
 def test_too_small_a_memory_changes_no_sample(
     toy: DeepSpeech, dev_split: Speech, attack: Attack, monkeypatch: pytest.MonkeyPatch
