@@ -1,8 +1,8 @@
 """How much a batch may take: of the device's memory, and utterances at once.
 
-What is computed for an utterance depends on no other in its batch, so a plan may be rough; where one turns out too bold,
-:func:`asrtransfer.machine.compute.in_batches` halves the batch. Some processors round a row's matrix products otherwise in
-a batch of another size; plans are therefore the same in every run.
+What is computed for an utterance depends on no other in its batch, so a plan may be rough; where one turns out too
+bold, :func:`asrtransfer.machine.compute.in_batches` halves the batch. Some processors round a row's matrix products
+otherwise in a batch of another size; plans are therefore the same in every run.
 """
 
 from __future__ import annotations
