@@ -15,6 +15,7 @@ from asrtransfer.attacks.task import Outcome, Task
 from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.speech.utterances import Speech
+from study import config
 
 STEPWISE = """
 import time
@@ -298,3 +299,37 @@ def test_a_set_of_one_surrogate_is_that_surrogate(toy: DeepSpeech, dev_split: Sp
     once, twice = (run_attack(some, tasks, "pgd", {"iterations": 60}, "low", seed="x") for some in ([toy], [toy, toy]))
     for one, two in zip(once, twice, strict=True):
         assert [s.audio.tobytes() for s in one.samples] == [s.audio.tobytes() for s in two.samples]
+
+
+@pytest.mark.parametrize("method", ["files", "check"])
+def test_what_a_section_raises_is_a_line_of_the_configuration(tmp_path: Path, method: str) -> None:
+    use = tmp_path / "mine.py"
+    use.write_text(
+        textwrap.dedent(
+            f"""
+            from asrtransfer.recognisers.base import Heard, Recogniser
+            from asrtransfer.recognisers.section import LoadedSection
+
+            class Keys(LoadedSection):
+                "Fails."
+                def {method}(self, *given):
+                    return undefined
+
+            class Mine(Recogniser):
+                section = Keys
+                identity = "ab"
+                def hear(self, utterances):
+                    return [Heard([""]) for _ in utterances]
+
+            RECOGNISER = Mine
+            """
+        )
+    )
+    given = {
+        "models": ["seed-1", "mine"],
+        "selection": {"utterances": 1},
+        "families": {"mine": {"use": str(use)}},
+        "attacks": {"pgd": {"phrases": ["go"]}},
+    }
+    with pytest.raises(config.ConfigError, match=rf"mine\.py:{line_of(str(use), 'undefined')}: NameError"):
+        config.read(given)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BeforeValidator, model_validator
 
 from asrtransfer.attacks.section import AttackSection
+from asrtransfer.extension import blamed
 from asrtransfer.recognisers.base import Frames, Recogniser, Surrogate
 from asrtransfer.recognisers.section import FamilySection, LoadedSection
 from asrtransfer.section import Field, FilePath, Int, Section, read_null, read_plain
@@ -16,7 +17,7 @@ from study import names
 from study.config.corpus import Corpus
 from study.config.decoder import Decoder
 from study.config.errors import FORMS, MODEL, RESULTS, SURROGATE
-from study.config.extensions import class_of
+from study.config.extensions import class_of, find
 from study.config.neighbours import Neighbours
 from study.config.scoring import Scoring
 from study.config.selection import Selection
@@ -191,7 +192,10 @@ def _check_corpus(study: Study) -> None:
 
 def _check_families(study: Study) -> None:
     for name, section in study.families.items():
-        problem = section.check(study.device)
+        # Code of a user's section runs here first, so that what it raises is a line of the configuration's.
+        with blamed(find("recogniser", name, section.use).file):
+            problem = section.check(study.device)
+            section.files()
         if problem:
             raise ValueError(f"families.{name}.{problem}")
 
