@@ -7,16 +7,13 @@ tries the attack or the recogniser of a file, with keys for its section; without
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pytest
 import torch
 import toys
-import yaml
+from subject import FILE, KEYS, Attack
 
 from asrtransfer import extension, recognisers
 from asrtransfer.files.errors import InputError
@@ -24,10 +21,6 @@ from asrtransfer.recognisers.base import Recogniser
 from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.recognisers.deepspeech.network import save_weights
 from asrtransfer.speech.utterances import Speech
-
-FILE = os.environ.get("CONFORMANCE_FILE", "")
-KEYS: dict[str, Any] = yaml.safe_load(os.environ.get("CONFORMANCE_KEYS", "") or "{}")
-PHRASE = "dab"
 
 
 def kind_of(file: str) -> extension.Kind:
@@ -50,23 +43,6 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         if kind in metafunc.fixturenames:
             uses = [FILE] if FILE and kind_of(FILE) == kind else [] if FILE else extension.names(kind)  # type: ignore[arg-type]
             metafunc.parametrize("use", uses, scope="session")
-
-
-def fails(line: str) -> None:
-    """End the test with one line that says what does not conform."""
-    pytest.fail(line, pytrace=False)
-
-
-@dataclass(frozen=True)
-class Attack:
-    """The attack under test."""
-
-    use: str
-
-    def section(self, **keys: Any) -> Any:
-        """Its section, with keys of the test's beside those that were given."""
-        class_ = extension.find("attack", self.use).class_
-        return class_.section.model_validate({"phrases": [PHRASE], **KEYS, **keys})
 
 
 @pytest.fixture(scope="session")

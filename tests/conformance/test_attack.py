@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from conftest import PHRASE, Attack, fails
+from subject import PHRASE, Attack, fails
 
 from asrtransfer import extension
 from asrtransfer.attacks.method import Method

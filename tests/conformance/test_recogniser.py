@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from conftest import fails
+from subject import fails
 
 from asrtransfer.extension import find
 from asrtransfer.files.errors import InputError
