@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 
 from asrtransfer.recognisers.deepspeech import DeepSpeech, training
 from asrtransfer.recognisers.deepspeech.network import Network
@@ -53,3 +54,18 @@ def trained(train: Speech, dev: Speech, checkpoint: Path, seed: int = 1, nudge: 
         network, train, dev, RECIPE, seed=seed, checkpoint=checkpoint, identity="toy", report=lambda epoch: None
     )
     return DeepSpeech(network.requires_grad_(False).eval())
+
+
+class RowByRow(DeepSpeech):
+    """Computes each row alone: matrix products of other sizes round differently, on some processors more than others.
+
+    So what differs between batches is the attack's doing.
+    """
+
+    def log_probs(self, audio: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        rows = [
+            super(RowByRow, self).log_probs(row[None, :length], length[None])[0][0]
+            for row, length in zip(audio, lengths, strict=True)
+        ]
+        counts = torch.tensor([len(row) for row in rows])
+        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), counts

@@ -90,9 +90,10 @@ def split(tmp_path_factory: pytest.TempPathFactory) -> Speech:
 
 @pytest.fixture(scope="session")
 def surrogate(split: Speech, tmp_path_factory: pytest.TempPathFactory) -> DeepSpeech:
-    """A recogniser that gets tones right, for attacks to fool."""
+    """A recogniser that gets tones right, for attacks to fool; what differs between batches is the attack's doing."""
     train = toys.tones(tmp_path_factory.mktemp("train"), 96, seed=1)
-    return toys.trained(train, split, tmp_path_factory.mktemp("toy") / "checkpoint.safetensors")
+    trained = toys.trained(train, split, tmp_path_factory.mktemp("toy") / "checkpoint.safetensors")
+    return toys.RowByRow(trained.network)
 
 
 @pytest.fixture(scope="session")

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 import torch
+from toys import RowByRow
 
 from asrtransfer.attacks import samples
 from asrtransfer.attacks.cw import CW, CarliniWagner
@@ -89,21 +90,6 @@ def test_rounding_never_takes_a_perturbation_over_its_bound() -> None:
     audio = torch.tensor([[0.0, 32767.0, -32768.0, 5.0]])
     stored = as_stored(audio, torch.tensor([[2.6, 2.6, -2.6, 0.4]]), torch.tensor([2.6]))
     assert stored.tolist() == [[2.0, 32767.0, -32768.0, 5.0]]
-
-
-class RowByRow(DeepSpeech):
-    """Computes each row alone: matrix products of other sizes round differently, on some processors more than others.
-
-    So what differs between batches is the attack's doing.
-    """
-
-    def log_probs(self, audio: torch.Tensor, lengths: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        rows = [
-            super(RowByRow, self).log_probs(row[None, :length], length[None])[0][0]
-            for row, length in zip(audio, lengths, strict=True)
-        ]
-        counts = torch.tensor([len(row) for row in rows])
-        return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True), counts
 
 
 @pytest.mark.parametrize("batch", [1, 2])
