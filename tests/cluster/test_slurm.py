@@ -26,8 +26,7 @@ def read_study(repository: Repository) -> config.Study:
         above = yaml.safe_load(path.read_text())
         attacks = content.get("attacks", {}) | above.pop("attacks", {})
         content |= above | {"attacks": attacks}
-    with chdir(repository.path):
-        return config.read(content)
+    return config.read(content)
 
 
 def asked_for(study: config.Study, job: Job) -> tuple[str, str]:
@@ -55,9 +54,12 @@ def test_undisturbed(slurm: LocalSlurm, extended: Finished, repository: Reposito
     jobs = slurm.jobs()
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
     assert len({job.name for job in jobs}) == len(jobs) == 4 + 1 + 5 + 2 * 8 + 2 * 5 + 3
-    study = read_study(repository)
+    # Paths of the user's files start where the study runs.
+    with chdir(repository.path):
+        study = read_study(repository)
+        asked = {job.name: asked_for(study, job) for job in jobs}
     for job in jobs:
-        assert (job["MinMemoryNode"], job["TimeLimit"]) == asked_for(study, job)
+        assert (job["MinMemoryNode"], job["TimeLimit"]) == asked[job.name]
         assert job["NumCPUs"] == "1"
         assert job["Account"] == "lab"
     at_once = 0

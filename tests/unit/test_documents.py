@@ -91,7 +91,6 @@ NOT_RUN = {
     "make study ARGS=\"--config 'decoder={backend: ctcdecode}'\"": (
         "takes too long; tests/workflow/test_ctcdecode_study.py runs the smoke study so"
     ),
-    "VENV=/path/to/environment envs/ctcdecode": BUILD,
     "snakemake --cores all --sdm conda": "needs conda",
     "snakemake --profile profiles/slurm": "as --profile slurm",
     "docker build --tag asr-attack-transfer --file containers/Dockerfile .": CONTAINER,
