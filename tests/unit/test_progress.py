@@ -309,8 +309,11 @@ def test_a_reporter_speaks_now_and_then_until_it_is_closed(logger: logging.Logge
 
 
 def test_what_goes_wrong_in_it_does_not_reach_the_run(
-    logger: logging.Logger, capsys: pytest.CaptureFixture[str]
+    logger: logging.Logger, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    # A job's log turns it off for its whole process, which other tests run in this one.
+    monkeypatch.setattr(logging, "raiseExceptions", True)
+
     def break_down() -> dict[str, plan.Job]:
         raise KeyError("a Snakemake of another year")
 
