@@ -24,8 +24,8 @@ def read_study(repository: Repository) -> config.Study:
     content: dict[str, Any] = {}
     for path in (ROOT / "config/config.yaml", ROOT / SMOKE, repository.path / EXTENDED):
         above = yaml.safe_load(path.read_text())
-        attacks = content.get("attacks", {}) | above.pop("attacks", {})
-        content |= above | {"attacks": attacks}
+        named = {key: content.get(key, {}) | above.pop(key, {}) for key in ("attacks", "families")}
+        content |= above | named
     return config.read(content)
 
 
