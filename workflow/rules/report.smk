@@ -99,6 +99,7 @@ rule report:
                 "figures.html",
                 "sounds.html",
                 "tables.html",
+                "tiles.html",
                 "style.css",
                 "page.js",
             ],

@@ -5,13 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-import plotly.offline
-from markupsafe import Markup
-
 from asrtransfer.compare import figures, tables
 from asrtransfer.compare.studies import Study
 from asrtransfer.report import findings
-from asrtransfer.report.page import load_templates, write_script_data
+from asrtransfer.report.frame import render_page
 
 SECTIONS = [
     ("verdict", "Verdicts"),
@@ -37,24 +34,17 @@ def render(studies: Mapping[str, Study], templates: Path) -> str:
     shown = [figure for figure in drawn if figure is not None]
     differences, differences_conclusion = tables.lay_out_differences(studies)
     claims, claims_conclusion = tables.lay_out_claims(studies)
-    return (
-        load_templates(templates)
-        .get_template("compare.html")
-        .render(
-            title=f"Studies side by side: {', '.join(studies)}",
-            sections=SECTIONS,
-            verdicts=[
-                (name, findings.verdict(study.facts), bool(study.facts.broken)) for name, study in studies.items()
-            ],
-            differences=differences,
-            differences_conclusion=differences_conclusion,
-            figures=shown,
-            figure_data=write_script_data({one.name: [view.__dict__ for view in one.views] for one in shown}),
-            claims=claims,
-            claims_conclusion=claims_conclusion,
-            results=tables.lay_out_results(studies),
-            style=Markup((templates / "style.css").read_text()),
-            script=Markup((templates / "page.js").read_text()),
-            plotly=Markup(plotly.offline.get_plotlyjs()),
-        )
+    return render_page(
+        templates,
+        "compare.html",
+        shown,
+        title=f"Studies side by side: {', '.join(studies)}",
+        sections=SECTIONS,
+        verdicts=[(name, findings.verdict(study.facts), bool(study.facts.broken)) for name, study in studies.items()],
+        differences=differences,
+        differences_conclusion=differences_conclusion,
+        figures=shown,
+        claims=claims,
+        claims_conclusion=claims_conclusion,
+        results=tables.lay_out_results(studies),
     )

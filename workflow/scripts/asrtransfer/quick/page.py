@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from markupsafe import Markup
 
 from asrtransfer.attacks.samples import read_audio
 from asrtransfer.quick.findings import ATTEMPT_COLUMNS, LEVEL, RELATIONS, Look, write_pair
 from asrtransfer.report import tables, words
 from asrtransfer.report.findings import Tile
+from asrtransfer.report.frame import render_page
 from asrtransfer.report.gallery import Sound, make_sounds
-from asrtransfer.report.page import load_templates
 from asrtransfer.report.tables import Table
 
 TEMPLATES = Path(__file__).parents[3] / "report"
@@ -50,25 +49,20 @@ class Exhibit:
 def render(look: Look) -> str:
     """Write the page: HTML that loads nothing, the same for the same look."""
     primary = look.samples[look.samples["primary"]]
-    return (
-        load_templates(TEMPLATES)
-        .get_template("look.html")
-        .render(
-            title="Who hears what was made for whom",
-            sections=SECTIONS,
-            look=look,
-            broken=not all(check.passed for check in look.checks),
-            tiles=_lay_out_tiles(look),
-            matrix=_lay_out_matrix(look),
-            write_pair=write_pair,
-            exhibits=[_lay_out_sample(look, row) for _, row in primary.head(MOST_SAMPLES).iterrows()],
-            left_out=max(0, len(primary) - MOST_SAMPLES),
-            tables=_lay_out_tables(look),
-            style=Markup((TEMPLATES / "style.css").read_text()),
-            script=Markup((TEMPLATES / "page.js").read_text()),
-            plotly="",
-            figure_data=Markup("{}"),
-        )
+    return render_page(
+        TEMPLATES,
+        "look.html",
+        [],
+        title="Who hears what was made for whom",
+        sections=SECTIONS,
+        look=look,
+        broken=not all(check.passed for check in look.checks),
+        tiles=_lay_out_tiles(look),
+        matrix=_lay_out_matrix(look),
+        write_pair=write_pair,
+        exhibits=[_lay_out_sample(look, row) for _, row in primary.head(MOST_SAMPLES).iterrows()],
+        left_out=max(0, len(primary) - MOST_SAMPLES),
+        tables=_lay_out_tables(look),
     )
 
 

@@ -1,4 +1,4 @@
-"""The page: a study's results, templates and one JavaScript library become one self-contained file."""
+"""The page of a study: its results as one self-contained file."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import jinja2
 import pandas as pd
-import plotly.offline
-from markupsafe import Markup
 
 from asrtransfer.report import figures, findings, tables, words
 from asrtransfer.report.facts import Facts, gather
+from asrtransfer.report.frame import render_page
 from asrtransfer.report.gallery import Exhibit, Gallery
 from asrtransfer.report.material import Material
 from asrtransfer.report.tables import Table
@@ -55,61 +53,38 @@ def render(material: Material, gallery: Gallery, templates: Path, order: Sequenc
     """
     facts = gather(material.design, material.tables)
     shown = _draw_figures(material, facts)
-    return (
-        load_templates(templates)
-        .get_template("page.html")
-        .render(
-            title="Do adversarial samples transfer between speech recognisers?",
-            sections=[
-                ("verdict", "Verdict"),
-                ("claims", "Claims"),
-                ("phrases", "By phrase"),
-                ("transfer", "Transfer"),
-                *([("near", "Near targets")] if "near-targets" in {figure.name for figure in shown} else []),
-                ("listen", "Listen"),
-                ("attacks", "Attacks"),
-                ("models", "Models"),
-                ("tables", "All tables"),
-            ],
-            verdict=findings.verdict(facts),
-            broken=facts.broken,
-            tiles=findings.tiles(facts),
-            claims=_lay_out_claims(material, facts),
-            phrases=[_lay_out_phrases(material, attack) for attack in material.design.attacks],
-            figures={figure.name: figure for figure in shown},
-            figure_data=write_script_data({figure.name: [view.__dict__ for view in figure.views] for figure in shown}),
-            controls_conclusion=findings.controls(material.tables),
-            gallery=gallery,
-            exhibits=[
-                (exhibit, _lay_out_hearings(material, exhibit, number), _find_transfers(material, exhibit))
-                for number, exhibit in enumerate(gallery.exhibits, 1)
-            ],
-            cards=[_summarise_card(material, model) for model in material.models],
-            tables=tables.everything(material.design, material.tables, order, rows),
-            labels={name: attack.label for name, attack in material.design.attacks.items()},
-            style=Markup((templates / "style.css").read_text()),
-            script=Markup((templates / "page.js").read_text()),
-            plotly=Markup(plotly.offline.get_plotlyjs()),
-        )
+    return render_page(
+        templates,
+        "page.html",
+        shown,
+        title="Do adversarial samples transfer between speech recognisers?",
+        sections=[
+            ("verdict", "Verdict"),
+            ("claims", "Claims"),
+            ("phrases", "By phrase"),
+            ("transfer", "Transfer"),
+            *([("near", "Near targets")] if "near-targets" in {figure.name for figure in shown} else []),
+            ("listen", "Listen"),
+            ("attacks", "Attacks"),
+            ("models", "Models"),
+            ("tables", "All tables"),
+        ],
+        verdict=findings.verdict(facts),
+        broken=facts.broken,
+        tiles=findings.tiles(facts),
+        claims=_lay_out_claims(material, facts),
+        phrases=[_lay_out_phrases(material, attack) for attack in material.design.attacks],
+        figures={figure.name: figure for figure in shown},
+        controls_conclusion=findings.controls(material.tables),
+        gallery=gallery,
+        exhibits=[
+            (exhibit, _lay_out_hearings(material, exhibit, number), _find_transfers(material, exhibit))
+            for number, exhibit in enumerate(gallery.exhibits, 1)
+        ],
+        cards=[_summarise_card(material, model) for model in material.models],
+        tables=tables.everything(material.design, material.tables, order, rows),
+        labels={name: attack.label for name, attack in material.design.attacks.items()},
     )
-
-
-def load_templates(templates: Path) -> jinja2.Environment:
-    """Load the templates of pages from their folder; they escape text, and refuse a name that nothing defines."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(templates),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"grouped": words.grouped, "measure": _write_measure}
-    return environment
-
-
-def _write_measure(value: float | None, pattern: str) -> str:
-    """Write a measure, or a dash where it is unknown."""
-    return tables.MISSING if value is None or pd.isna(value) else pattern % value
 
 
 def _draw_figures(material: Material, facts: Facts) -> list[figures.Figure]:
@@ -122,12 +97,6 @@ def _draw_figures(material: Material, facts: Facts) -> list[figures.Figure]:
         figures.training(material, findings.training(facts)),
     ]
     return [figure for figure in made if figure is not None and figure.views]
-
-
-def write_script_data(value: Any) -> Markup:
-    """Write JSON that cannot end the script element that holds it."""
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True)
-    return Markup(text.replace("<", "\\u003c").replace("\u2028", "\\u2028").replace("\u2029", "\\u2029"))
 
 
 def _lay_out_claims(material: Material, facts: Facts) -> list[Section]:
