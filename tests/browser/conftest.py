@@ -39,6 +39,23 @@ class Opened:
     requests: list[str] = field(default_factory=list)
 
 
+def see_colours(opened: Opened) -> tuple[str, str]:
+    """The colours of the page and of a figure's labels."""
+    return opened.page.evaluate(
+        """() => [getComputedStyle(document.body).backgroundColor,
+                  getComputedStyle(document.querySelector(".plot .xtick text")).fill]"""
+    )
+
+
+def switch_theme(opened: Opened) -> None:
+    """Switch between light and dark, which must change every colour."""
+    before = see_colours(opened)
+    opened.page.locator("#theme").click()
+    after = see_colours(opened)
+    assert before[0] != after[0]
+    assert before[1] != after[1]
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")

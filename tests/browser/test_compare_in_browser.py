@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from conftest import Opened, open_page
+from conftest import Opened, open_page, switch_theme
 from playwright.sync_api import Browser
 
 pytestmark = pytest.mark.browser
@@ -56,17 +56,7 @@ def test_every_figure_is_drawn_in_every_view_and_has_words(compared: Opened) -> 
 
 
 def test_light_and_dark(compared: Opened) -> None:
-    def look() -> tuple[str, str]:
-        return compared.page.evaluate(
-            """() => [getComputedStyle(document.body).backgroundColor,
-                      getComputedStyle(document.querySelector(".plot .xtick text")).fill]"""
-        )
-
-    light = look()
-    compared.page.locator("#theme").click()
-    dark = look()
-    assert light[0] != dark[0]
-    assert light[1] != dark[1]
+    switch_theme(compared)
 
 
 def test_all_can_be_reached_by_keyboard(compared: Opened) -> None:

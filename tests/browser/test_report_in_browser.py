@@ -6,7 +6,7 @@ import csv
 from pathlib import Path
 
 import pytest
-from conftest import DESK, PHONE, Opened
+from conftest import DESK, PHONE, Opened, see_colours, switch_theme
 
 pytestmark = pytest.mark.browser
 both_sizes = pytest.mark.parametrize("size", [DESK, PHONE], ids=["desk", "phone"], indirect=True)
@@ -159,23 +159,14 @@ def test_saving_what_is_shown_as_csv(opened: Opened, tmp_path: Path) -> None:
 
 @both_sizes
 def test_light_and_dark(opened: Opened) -> None:
-    def look() -> tuple[str, str]:
-        return opened.page.evaluate(
-            """() => [getComputedStyle(document.body).backgroundColor,
-                      getComputedStyle(document.querySelector(".plot .xtick text")).fill]"""
-        )
-
-    light = look()
+    light = see_colours(opened)
+    switch_theme(opened)
     opened.page.locator("#theme").click()
-    dark = look()
-    assert light[0] != dark[0]
-    assert light[1] != dark[1]
-    opened.page.locator("#theme").click()
-    assert look() == light
+    assert see_colours(opened) == light
     opened.page.emulate_media(color_scheme="dark")
     opened.page.wait_for_timeout(100)
     # The reader's choice stays.
-    assert look() == light
+    assert see_colours(opened) == light
 
 
 def test_the_systems_choice_is_followed(opened: Opened) -> None:
