@@ -9,7 +9,7 @@ from asrtransfer.compare.studies import Study
 from asrtransfer.report.facts import OTHERS, VERDICTS, Arm, Facts, Units
 from asrtransfer.report.findings import write
 from asrtransfer.report.tables import MISSING, Cell, Column, Table, cell
-from asrtransfer.report.words import ARMS, many
+from asrtransfer.report.words import ARMS, many, write_limits
 from asrtransfer.report.words import unbroken_percent as percent
 
 Studies = Mapping[str, Study]
@@ -99,10 +99,8 @@ def write_arm(arm: Arm) -> str:
 
 def write_units(units: Units, noun: str) -> str:
     """Write independent units with a transfer, and the share of units that they allow."""
-    count = f"{units.count.hits} of {many(units.count.total, noun)}"
-    if units.bound is None:
-        return f"{count} ({percent(units.lower)} to {percent(units.upper)})"
-    return f"{count} (at {'least' if units.count.hits else 'most'} {percent(units.bound)})"
+    limits = write_limits(units.count.hits, units.lower, units.upper, units.bound, percent)
+    return f"{units.count.hits} of {many(units.count.total, noun)} ({limits})"
 
 
 def _show(value: str | None) -> Cell:

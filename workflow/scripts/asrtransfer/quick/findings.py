@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from asrtransfer.files.whole import replace_file
-from asrtransfer.report.words import many, percent
+from asrtransfer.report.words import NO_VERDICT, many, percent, write_limits
 from asrtransfer.statistics.bounds import clopper_pearson, one_sided
 
 LEVEL = 0.95
@@ -130,7 +130,7 @@ class Look:
         broken = [check for check in self.checks if not check.passed]
         if broken:
             return (
-                "There is no verdict: a positive control failed, so nothing below can be trusted.",
+                NO_VERDICT,
                 f"Only {broken[0].right} of {broken[0].checked} {broken[0].name}.",
             )
         if self.samples.empty:
@@ -235,10 +235,8 @@ def write_pair(pair: Pair) -> str:
 
 def write_units(pair: Pair) -> str:
     """Write the utterances with a transfer, and what share of utterances they allow."""
-    count = f"{pair.utterances_hit} of {many(pair.utterances, 'utterance')}"
-    if pair.bound is None:
-        return f"{count} ({percent(pair.lower)} to {percent(pair.upper)})"
-    return f"{count} (at {'least' if pair.utterances_hit else 'most'} {percent(pair.bound)})"
+    limits = write_limits(pair.utterances_hit, pair.lower, pair.upper, pair.bound)
+    return f"{pair.utterances_hit} of {many(pair.utterances, 'utterance')} ({limits})"
 
 
 def _list_rows(frame: pd.DataFrame, columns: list[str]) -> list[dict[str, Any]]:

@@ -55,7 +55,7 @@ def verdict(facts: Facts) -> tuple[str, str]:
     if facts.broken:
         failed = [f"{check.check}: {check.wrong} of {check.checked} {check.meaning}" for check in facts.broken]
         return (
-            "There is no verdict: a positive control failed, so nothing below can be trusted.",
+            words.NO_VERDICT,
             f"What failed is {'; '.join(failed)}.",
         )
     return _write_transfer(facts), _write_trust(facts)

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from asrtransfer.files.errors import InputError
 from asrtransfer.report.facts import Arm, Broken, Claims, Facts, Models, Tables, Units, gather
-from asrtransfer.report.words import ARMS, percent, plural
+from asrtransfer.report.words import ARMS, percent, plural, write_limits
 from asrtransfer.tables.design import Design
 
 LABEL = max(map(len, ARMS.values())) + 2
@@ -93,10 +93,7 @@ def _write_arm(arm: Arm) -> str:
 
 
 def _write_units(units: Units, noun: str) -> str:
-    if units.bound is None:
-        limits = f"{percent(units.lower)} to {percent(units.upper)}"
-    else:
-        limits = f"{'at least' if units.count.hits else 'at most'} {percent(units.bound)}"
+    limits = write_limits(units.count.hits, units.lower, units.upper, units.bound)
     return f"{units.count.hits} of {_write_count(units.count.total, noun)} ({limits})"
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 ARMS = {
     "self": "itself",
     "twin": "twin",
@@ -12,6 +14,7 @@ ARMS = {
 }
 """What a remote is to the surrogate."""
 TARGET_KINDS = {"phrase": "Phrases", "near": "Near targets"}
+NO_VERDICT = "There is no verdict: a positive control failed, so nothing below can be trusted."
 NARROW = "\u202f"
 """A space at which no line breaks."""
 
@@ -27,6 +30,23 @@ def percent(share: float) -> str:
 def unbroken_percent(share: float) -> str:
     """Write a share as :func:`percent` does, on one line."""
     return percent(share).replace(" ", NARROW)
+
+
+def write_limits(
+    hits: int, lower: float, upper: float, bound: float | None, write: Callable[[float], str] = percent
+) -> str:
+    """Write what share of all units the observed ones allow.
+
+    Args:
+        hits: observed units that hit.
+        lower: two-sided limit, 0..1.
+        upper: two-sided limit, 0..1.
+        bound: one-sided limit where all units agree; None where they do not.
+        write: writes a share.
+    """
+    if bound is None:
+        return f"{write(lower)} to {write(upper)}"
+    return f"{'at least' if hits else 'at most'} {write(bound)}"
 
 
 def many(count: int, noun: str) -> str:
