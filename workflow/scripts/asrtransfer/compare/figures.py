@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from asrtransfer.compare.studies import Study
 from asrtransfer.compare.tables import write_units
 from asrtransfer.report import words
-from asrtransfer.report.facts import OTHERS, STRANGERS
+from asrtransfer.report.facts import OTHERS, select_near
 from asrtransfer.report.figures.base import LEGEND, Figure, View, choose_colours, make_axis, make_view
 from asrtransfer.report.words import unbroken_percent as percent
 from asrtransfer.tables.claims import ANOTHER_FAMILY, ANOTHER_SEED, SAME_SEED, name_absence_claim
@@ -116,9 +116,7 @@ def _list_near(study: Study, outcome: str) -> Iterator[Dot]:
         "top": ("share", "bootstrap_both_lower", "bootstrap_both_upper", "transfers"),
         "top_ten": ("top_ten_share", "top_ten_lower", "top_ten_upper", "top_ten"),
     }[outcome]
-    table = study.tables["near-targets"]
-    rows = table[table["arm"].isin(STRANGERS) & (table["counted"] == "primary") & (table["hearings"] > 0)]
-    for row in rows.to_dict("records"):
+    for row in select_near(study.tables["near-targets"]).to_dict("records"):
         place = f"{study.label(row['attack'])}, rank {row['rank']},<br>{row['confidence']}, {words.ARMS[row['arm']]}"
         least, most = (None if math.isnan(row[name]) else row[name] for name in (lower, upper))
         yield Dot(place, row[share], least, most, f"{row[hits]} of {words.many(row['hearings'], 'hearing')}")

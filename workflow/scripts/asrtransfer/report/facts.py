@@ -267,6 +267,11 @@ def sum_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby(["surrogate", "remote", "arm"], sort=False)[counts].sum().reset_index()
 
 
+def select_near(table: pd.DataFrame) -> pd.DataFrame:
+    """Select the rows of the table of near targets that count primary samples, as strangers to the surrogate hear."""
+    return table[table["arm"].isin(STRANGERS) & (table["counted"] == "primary") & (table["hearings"] > 0)]
+
+
 def _find_broken(table: pd.DataFrame) -> tuple[Broken, ...]:
     failed = table[table["fatal"] & ~table["passed"]]
     names = [field.name for field in fields(Broken)]
@@ -308,9 +313,8 @@ def _read_units(row: Mapping[Any, Any], unit: str) -> Units:
 
 
 def _list_near(table: pd.DataFrame) -> tuple[Near, ...]:
-    rows = table[table["arm"].isin(STRANGERS) & (table["counted"] == "primary") & (table["hearings"] > 0)]
     names = [field.name for field in fields(Near)]
-    return tuple(Near(**{name: row[name] for name in names}) for row in rows.to_dict("records"))
+    return tuple(Near(**{name: row[name] for name in names}) for row in select_near(table).to_dict("records"))
 
 
 def _describe_models(design: Design, table: pd.DataFrame) -> Models:

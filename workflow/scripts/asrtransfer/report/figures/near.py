@@ -9,7 +9,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from asrtransfer.report import words
-from asrtransfer.report.facts import STRANGERS
+from asrtransfer.report.facts import STRANGERS, select_near
 from asrtransfer.report.figures.base import COLOURS, LEGEND, Figure, View, make_axis, make_view
 from asrtransfer.report.material import Material
 
@@ -20,8 +20,7 @@ TOP_TEN = ("top_ten_share", "top_ten_lower", "top_ten_upper", "clean_top_ten_sha
 
 def near_targets(material: Material, conclusion: str) -> Figure | None:
     """Draw the shares of near targets heard by strangers to the surrogate; None without any."""
-    table = material.tables["near-targets"]
-    table = table[table["arm"].isin(STRANGERS) & (table["counted"] == "primary") & (table["hearings"] > 0)]
+    table = select_near(material.tables["near-targets"])
     if table.empty:
         return None
     views = (
