@@ -6,10 +6,14 @@ when it is chosen, by a computed name, so that an edit of one back end reruns no
 
 from __future__ import annotations
 
+from typing import Final
+
 from asrtransfer.files.errors import InputError
 
 BEAM = 100
 """Hypotheses that a beam search keeps from frame to frame, where nothing else is said."""
+BACKEND: Final = "flashlight"
+"""The back end where nothing else is said."""
 BACKENDS = {
     "flashlight": "flashlight",
     "ctcdecode": "ctcdecode_backend",

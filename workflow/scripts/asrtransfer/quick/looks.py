@@ -16,12 +16,12 @@ from asrtransfer.attacks import samples
 from asrtransfer.attacks.run import run_attack
 from asrtransfer.attacks.task import Task
 from asrtransfer.ctc import decoding
+from asrtransfer.ctc.backends import BACKEND
 from asrtransfer.files.errors import InputError
 from asrtransfer.hearing import transfer
 from asrtransfer.machine import compute
 from asrtransfer.quick.findings import Look
 from asrtransfer.quick.steps import (
-    BACKEND,
     check_confidence,
     check_keys,
     check_phrase,

@@ -16,6 +16,7 @@ from asrtransfer import extension, recognisers
 from asrtransfer.attacks.run import run_attack
 from asrtransfer.attacks.task import Outcome, Task
 from asrtransfer.ctc import decoding
+from asrtransfer.ctc.backends import BACKEND
 from asrtransfer.files.errors import InputError
 from asrtransfer.files.whole import replace_file
 from asrtransfer.hearing.hear import hear
@@ -24,8 +25,6 @@ from asrtransfer.speech import audio as sound
 from asrtransfer.text.alphabet import encode
 
 LONGEST = sound.Limit(120.0, "cut it into utterances")
-BACKEND = "flashlight"
-"""The decoder of character CTC models, as in a study that chooses none."""
 
 
 def load(

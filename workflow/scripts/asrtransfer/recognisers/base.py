@@ -199,7 +199,7 @@ class Frames(Surrogate):
         from asrtransfer.speech.utterances import pad
 
         # By a computed name: a training has a part in this class, and an edit of a decoder shall not run it again.
-        decoder = import_module(backends.module("flashlight")).DECODER()
+        decoder = import_module(backends.module(backends.BACKEND)).DECODER()
         found = []
         with torch.no_grad():
             for utterance in utterances:

@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from typing import Literal
 
-from asrtransfer.ctc.backends import BEAM
+from asrtransfer.ctc.backends import BACKEND, BEAM
 from asrtransfer.section import Bool, Field, FilePathOrNull, Float, Int, Section
 
 
 class Decoder(Section):
     """How log-probabilities become the ten most likely transcriptions."""
 
-    backend: Literal["flashlight", "ctcdecode", "greedy"] = Field(
-        default="flashlight", description="beam search to use"
-    )
+    backend: Literal["flashlight", "ctcdecode", "greedy"] = Field(default=BACKEND, description="beam search to use")
     beam: Int = Field(default=BEAM, ge=10, le=10000, description="hypotheses kept from frame to frame")
     certify: Bool = Field(
         default=False,
