@@ -12,7 +12,6 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from pydantic.config import JsonDict
 
 __all__ = [
-    "FRAMES",
     "MINUTES",
     "SAMPLES",
     "SECONDS",
@@ -64,7 +63,6 @@ FilePathOrNull = Annotated[FilePath | None, BeforeValidator(read_null)]
 SAMPLES: JsonDict = {"unit": "16-bit units"}
 MINUTES: JsonDict = {"unit": "minutes"}
 SECONDS: JsonDict = {"unit": "seconds"}
-FRAMES: JsonDict = {"unit": "20 ms"}
 
 
 class Section(BaseModel):

@@ -14,7 +14,7 @@ import torch
 import torchaudio.functional
 from torch import Tensor, nn
 
-from asrtransfer.recognisers.deepspeech.sizes import CEPSTRA, CONTEXT, HOP, INPUTS, SAMPLE_RATE, WINDOW
+from asrtransfer.recognisers.deepspeech.sizes import CEPSTRA, CONTEXT, HOP, INPUTS, SAMPLE_RATE, WINDOW, count_frames
 
 PRE_EMPHASIS = 0.97
 FILTERS = 26
@@ -29,7 +29,7 @@ FLOOR = 2.220446049250313e-16
 def frame_counts(samples: Tensor) -> Tensor:
     """Count the frames of utterances.
 
-    ``1 + ceil((n - 512) / 320)``, at least one (``sigproc.framesig``).
+    As :func:`asrtransfer.recognisers.deepspeech.sizes.count_frames`, of a tensor.
 
     Args:
         samples: int64 tensor of any shape, lengths in samples.
@@ -117,7 +117,7 @@ class FrontEnd(nn.Module):
         emphasised = torch.cat((audio[:, :1], audio[:, 1:] - PRE_EMPHASIS * audio[:, :-1]), dim=1)
         # Pre-emphasis extends the utterance by one sample; the published code frames the utterance without it.
         emphasised = emphasised * (samples < lengths[:, None])
-        frames = int(frame_counts(torch.tensor(audio.shape[1])))
+        frames = count_frames(audio.shape[1])
         padded = nn.functional.pad(emphasised, (0, (frames - 1) * HOP + WINDOW - audio.shape[1]))
         windows = padded.unfold(1, WINDOW, HOP) * self.window
         spectrum = torch.fft.rfft(windows, n=WINDOW)

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator
 
 from asrtransfer.recognisers.section import FamilySection
-from asrtransfer.section import FRAMES, Field, Float, Int, Section, Seed, read_null, read_plain
+from asrtransfer.section import Field, Float, Int, Section, Seed, read_null, read_plain
 
 
 class Network(Section):
@@ -24,7 +24,11 @@ class SpecAugment(Section):
     frequency_width: Int = Field(default=9, ge=0, le=26, description="bands that a mask covers at the most")
     time_masks: Int = Field(default=2, ge=0, le=100, description="masks over time, an utterance")
     time_width: Int = Field(
-        default=50, ge=0, le=10000, description="frames that a mask covers at the most", json_schema_extra=FRAMES
+        default=50,
+        ge=0,
+        le=10000,
+        description="frames that a mask covers at the most",
+        json_schema_extra={"unit": "20 ms"},
     )
 
 
