@@ -111,10 +111,8 @@ def files(wildcards):
 
 def samples_of(wildcards):
     """Every attack table of a surrogate."""
-    return expand(
-        "<results>/attacks/{job.attack}/{job.surrogate}/{job.target}/{job.confidence}.parquet",
-        job=designs.jobs_of(study, wildcards.surrogate),
-    )
+    jobs = designs.jobs_of(study, wildcards.surrogate)
+    return expand("<results>/attacks/{job}.parquet", job=map(name_attack, jobs))
 
 
 def selected(wildcards):
@@ -136,9 +134,14 @@ def near_targets(wildcards):
     return f"<results>/near-targets/{first}/{wildcards.target}.parquet"
 
 
+def name_attack(job):
+    """An attack job, as its file is named."""
+    return f"{job.attack}/{job.surrogate}/{job.target}/{job.confidence}"
+
+
 def job_names():
     """Every attack job, as its files are named."""
-    return [f"{job.attack}/{job.surrogate}/{job.target}/{job.confidence}" for job in designs.list_jobs(study)]
+    return [name_attack(job) for job in designs.list_jobs(study)]
 
 
 def hearing_names():
@@ -181,7 +184,7 @@ def list_pending(workflow):
     # An importing workflow may give the rules other names.
     own = {imported.modify_rulename(rule): rule for rule in work.RULES}
     jobs = [job for job in workflow.dag.needrun_jobs() if job.rule.name in own]
-    name_of = {job: progress.name_job(job.rule.name, job.wildcards_dict) for job in jobs}
+    name_of = {job: planned.name_job(job.rule.name, job.wildcards_dict) for job in jobs}
     place = {rule: number for number, rule in enumerate(own)}
     return {
         name_of[job]: planned.Job(
@@ -219,7 +222,7 @@ def print_plan(workflow, log):
     if orphans.run_id(map(Path, log)):
         own = {imported.modify_rulename(job.rule): job.rule for job in planned.jobs(study, rates).values()}
         wanted = {
-            " ".join([own[job.rule.name], *job.wildcards_dict.values()])
+            planned.name_job(own[job.rule.name], job.wildcards_dict)
             for job in workflow.dag.needrun_jobs()
             if job.rule.name in own
         }

@@ -13,7 +13,7 @@ rule compare:
         folders=study.compare or [],
         found=lambda wildcards: compared.digest_results(study.compare or []),
         templates=contents(
-            SCRIPTS.parent / "report",
+            REPOSITORY / "workflow/report",
             ["compare.html", "frame.html", "figures.html", "tables.html", "style.css", "page.js"],
         ),
         code=code("compare.py"),

@@ -224,7 +224,7 @@ class Reporter(logging.Handler):
                     # The checkpoint is done, and Snakemake has gone on to other jobs: it knows now which.
                     progress.replace_pending(self._list_pending())
                     self._changed = False
-                self._names[number] = name_job(str(rule), dict(wildcards))  # type: ignore[call-overload]
+                self._names[number] = plan.name_job(str(rule), dict(wildcards))  # type: ignore[call-overload]
                 if told.get("is_checkpoint"):
                     self._checkpoints.add(number)
                 progress.start(self._names[number], now)
@@ -240,11 +240,6 @@ class Reporter(logging.Handler):
             with self._guard:
                 line = progress.describe(time.monotonic())
             self.say(line)
-
-
-def name_job(rule: str, wildcards: Mapping[str, str]) -> str:
-    """The name of a job."""
-    return " ".join([rule, *wildcards.values()])
 
 
 def choose_interval(elapsed: float) -> float:

@@ -33,12 +33,17 @@ class Job:
         return self.work.devices if self.rule in work.NETWORKS else 0
 
 
+def name_job(rule: str, wildcards: Mapping[str, str]) -> str:
+    """Name a job."""
+    return " ".join([rule, *wildcards.values()])
+
+
 def jobs(study: Study, rates: Rates) -> dict[str, Job]:
     """Every job that makes a study, by rule and wildcards, each after those that it waits for."""
     found: dict[str, Job] = {}
 
     def add(rule: str, wildcards: Mapping[str, str], after: list[str]) -> str:
-        name = " ".join([rule, *wildcards.values()])
+        name = name_job(rule, wildcards)
         found[name] = Job(rule, work.of(study, rates, rule, wildcards), tuple(after))
         return name
 
