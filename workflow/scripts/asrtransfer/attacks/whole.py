@@ -16,6 +16,7 @@ from asrtransfer.attacks.task import Goal, Outcome, Sample, Task
 from asrtransfer.files.errors import InputError
 from asrtransfer.machine.random import numpy_stream
 from asrtransfer.recognisers.base import Surrogate
+from asrtransfer.speech.audio import to_int16
 from asrtransfer.speech.utterances import pad
 
 Run = Callable[[Callable[[], Any]], Any]
@@ -87,4 +88,4 @@ def as_samples(crafted: Any, clean: NDArray[np.int16]) -> NDArray[np.int16]:
         )
     if not np.isfinite(audio).all():
         raise InputError("craft returned samples that are not finite numbers; return samples in 16-bit units")
-    return np.clip(np.rint(audio), -32768, 32767).astype(np.int16)
+    return to_int16(audio)

@@ -12,7 +12,7 @@ from asrtransfer.quick.findings import ATTEMPT_COLUMNS, LEVEL, RELATIONS, Look, 
 from asrtransfer.report import tables, words
 from asrtransfer.report.findings import Tile
 from asrtransfer.report.frame import render_page
-from asrtransfer.report.gallery import Sound, make_sounds
+from asrtransfer.report.gallery import Sound, make_sounds, read_top
 from asrtransfer.report.tables import Table
 
 TEMPLATES = Path(__file__).parents[3] / "report"
@@ -98,11 +98,11 @@ def _lay_out_sample(look: Look, row: pd.Series) -> Exhibit:
         {
             "remote": order,
             "relation": [RELATIONS[look.arms[str(row["surrogate"]), remote]] for remote in order],
-            "sample": [_read_top(samples.at[remote, "texts"]) for remote in order],
+            "sample": [read_top(samples.at[remote, "texts"]) for remote in order],
             "hit": [bool(samples.at[remote, "hit"]) for remote in order],
             "rank": pd.array([samples.at[remote, "rank"] for remote in order], dtype="Int64"),
             "cer_target": [float(samples.at[remote, "cer_target"]) for remote in order],
-            "clean": [_read_top(clean.at[remote, "texts"]) for remote in order],
+            "clean": [read_top(clean.at[remote, "texts"]) for remote in order],
         }
     )
     title = f"What every recogniser hears in {name}"
@@ -116,11 +116,6 @@ def _lay_out_sample(look: Look, row: pd.Series) -> Exhibit:
         heard=tables.table(f"heard-{row.name}", title, frame, {}, labels=HEARD_LABELS),
         reached=reached,
     )
-
-
-def _read_top(texts: object) -> str:
-    found = list(texts)  # type: ignore[call-overload]
-    return str(found[0]) if found else ""
 
 
 def _lay_out_tables(look: Look) -> list[Table]:

@@ -186,13 +186,13 @@ def _collect_hearings(material: Material, row: Mapping[str, object]) -> pd.DataF
             columns = ["arm", "kind", "texts", "raw", "rank", "hit", "cer_target", "cer_truth"]
             table = rows(path, columns, **wanted, kind=["adversarial", "clean"]).set_index("kind")
             one = table.loc["adversarial"]
-            clean = _read_top(table.loc["clean", "texts"]) if "clean" in table.index else ""
+            clean = read_top(table.loc["clean", "texts"]) if "clean" in table.index else ""
             found.append(
                 {
                     "model": remote,
                     "arm": one["arm"],
-                    "adversarial": _read_top(one["texts"]),
-                    "raw": None if one["raw"] == _read_top(one["texts"]) else one["raw"],
+                    "adversarial": read_top(one["texts"]),
+                    "raw": None if one["raw"] == read_top(one["texts"]) else one["raw"],
                     "hit": bool(one["hit"]),
                     "rank": one["rank"],
                     "cer_target": one["cer_target"],
@@ -203,7 +203,8 @@ def _collect_hearings(material: Material, row: Mapping[str, object]) -> pd.DataF
     return pd.DataFrame(found)
 
 
-def _read_top(texts: object) -> str:
+def read_top(texts: object) -> str:
+    """Return the first of a hearing's texts; empty if it has none."""
     found = list(texts)  # type: ignore[call-overload]
     return str(found[0]) if found else ""
 
