@@ -165,10 +165,12 @@ def wave_sound(path: Path) -> tuple[np.ndarray, int] | None:
     try:
         with wave.open(str(path)) as file:
             width, channels, rate = file.getsampwidth(), file.getnchannels(), file.getframerate()
-            data = file.readframes(file.getnframes())
+            frames = file.getnframes()
+            data = file.readframes(frames)
     except (wave.Error, EOFError):
         return None
-    if width not in (1, 2) or not data or len(data) % (width * channels):
+    # Where the sizes of the file and of its data chunk contradict each other, this reader stops at the first.
+    if width not in (1, 2) or not data or len(data) != frames * width * channels:
         return None
     sound = np.frombuffer(data, "<i2") / 32768 if width == 2 else (np.frombuffer(data, np.uint8) - 128.0) / 128
     return sound.reshape(-1, channels), rate

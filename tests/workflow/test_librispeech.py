@@ -120,8 +120,12 @@ def walked(served: tuple[str, dict[str, str]], tmp_path_factory: pytest.TempPath
     mirror, digests = served
     copy = Repository.copy(tmp_path_factory.mktemp("walk") / "repository")
     code = copy.path / "workflow/scripts/asrtransfer/corpora/librispeech.py"
-    known = f"\n\ndef _published(subset):\n    return f'http://127.0.0.1:9/{{subset}}.tar.gz', {digests!r}[subset]\n"
-    code.write_text(code.read_text() + known)
+    text = code.read_text()
+    assert "def _look_up_archive(subset: str)" in text
+    known = (
+        f"\n\ndef _look_up_archive(subset):\n    return f'http://127.0.0.1:9/{{subset}}.tar.gz', {digests!r}[subset]\n"
+    )
+    code.write_text(text + known)
     for section in (STUDY["corpus"]["librispeech"], STUDY["scoring"]):  # type: ignore[index]
         section["mirror"] = mirror
     # Laid over the published study's own file, so that its keys are the ones that are walked.

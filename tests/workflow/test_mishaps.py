@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from copies import SMOKE, Finished, Repository
+from copies import SMOKE, Finished, Repository, add_extensions
 from kills import contents, differences, killed
 
 RESULTS = "results-smoke"
@@ -78,6 +78,7 @@ def test_a_damaged_file_is_named_and_made_again(
 
 def test_two_runs_in_one_folder(tmp_path: Path) -> None:
     copy = Repository.copy(tmp_path / "repository")
+    add_extensions(copy.path)
     second = []
 
     def due(elapsed: float) -> bool:
