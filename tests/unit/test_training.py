@@ -13,8 +13,10 @@ import torch
 from asrtransfer.files.errors import InputError
 from asrtransfer.machine import compute
 from asrtransfer.recognisers.deepspeech import DeepSpeech, training
+from asrtransfer.recognisers.deepspeech.front_end import frame_counts
 from asrtransfer.recognisers.deepspeech.network import Network, weight_hash
 from asrtransfer.recognisers.deepspeech.section import Recipe, SpecAugment
+from asrtransfer.recognisers.deepspeech.trainer import check_lengths
 from asrtransfer.recognisers.trained import Interrupted
 from asrtransfer.speech import utterances as speech_module
 from asrtransfer.speech.utterances import Speech, pad
@@ -348,3 +350,16 @@ def test_utterances_are_read_once(tmp_path: Path, train_split: Speech) -> None:
     speech = Speech(pd.DataFrame(train_split.table.head(2)), train_split.folder)
     assert speech.samples(0) is speech.samples(0)
     assert speech.samples(0).dtype == np.int16
+
+
+@pytest.mark.parametrize("samples", [1, 511, 512, 513, 832, 833, 16_000, 16_001])
+def test_a_text_that_its_audio_cannot_hold_is_refused(samples: int) -> None:
+    frames = int(frame_counts(torch.tensor(samples)))
+    row = {"utterance_id": "u", "path": "audio/u.flac", "seconds": samples / 16_000}
+    check_lengths(Speech(pd.DataFrame([row | {"text": ("ab" * frames)[:frames]}]), Path("corpus")))
+    short = Speech(pd.DataFrame([row | {"text": ("ab" * frames)[: frames + 1]}]), Path("corpus"))
+    line = (
+        rf"corpus/audio/u\.flac: utterance u: its .* hold {frames} of the {frames + 1} frames .* remove the utterance"
+    )
+    with pytest.raises(InputError, match=line):
+        check_lengths(short)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -101,12 +100,10 @@ def write(utterances: Iterable[Utterance], folder: Path, *, disjoint_speakers: b
         disjoint_speakers: whether a speaker in two splits is an error.
 
     Raises:
-        InputError: for a duplicate utterance_id, an empty split, a text that is not normalised, or a text that is too
-            long for its audio.
+        InputError: for a duplicate utterance_id, an empty split, or a text that is not normalised.
     """
     rows = sorted(utterances, key=lambda utterance: (utterance.seconds, utterance.utterance_id))
     check(rows, folder, disjoint_speakers=disjoint_speakers)
-    check_lengths(rows, folder)
     folder.mkdir(parents=True, exist_ok=True)
     for split in SPLITS:
         chosen = [row for row in rows if row.split == split]
@@ -147,25 +144,3 @@ def check(utterances: Iterable[Utterance], source: Path, *, disjoint_speakers: b
     for split in SPLITS:
         if split not in filled:
             raise InputError(f"{source}: no utterances in {split}; train, dev and test all need some")
-
-
-def check_lengths(utterances: Iterable[Utterance], folder: Path) -> None:
-    """Check that CTC can emit each text in its audio; otherwise the training loss would be infinite.
-
-    Frames are 32 ms long and start every 20 ms, as in the front end of DeepSpeech 0.4.1.
-
-    Args:
-        utterances: the corpus.
-        folder: the corpus folder, for error messages.
-
-    Raises:
-        InputError: for the first utterance whose text needs more frames than its audio has.
-    """
-    for row in utterances:
-        needed = alphabet.frames_needed(row.text)
-        frames = 1 + max(0, math.ceil(round(row.seconds * 1000 - 32, 6) / 20))
-        if needed > frames:
-            raise InputError(
-                f"{folder / row.path}: utterance {row.utterance_id}: its {row.seconds:.3f} seconds hold {frames} of "
-                f"the {needed} frames that its text needs; correct the text or remove the utterance"
-            )

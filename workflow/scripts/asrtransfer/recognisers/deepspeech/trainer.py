@@ -11,12 +11,16 @@ import pandas as pd
 
 from asrtransfer.files import parquet
 from asrtransfer.files.cards import write_card
+from asrtransfer.files.errors import InputError
 from asrtransfer.machine import compute
 from asrtransfer.recognisers.deepspeech import training
 from asrtransfer.recognisers.deepspeech.checkpoint import Epoch
 from asrtransfer.recognisers.deepspeech.network import Network, load_weights, save_epochs, save_weights, weight_hash
+from asrtransfer.recognisers.deepspeech.sizes import count_frames
 from asrtransfer.recognisers.trained import Report, TrainingJob
+from asrtransfer.speech.audio import SAMPLE_RATE
 from asrtransfer.speech.utterances import Speech
+from asrtransfer.text import alphabet
 
 LAST_EPOCHS = 3
 """Epochs at the end of each training whose weights are kept, for the transfer curve."""
@@ -30,6 +34,8 @@ def train_model(job: TrainingJob, report: Report, stop: Callable[[], bool]) -> N
     start = weight_hash(network)
     network.to(job.device)
     speech, dev = Speech.read(job.train), Speech.read(job.dev)
+    check_lengths(speech)
+    check_lengths(dev)
     checkpoint = job.weights.with_name("checkpoint.safetensors")
     last = range(max(1, recipe.epochs - LAST_EPOCHS + 1), recipe.epochs + 1)
 
@@ -58,6 +64,27 @@ def train_model(job: TrainingJob, report: Report, stop: Callable[[], bool]) -> N
     write_card(_describe(job, network, start, speech, curve), job.card)
     for path in checkpoint.parent.glob("checkpoint*.safetensors"):
         path.unlink()
+
+
+def check_lengths(speech: Speech) -> None:
+    """Check that CTC can emit each text in its audio; otherwise the loss would be infinite.
+
+    Args:
+        speech: utterances to train or evaluate on.
+
+    Raises:
+        InputError: for the first utterance whose text needs more frames than its audio has.
+    """
+    table = speech.table
+    for name, path, seconds, text in zip(
+        speech.utterance_ids, table["path"], table["seconds"], speech.texts, strict=True
+    ):
+        needed, frames = alphabet.frames_needed(text), count_frames(round(seconds * SAMPLE_RATE))
+        if needed > frames:
+            raise InputError(
+                f"{speech.folder / path}: utterance {name}: its {seconds:.3f} seconds hold {frames} of the {needed} "
+                "frames that its text needs; correct the text or remove the utterance"
+            )
 
 
 def _initialise(job: TrainingJob) -> Network:
