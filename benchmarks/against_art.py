@@ -113,7 +113,7 @@ def ours(
     keys = {"bound": BOUND, "learning_rate": LEARNING_RATE, "shrink": SHRINK}
     keys |= {"iterations": settings.iterations, "test_every": test_every}
     plan = Plan("cpu", most=settings.batch)
-    outcomes = run_attack([recogniser], tasks, "cw", keys, "low", seed="benchmark", plan=plan)
+    outcomes = run_attack([recogniser], tasks, "cw", keys | {"threshold": None}, seed="benchmark", plan=plan)
     return [outcome.samples[-1].audio if outcome.samples else None for outcome in outcomes]
 
 

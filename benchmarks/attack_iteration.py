@@ -44,7 +44,7 @@ def bare(recogniser: DeepSpeech, tasks: list[Task], iterations: int) -> None:
 def attacked(name: str, recogniser: DeepSpeech, tasks: list[Task], iterations: int) -> None:
     """The attack's own loop."""
     plan = Plan("cpu", most=len(tasks))
-    outcomes = run_attack([recogniser], tasks, name, {"iterations": iterations}, "low", seed="s", plan=plan)
+    outcomes = run_attack([recogniser], tasks, name, {"iterations": iterations, "threshold": None}, seed="s", plan=plan)
     assert not any(outcome.samples for outcome in outcomes), "an attack succeeded: its iterations are others"
 
 

@@ -42,7 +42,9 @@ def run(part: str, results: Path, surrogate: str, batch: int) -> None:
     samples = [speech.samples(index) for index in indices]
     if part == "attack":
         tasks = [Task(str(index), audio, PHRASE) for index, audio in zip(indices, samples, strict=True)]
-        run_attack([recogniser], tasks, "cw", {"iterations": 60}, "low", seed="s", plan=Plan("cpu", most=batch))
+        run_attack(
+            [recogniser], tasks, "cw", {"iterations": 60, "threshold": None}, seed="s", plan=Plan("cpu", most=batch)
+        )
         return
     audio, lengths = pad(samples)
     states = [torch.ones_like(audio) for _ in range(STATES)]

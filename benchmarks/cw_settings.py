@@ -51,8 +51,8 @@ def firsts(recogniser: DeepSpeech, speech: Speech, threshold: float | None, sett
     found = []
     for phrase in PHRASES:
         tasks = [Task(name, speech.samples(index), phrase) for index, name in enumerate(speech.utterance_ids)]
-        # At high confidence no bound shrinks, so that the first sample is kept.
-        build = partial(CarliniWagner, keys=CW(**settings), confidence="high")
+        # No bound shrinks, so that the first sample is kept.
+        build = partial(CarliniWagner, keys=CW(**settings, shrink=1.0))
         goal = Goal(threshold=threshold, iterations=ITERATIONS, test_every=1, keep=3)
         outcomes = attack([recogniser], tasks, goal, build, seed="s")
         found += [float(one.samples[0].iteration) if one.samples else math.inf for one in outcomes]

@@ -40,7 +40,7 @@ Audio = list[NDArray[np.int16]]
 def attacked(recogniser: DeepSpeech, audio: Audio) -> None:
     """An attack by C&W in the batches of a study."""
     tasks = [Task(f"u{number:03}", samples, PHRASE) for number, samples in enumerate(audio)]
-    run_attack([recogniser], tasks, "cw", {"iterations": ITERATIONS}, "low", seed="s")
+    run_attack([recogniser], tasks, "cw", {"iterations": ITERATIONS, "threshold": None}, seed="s")
 
 
 def heard(recogniser: DeepSpeech, audio: Audio) -> None:

@@ -223,14 +223,18 @@ class Study:
             name: {t: t.replace("-", " ") for a, t, _ in self.jobs if a == name and target_kind(t) == "phrase"}
             for name in attacks
         }
+        thresholds = {name: {c: 0.9 if c == "high" else None for a, _, c in self.jobs if a == name} for name in attacks}
         return {
+            "kind": "grid",
             "jobs": [
                 [attack, surrogate, target, confidence]
                 for surrogate in self.surrogates
                 for attack, target, confidence in self.jobs
             ],
             "hearings": [[*pair, arm] for pair, arm in self.arms.items()],
-            "attacks": {name: {**ATTACKS[name], "threshold": 0.9, "phrases": phrases[name]} for name in attacks},
+            "attacks": {
+                name: {**ATTACKS[name], "thresholds": thresholds[name], "phrases": phrases[name]} for name in attacks
+            },
             "targets": {name: {"kind": target_kind(name), "rank": rank_of(name)} for name in targets},
             "models": {name: DESCRIBED[name] for name in self.models},
             "surrogates": self.surrogates,

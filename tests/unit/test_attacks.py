@@ -50,12 +50,13 @@ def run(
     attack: Attack,
     confidence: str,
     batch: int = 8,
-    **changes: int,
+    **changes: float,
 ) -> list[Outcome]:
-    keys = {"iterations": 120, "keep": 3, "threshold": THRESHOLD, **attack.keys, **changes}
+    threshold = None if confidence == "low" else THRESHOLD
+    keys = {"iterations": 120, "keep": 3, "threshold": threshold, **attack.keys, **changes}
     several = surrogates if isinstance(surrogates, list) else [surrogates]
     plan = Plan("cpu", most=batch)
-    return run_attack(several, todo, attack.use, keys, confidence, seed="test", plan=plan)
+    return run_attack(several, todo, attack.use, keys, seed="test", plan=plan)
 
 
 def as_bytes(outcomes: list[Outcome]) -> list[list[tuple[int, bytes]]]:
@@ -167,27 +168,29 @@ def test_a_model_hears_nearly_the_same_in_any_batch(toy: DeepSpeech, dev_split: 
 def test_the_bound_shrinks_on_success_only(toy: DeepSpeech, dev_split: Speech) -> None:
     audio, lengths = pad([dev_split.samples(index) for index in range(2)])
     generators = [torch.Generator().manual_seed(index) for index in range(2)]
-    method = CarliniWagner(audio, lengths.tolist(), generators, CW(), "low")
+    method = CarliniWagner(audio, lengths.tolist(), generators, CW())
     for _ in range(5):
         method.step(torch.ones_like(audio))
     before = method.perturbation().abs().amax(dim=1)
     method.succeeded([1])
     assert method.bounds()[0] == 2000
     assert method.bounds()[1] == pytest.approx(0.8 * float(before[1]))
-    steady = CarliniWagner(audio, lengths.tolist(), generators, CW(), "high")
+    steady = CarliniWagner(audio, lengths.tolist(), generators, CW(shrink=1.0))
     steady.step(torch.ones_like(audio))
     steady.succeeded([0, 1])
     assert steady.bounds().tolist() == [2000, 2000]
 
 
-def test_low_confidence_lowers_distortion(toy: DeepSpeech, dev_split: Speech) -> None:
+def test_a_bound_that_shrinks_and_a_lower_confidence_lower_distortion(toy: DeepSpeech, dev_split: Speech) -> None:
     low = run(toy, tasks(dev_split, 8), CARLINI, "low")
     high = run(toy, tasks(dev_split, 8), CARLINI, "high")
+    steady = run(toy, tasks(dev_split, 8), CARLINI, "high", shrink=1.0)
     size = [
         np.median([np.abs(o.samples[-1].audio - o.task.audio.astype(int)).max() for o in some if o.samples])
-        for some in (low, high)
+        for some in (low, high, steady)
     ]
-    assert size[0] < 0.5 * size[1]
+    assert size[0] < size[1] < size[2]
+    assert size[0] < 0.5 * size[2]
 
 
 @every_attack
@@ -201,7 +204,7 @@ def test_the_same_seed_gives_the_same_samples(toy: DeepSpeech, dev_split: Speech
 def test_a_random_start_needs_no_gradient_to_differ(toy: DeepSpeech, dev_split: Speech) -> None:
     audio, lengths = pad([dev_split.samples(0)])
     starts = [
-        ProjectedGradient(audio, lengths.tolist(), [torch.Generator().manual_seed(seed)], PGD(start="random"), "high")
+        ProjectedGradient(audio, lengths.tolist(), [torch.Generator().manual_seed(seed)], PGD(start="random"))
         for seed in (1, 1, 2)
     ]
     first, same, other = (start.perturbation() for start in starts)

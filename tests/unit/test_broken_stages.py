@@ -32,7 +32,7 @@ def chain(toy: DeepSpeech, dev_split: Speech) -> Chain:
         names = dev_split.utterance_ids[:4]
         clean = {name: dev_split.samples(index) for index, name in enumerate(names)}
         tasks = [Task(name, clean[name], "dab") for name in names]
-        outcomes = run_attack([toy], tasks, "cw", {"iterations": 60, "keep": 2}, "low", seed="s")
+        outcomes = run_attack([toy], tasks, "cw", {"iterations": 60, "keep": 2, "threshold": None}, seed="s")
         job = {"attack": "cw", "surrogate": "seed-1", "target": "dab", "target_kind": "phrase", "confidence": "low"}
         table = samples.table(outcomes, samples.capped(outcomes, None, "s"), dev_split.texts[:4], job).to_pandas()
         made = table[table["status"] == "sample"]

@@ -30,8 +30,8 @@ class Mine(Method):
     label = "Mine"
     section = Keys
 
-    def __init__(self, audio, lengths, generators, keys, confidence):
-        super().__init__(audio, lengths, generators, keys, confidence)
+    def __init__(self, audio, lengths, generators, keys):
+        super().__init__(audio, lengths, generators, keys)
         self.delta = audio.new_zeros(audio.shape)
 
     def perturbation(self):
@@ -108,7 +108,7 @@ def line_of(path: str, text: str) -> int:
 
 def attack(toy: DeepSpeech, dev: Speech, use: str, limit: float | None = None, phrase: str = "dab") -> list[Outcome]:
     tasks = [Task(dev.utterance_ids[index], dev.samples(index), phrase) for index in range(3)]
-    return run_attack([toy], tasks, use, {"iterations": 5}, "low", seed="test", limit=limit)
+    return run_attack([toy], tasks, use, {"iterations": 5, "threshold": None}, seed="test", limit=limit)
 
 
 @pytest.mark.parametrize("work", ["raise ValueError('no')", "self.delta = undefined"])
@@ -263,7 +263,7 @@ def test_what_a_surrogate_aims_is_checked(dev_split: Speech, tmp_path: Path, aim
     surrogate = recognisers.load(use, {}, "cpu")
     tasks = [Task("u", dev_split.samples(0), "dab")]
     with pytest.raises(InputError, match=complaint) as error:
-        run_attack([surrogate], tasks, "pgd", {"iterations": 2}, "low", seed="test")  # type: ignore[list-item]
+        run_attack([surrogate], tasks, "pgd", {"iterations": 2, "threshold": None}, seed="test")  # type: ignore[list-item]
     assert str(error.value).startswith(use)
 
 
@@ -272,7 +272,7 @@ def test_a_surrogate_that_lies_about_success_makes_no_sample(dev_split: Speech, 
     use = write(tmp_path, LISTENER, hear=SILENT, aim="return Aim(audio.sum(1) * 0, lambda: [True] * len(audio))")
     surrogate = recognisers.load(use, {}, "cpu")
     tasks = [Task("u", dev_split.samples(0), "dab")]
-    outcomes = run_attack([surrogate], tasks, "pgd", {"iterations": 3}, "high", seed="test")  # type: ignore[list-item]
+    outcomes = run_attack([surrogate], tasks, "pgd", {"iterations": 3}, seed="test")  # type: ignore[list-item]
     assert outcomes[0].status == "failed"
 
 
@@ -285,7 +285,7 @@ def test_a_recogniser_cannot_change_the_studys_audio(tmp_path: Path) -> None:
 
 def test_several_surrogates_must_all_hear_the_target(toy: DeepSpeech, other_toy: DeepSpeech, dev_split: Speech) -> None:
     tasks = [Task(dev_split.utterance_ids[index], dev_split.samples(index), "dab") for index in range(4)]
-    both = run_attack([toy, other_toy], tasks, "pgd", {"iterations": 150, "keep": 1}, "low", seed="test")
+    both = run_attack([toy, other_toy], tasks, "pgd", {"iterations": 150, "keep": 1, "threshold": None}, seed="test")
     reached = [outcome for outcome in both if outcome.samples]
     assert reached
     for outcome in reached:
@@ -296,7 +296,9 @@ def test_several_surrogates_must_all_hear_the_target(toy: DeepSpeech, other_toy:
 def test_a_set_of_one_surrogate_is_that_surrogate(toy: DeepSpeech, dev_split: Speech) -> None:
     """Twice the same model has the same mean loss, and the same samples, as once."""
     tasks = [Task(dev_split.utterance_ids[index], dev_split.samples(index), "dab") for index in range(2)]
-    once, twice = (run_attack(some, tasks, "pgd", {"iterations": 60}, "low", seed="x") for some in ([toy], [toy, toy]))
+    once, twice = (
+        run_attack(some, tasks, "pgd", {"iterations": 60, "threshold": None}, seed="x") for some in ([toy], [toy, toy])
+    )
     for one, two in zip(once, twice, strict=True):
         assert [s.audio.tobytes() for s in one.samples] == [s.audio.tobytes() for s in two.samples]
 

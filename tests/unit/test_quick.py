@@ -178,7 +178,7 @@ def test_audio_is_written_bit_for_bit(dev_split: Speech, tmp_path: Path) -> None
     [
         ({"phrase": "Abc"}, "is not in the alphabet"),
         ({"phrase": "a  b"}, "double spaces"),
-        ({"confidence": "mid"}, "use low or high"),
+        ({"confidence": "mid"}, "use high"),
         ({"attack": "cv"}, "there is no attack 'cv'"),
         ({"keys": {"iteration": 3}}, "pgd.iteration:"),
         ({"count": 4}, "holds 3 audio files, and count is 4"),

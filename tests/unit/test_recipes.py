@@ -29,7 +29,7 @@ def test_an_attack_of_the_page_fools_a_model(
     section = extension.find("attack", str(path)).class_.section
     assert section.model_validate({"phrases": ["dab"]}).bound > 0
     tasks = [Task(dev_split.utterance_ids[index], dev_split.samples(index), "dab") for index in range(3)]
-    outcomes = run_attack([toy], tasks, str(path), {"iterations": 100}, "low", seed="recipe")
+    outcomes = run_attack([toy], tasks, str(path), {"iterations": 100, "threshold": None}, seed="recipe")
     reached = [outcome for outcome in outcomes if outcome.status == "sample"]
     assert reached
     for outcome in reached:

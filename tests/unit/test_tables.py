@@ -301,7 +301,7 @@ def test_the_workflow_names_the_tables_that_are_made(tables: dict[str, pd.DataFr
 
 def test_the_design_that_the_workflow_hands_over() -> None:
     attacks = {
-        "cw": {"phrases": ["don't move"], "ranks": [2], "confidences": ["low", "high"], "threshold": 0.8},
+        "cw": {"phrases": ["don't move"], "ranks": [2], "threshold": 0.8},
         "pgd": {"phrases": ["open the door"]},
     }
     settings = {"models": MODELS, "remotes": ["seed-1.twin"], "selection": {"utterances": 4}}
@@ -315,7 +315,9 @@ def test_the_design_that_the_workflow_hands_over() -> None:
     assert ["seed-1", "seed-1.twin", "twin"] in design.hearings and len(design.hearings) == 4
     phrases = {name: attack.phrases for name, attack in design.attacks.items()}
     assert phrases == {"cw": {"dont-move": "don't move"}, "pgd": {"open-the-door": "open the door"}}
-    assert {name: attack.threshold for name, attack in design.attacks.items()} == {"cw": 0.8, "pgd": 0.9}
+    thresholds = {name: attack.thresholds for name, attack in design.attacks.items()}
+    assert thresholds == {"cw": {"low": None, "high": 0.8}, "pgd": {"high": 0.9}}
+    assert design.kind == "grid"
     assert {name: attack.label for name, attack in design.attacks.items()} == {"cw": "C&W", "pgd": "PGD"}
     assert {name: (target.kind, target.rank) for name, target in design.targets.items()} == {
         "dont-move": ("phrase", None),

@@ -251,6 +251,7 @@ def test_names_mean_nothing(study: AudibleStudy, tables: dict[str, pd.DataFrame]
     """Under other names of attacks, models, surrogates and targets, every number stays."""
     design, results = study.design(), study.read()
     other = Design(
+        kind=design.kind,
         jobs=[[renamed(attack), renamed(one), renamed(target), level] for attack, one, target, level in design.jobs],
         hearings=[[renamed(one), renamed(remote), arm] for one, remote, arm in design.hearings],
         attacks={

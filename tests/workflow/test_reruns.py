@@ -51,7 +51,7 @@ CHANGES: dict[str, tuple[Mapping[str, Any], set[str]]] = {
         {job.replace("seed-1", "seed-2", 1) for job in CW | PGD | TRANSCRIBE} | AFTER,
     ),
     "phrase removed": (cw(phrases=[]), TRANSCRIBE | AFTER),
-    "regime removed": (cw(confidences=["low"]), TRANSCRIBE | AFTER),
+    "regime removed": (cw(confidences={"low": {"threshold": None}}), TRANSCRIBE | AFTER),
     "attack removed": ({"attacks": {"pgd": None}}, TRANSCRIBE | AFTER),
     "seed added": (
         {"models": [*MODELS, "seed-3"]},

@@ -1,8 +1,8 @@
 rule attack:
     """Change the selected utterances until a surrogate hears them as a target; a job a surrogate, target and confidence."""
     input:
-        selected=selected,
-        near_targets=near_targets,
+        selected=ancient(selected),
+        near_targets=ancient(near_targets),
         audio=ancient("<results>/corpus/audio"),
         weights=lambda wildcards: weights_of(names.split_surrogate(wildcards.surrogate)),
         files=lambda wildcards: told.list_files(study, names.split_surrogate(wildcards.surrogate)),
@@ -19,6 +19,7 @@ rule attack:
         **asked("attack"),
     params:
         attack=lambda wildcards: told.describe_attack(study, designs.Job(**wildcards)),
+        dealt=dealt_tasks,
         models=lambda wildcards: [
             told.describe_recogniser(study, model) for model in names.split_surrogate(wildcards.surrogate)
         ],

@@ -4,6 +4,8 @@ from functools import cache
 from pathlib import Path
 
 from asrtransfer.ctc import backends
+from asrtransfer.files.errors import InputError
+from asrtransfer.files.parquet import read as read_parquet
 from snakemake.logging import logger
 from study import compared
 from study import config as configuration
@@ -50,7 +52,7 @@ wildcard_constraints:
     remote=names.MODEL,
     attack=names.NAME,
     target=names.TARGET,
-    confidence="low|high",
+    confidence=names.NAME,
 
 
 # Once a run: a job started later has the code of then, and the next run shall see that it differs.
@@ -117,6 +119,39 @@ def samples_of(wildcards):
 
 def selected(wildcards):
     return checkpoints.select.get().output.selected
+
+
+@cache
+def read_once(path, changed):
+    """A table, read again only when the file has changed."""
+    try:
+        return read_parquet(Path(path))
+    except InputError as error:
+        sys.exit(f"error: {error}")
+
+
+def read_selected(path):
+    """Each selected utterance, and the checksum of its audio."""
+    table = read_once(path, os.stat(path).st_mtime_ns)
+    checksums = table["sha256"] if "sha256" in table else [None] * len(table)
+    return list(zip(table["utterance_id"], checksums))
+
+
+def read_near_targets(path):
+    """By utterance, the phrase of a near target."""
+    table = read_once(path, os.stat(path).st_mtime_ns)
+    return dict(zip(table["utterance_id"], table["phrase"]))
+
+
+def dealt_tasks(wildcards, input):
+    """The utterances of an attack job; what else is selected does not rerun it."""
+    near = read_near_targets(str(input.near_targets)) if input.near_targets else {}
+    return told.describe_tasks(study, designs.Job(**wildcards), read_selected(str(input.selected)), near)
+
+
+def dealt_utterances(wildcards, input):
+    """The utterances of a surrogate; what else is selected does not rerun the hearing of its samples."""
+    return told.describe_heard(study, wildcards.surrogate, read_selected(str(input.selected)))
 
 
 def scoring_model(wildcards):

@@ -1,7 +1,7 @@
 rule transcribe:
     """Hear every sample of a surrogate, and the negative controls; a job a surrogate and remote."""
     input:
-        selected=selected,
+        selected=ancient(selected),
         samples=samples_of,
         audio=ancient("<results>/corpus/audio"),
         weights=weights,
@@ -19,6 +19,7 @@ rule transcribe:
     resources:
         **asked("transcribe"),
     params:
+        dealt=dealt_utterances,
         arm=lambda wildcards: designs.relate(study, wildcards.surrogate, wildcards.remote),
         model=lambda wildcards: told.describe_recogniser(study, wildcards.remote),
         decoder=told.describe_decoder(study),

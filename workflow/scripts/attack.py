@@ -11,13 +11,13 @@ from models import load_surrogates
 
 
 def main(job: Job) -> None:
-    """Attack every selected utterance, and store the samples that reached the target."""
+    """Attack the utterances of the job, and store the samples that reached the target."""
     attack = job.params.attack
     compute.prepare(job.params.device, job.params.threads)
     surrogates = load_surrogates(job)
-    speech = Speech.read(job.input("selected"), job.input("audio").parent)
-    phrases = list_phrases(job, speech)
-    tasks = [Task(name, speech.samples(index), phrases[index]) for index, name in enumerate(speech.utterance_ids)]
+    phrases = list_phrases(job)
+    speech = Speech.read(job.input("selected"), job.input("audio").parent).part(phrases)
+    tasks = [Task(name, speech.samples(index), phrases[name]) for index, name in enumerate(speech.utterance_ids)]
     wildcards = job.wildcards
     seed = "/".join([*wildcards.values(), str(attack["seed"])])
     outcomes = run_attack(
@@ -25,7 +25,6 @@ def main(job: Job) -> None:
         tasks,
         attack["use"],
         attack["keys"],
-        wildcards["confidence"],
         seed=seed,
         limit=job.time_limit,
         progress=job.tell_share,
@@ -37,13 +36,10 @@ def main(job: Job) -> None:
     job.progress(f"{reached} of {len(outcomes)} utterances reached the target", last=True)
 
 
-def list_phrases(job: Job, speech: Speech) -> list[str | None]:
-    """The phrase for each utterance: the target's, or, for a near target, one each."""
+def list_phrases(job: Job) -> dict[str, str | None]:
+    """By utterance of the job, the phrase: the target's, or, for a near target, its own."""
     phrase = job.params.attack["phrase"]
-    if phrase is not None:
-        return [phrase] * len(speech)
-    near = parquet.read(job.input("near_targets")).set_index("utterance_id")["phrase"]
-    return [near[name] for name in speech.utterance_ids]
+    return {name: near if phrase is None else phrase for name, _, near in job.params.dealt}
 
 
 if __name__ == "__main__":

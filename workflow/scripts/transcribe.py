@@ -17,7 +17,8 @@ def main(job: Job) -> None:
     with open_pool(decoding.build(**params.decoder), job.threads) as decoder:
         compute.prepare(params.device, params.threads)
         remote = load_model(job)
-        speech = Speech.read(job.input("selected"), job.input("audio").parent)
+        own = [name for name, _ in params.dealt]
+        speech = Speech.read(job.input("selected"), job.input("audio").parent).part(own)
         clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}
         texts = dict(zip(speech.utterance_ids, speech.texts, strict=True))
         listener = transfer.Listener(remote, decoder, clean, texts, certify=params.certify)

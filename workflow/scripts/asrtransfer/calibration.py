@@ -53,7 +53,7 @@ def seconds_per_iteration(recogniser: Frames, utterances: int, seconds: float) -
     start = 0.0
     for _ in range(2):
         start = _read_clock(recogniser)
-        run_attack([recogniser], tasks, "cw", {"iterations": ITERATIONS}, "high", seed="calibration")
+        run_attack([recogniser], tasks, "cw", {"iterations": ITERATIONS}, seed="calibration")
     return (_read_clock(recogniser) - start) / ITERATIONS
 
 

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from asrtransfer.attacks.section import AttackSection
-from study import names
+from study import dealing, names
 from study.config import ConfigError, Study
 
 
 @dataclass(frozen=True, order=True)
 class Job:
-    """One attack job: all selected utterances as one batch."""
+    """One attack job: the utterances that a surrogate attacks for a target."""
 
     attack: str
     surrogate: str
@@ -33,6 +36,53 @@ def list_jobs(study: Study) -> list[Job]:
         for target in list_targets(attack)
         for confidence in attack.confidences
     ]
+
+
+def list_own(study: Study, surrogate: str, selected: Sequence[str]) -> list[str]:
+    """The utterances that a surrogate attacks: all that are selected, or, in the balanced design, those dealt to it.
+
+    Args:
+        selected: every selected utterance.
+    """
+    if study.design == "grid":
+        return list(selected)
+    dealt = _deal_surrogates(tuple(selected), tuple(study.attacked), study.selection.seed)
+    return [name for name in selected if dealt[name] == surrogate]
+
+
+def list_utterances(study: Study, job: Job, selected: Sequence[str]) -> list[str]:
+    """The utterances of an attack job; near targets of an utterance follow its surrogate.
+
+    Args:
+        selected: every selected utterance.
+    """
+    own = list_own(study, job.surrogate, selected)
+    if study.design == "grid" or names.find_rank(job.target) is not None:
+        return own
+    slugs = tuple(names.slug(phrase) for phrase in study.attacks[job.attack].phrases)
+    phrases = _deal_phrases(tuple(selected), tuple(study.attacked), slugs, study.selection.seed)
+    return [name for name in own if phrases[name] == job.target]
+
+
+@cache
+def _deal_surrogates(selected: tuple[str, ...], surrogates: tuple[str, ...], seed: int) -> dict[str, str]:
+    return dealing.deal_surrogates(selected, surrogates, seed)
+
+
+@cache
+def _deal_phrases(
+    selected: tuple[str, ...], surrogates: tuple[str, ...], phrases: tuple[str, ...], seed: int
+) -> dict[str, str]:
+    return dealing.deal_phrases(_deal_surrogates(selected, surrogates, seed), phrases, seed)
+
+
+def count_utterances(study: Study, job: Job) -> int:
+    """Utterances that an attack job has at the most."""
+    count = study.selection.utterances
+    if study.design == "grid":
+        return count
+    each = math.ceil(count / len(study.attacked))
+    return each if names.find_rank(job.target) else math.ceil(each / len(study.attacks[job.attack].phrases))
 
 
 def jobs_of(study: Study, surrogate: str) -> list[Job]:

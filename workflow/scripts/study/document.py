@@ -63,12 +63,13 @@ RERUNS = {
     "scoring": Rerun(("tune",), "the tuning and scoring with the language model; tables"),
     "scoring.mirror": Rerun(("language",), "the download; tuning; scoring; tables"),
     "selection": Rerun(("select",), "selection"),
+    "design": Rerun(("attack",), "attacks whose utterances are others, and after"),
     "attacks.*": Rerun(("attack",), "this attack and after"),
     "attacks.*.use": Rerun(("attack",), "this attack and after"),
     "attacks.*.phrases": Rerun(("attack",), "the new phrase's attacks, hearing, tables"),
     "attacks.*.ranks": Rerun(("attack",), "the new rank's attacks, hearing, tables"),
-    "attacks.*.confidences": Rerun(("attack",), "the new regime's attacks, hearing, tables"),
-    "attacks.*.threshold": Rerun(("attack",), "this attack's high-confidence jobs and after"),
+    "attacks.*.confidences": Rerun(("attack",), "the new confidence's attacks, hearing, tables"),
+    "attacks.*.threshold": Rerun(("attack",), "this attack's jobs that it decides, and after"),
     "statistics": Rerun(("tables",), "tables and after"),
     "neighbours": Rerun(("neighbours",), "the transfer curve"),
     "compare": Rerun((), "nothing; a comparison of other folders"),
@@ -141,7 +142,7 @@ def _keys(whole: dict[str, Any], section: dict[str, Any], prefix: str) -> Iterat
     for name, field in section["properties"].items():
         options = [_resolved(whole, option) for option in field.get("anyOf", [field])]
         kinds = [option for option in options if option.get("type") != "null"]
-        if kinds[0].get("type") == "object":
+        if "properties" in kinds[0]:
             yield from _keys(whole, kinds[0], f"{prefix}{name}.")
             continue
         values = _values(whole, kinds[0]) + (", or null" if len(kinds) < len(options) else "")
@@ -170,6 +171,8 @@ def _values(whole: dict[str, Any], field: dict[str, Any]) -> str:
         case "array":
             least = " (at least one)" if field.get("minItems") else ""
             return f"list{least} of: {_values(whole, _resolved(whole, field['items']))}"
+        case "object":
+            return "names, each with keys and their values"
         case "string":
             return FORMS.get(field.get("pattern", ""), "text")
         case kind:

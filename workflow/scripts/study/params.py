@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from asrtransfer.attacks.section import OF_THE_JOBS
 from asrtransfer.extension import is_file, module_name
 from asrtransfer.recognisers.section import FamilySection, LoadedSection
 from study import designs, names
 from study.config import Study
 from study.config.scoring import LANGUAGE_MODELS, Scoring
 
-# Keys that say which jobs there are, or how long one may take, not what comes of it.
-_OF_THE_GRID = {"use", "phrases", "ranks", "confidences", "cap", "seed"}
+# Keys that say how long a job may take, not what comes of it.
 _OF_THE_JOB = set(LoadedSection.model_fields)
 
 
@@ -24,13 +25,11 @@ def describe_attack(study: Study, job: designs.Job) -> dict[str, Any]:
     """What one attack job needs to know, and nothing that concerns another.
 
     Returns:
-        ``use``, ``keys`` and ``confidence`` of the attack, ``target_kind``, ``phrase`` (None for a near target),
-        ``cap`` and ``seed``.
+        ``use`` of the attack, its ``keys`` at the job's confidence, ``target_kind``, ``phrase`` (None for a near
+        target), ``cap`` and ``seed``.
     """
     attack = study.attacks[job.attack]
-    keys = attack.model_dump(exclude=_OF_THE_GRID)
-    if job.confidence == "low":
-        del keys["threshold"]
+    keys = attack.at(job.confidence).model_dump(exclude=OF_THE_JOBS)
     phrases = {names.slug(text): text for text in attack.phrases}
     return {
         "use": name_use(job.attack, attack),
@@ -40,6 +39,36 @@ def describe_attack(study: Study, job: designs.Job) -> dict[str, Any]:
         "cap": attack.cap,
         "seed": attack.seed,
     }
+
+
+Row = tuple[str, str | None]
+"""A selected utterance, and the checksum of its audio, if it has one."""
+
+
+def describe_tasks(
+    study: Study, job: designs.Job, selected: Sequence[Row], near: Mapping[str, str | None]
+) -> list[list[str | None]]:
+    """The utterances of an attack job.
+
+    Args:
+        selected: every selected utterance.
+        near: by utterance, the phrase of a near target; empty for a phrase.
+
+    Returns:
+        A list an utterance: its name, its checksum, and the phrase of a near target.
+    """
+    checksums = dict(selected)
+    return [[name, checksums[name], near.get(name)] for name in designs.list_utterances(study, job, list(checksums))]
+
+
+def describe_heard(study: Study, surrogate: str, selected: Sequence[Row]) -> list[list[str | None]]:
+    """The utterances of a surrogate.
+
+    Returns:
+        A list an utterance: its name and its checksum.
+    """
+    checksums = dict(selected)
+    return [[name, checksums[name]] for name in designs.list_own(study, surrogate, list(checksums))]
 
 
 def describe_recogniser(study: Study, model: str) -> dict[str, Any]:

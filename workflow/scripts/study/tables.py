@@ -35,6 +35,7 @@ def describe_design(study: Study) -> dict[str, Any]:
     """What ``asrtransfer.tables.Design.from_dict`` takes."""
     jobs = designs.list_jobs(study)
     return {
+        "kind": study.design,
         "jobs": [[job.attack, job.surrogate, job.target, job.confidence] for job in jobs],
         "hearings": [[*pair, designs.relate(study, *pair)] for pair in designs.list_hearings(study)],
         "attacks": {name: _describe_attack(study, name) for name in study.attacks},
@@ -72,7 +73,7 @@ def _describe_attack(study: Study, name: str) -> dict[str, Any]:
     found = find("attack", name, section.use)
     return {
         "label": found.class_.label,
-        "threshold": section.threshold,
+        "thresholds": {confidence: section.at(confidence).threshold for confidence in section.confidences},
         "phrases": {names.slug(text): text for text in section.phrases},
         "published": found.published,
     }

@@ -45,18 +45,14 @@ class Method(Attack):
         audio: float32 (batch, samples), the clean audio in 16-bit units, zero after each utterance's end.
         lengths: samples of each utterance.
         generators: one for each utterance, on the CPU, for everything the attack draws for it.
-        keys: the attack's section.
-        confidence: ``low`` (the target need only be the top transcription) or ``high``.
+        keys: the attack's section, with what the confidence overrides.
     """
 
-    def __init__(
-        self, audio: Tensor, lengths: list[int], generators: list[torch.Generator], keys: Any, confidence: str
-    ) -> None:
+    def __init__(self, audio: Tensor, lengths: list[int], generators: list[torch.Generator], keys: Any) -> None:
         self.audio = audio
         self.lengths = lengths
         self.generators = generators
         self.keys = keys
-        self.confidence = confidence
 
     @abstractmethod
     def perturbation(self) -> Tensor:
@@ -106,13 +102,11 @@ class Whole(Attack):
     The caller decides on the 16-bit audio whether the phrase is reached, and measures the distortion.
 
     Args:
-        keys: the attack's section.
-        confidence: ``low`` (the target need only be the top transcription) or ``high``.
+        keys: the attack's section, with what the confidence overrides.
     """
 
-    def __init__(self, keys: Any, confidence: str) -> None:
+    def __init__(self, keys: Any) -> None:
         self.keys = keys
-        self.confidence = confidence
 
     @abstractmethod
     def craft(

@@ -22,7 +22,6 @@ def run_attack(
     tasks: Sequence[Task],
     use: str,
     keys: Mapping[str, Any],
-    confidence: str,
     *,
     seed: str,
     limit: float | None = None,
@@ -34,8 +33,7 @@ def run_attack(
     Args:
         surrogates: all of which shall hear the target; mostly one.
         use: the attack's name in this library, or the path of the user's file.
-        keys: its section as plain values; what is left out has its default.
-        confidence: ``low`` or ``high``.
+        keys: its section as plain values, with what the confidence overrides; what is left out has its default.
         seed: what names this job among all.
         limit: seconds that a call of the user's code may take; None sets no limit.
         plan: what a batch may be; by default what the surrogates' device has room for.
@@ -51,16 +49,16 @@ def run_attack(
     class_ = found.class_
     section = class_.section.model_validate(dict(keys))
     goal = Goal(
-        threshold=section.threshold if confidence == "high" else None,
+        threshold=section.threshold,
         iterations=section.iterations,
         test_every=section.test_every,
         keep=section.keep,
     )
     if issubclass(class_, Whole):
-        return _attack_whole(found, section, surrogates, tasks, goal, confidence, seed, limit, progress)
+        return _attack_whole(found, section, surrogates, tasks, goal, seed, limit, progress)
     if not issubclass(class_, Method):
         raise InputError(f"{use}: {class_.__name__} is no attack; make it a subclass of Method or of Whole")
-    build = partial(class_, keys=section, confidence=confidence)
+    build = partial(class_, keys=section)
     checked = build if found.file is None else guard.guarded(build, found.file, limit)
     return loop.attack(surrogates, tasks, goal, checked, seed=seed, plan=plan, progress=progress)
 
@@ -71,7 +69,6 @@ def _attack_whole(
     surrogates: Sequence[Surrogate],
     tasks: Sequence[Task],
     goal: Goal,
-    confidence: str,
     seed: str,
     limit: float | None,
     progress: Report,
@@ -80,7 +77,7 @@ def _attack_whole(
         with blamed(found.file, limit):
             return work()
 
-    method = run(lambda: found.class_(section, confidence))
+    method = run(lambda: found.class_(section))
     try:
         return whole.attack_whole(surrogates, tasks, goal, method, seed=seed, run=run, progress=progress)
     except InputError as error:

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Self
 
 from pydantic import BeforeValidator
 
-from asrtransfer.section import Field, FilePathOrNull, Float, Int, Section, Seed, read_plain
+from asrtransfer.section import Field, FilePathOrNull, Int, Section, Seed, read_plain
 
-Confidence = Literal["low", "high"]
+CONFIDENCE = r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$"
+"""What the name of a confidence looks like."""
+OF_THE_JOBS = {"use", "phrases", "ranks", "confidences", "cap", "seed"}
+"""Keys that say which jobs an attack has; no confidence overrides them."""
+Overrides = Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value in (None, "null") else value)]
+Confidences = Annotated[
+    dict[Annotated[str, Field(pattern=CONFIDENCE, max_length=40)], Overrides], Field(min_length=1, max_length=100)
+]
 Phrase = Annotated[str, Field(min_length=1, max_length=200)]
 Rank = Annotated[int, Field(ge=2, le=10), BeforeValidator(read_plain)]
 
@@ -29,15 +36,15 @@ class AttackSection(Section):
         max_length=9,
         description="near targets: the surrogate's own k-th most likely transcription of the clean audio",
     )
-    confidences: list[Confidence] = Field(
-        default=["high"],
-        min_length=1,
-        max_length=2,
-        description="low: the target is the top transcription; high: also K1 > threshold",
+    confidences: Confidences = Field(
+        default={"high": {}},
+        description="what samples must reach, from the lowest to the highest: by name, keys of this attack with other "
+        "values",
     )
     iterations: Int = Field(default=1000, ge=1, le=1000000, description="steps of the attack")
-    threshold: Float = Field(
-        default=0.9, gt=0, lt=1, description="K1, a probability, that a high-confidence sample exceeds"
+    threshold: Annotated[Annotated[float, Field(gt=0, lt=1)] | None, BeforeValidator(read_plain)] = Field(
+        default=0.9,
+        description="K1, a probability, that a sample exceeds; null: the target need only be the top transcription",
     )
     test_every: Int = Field(default=1, ge=1, le=10000, description="iterations between tests for success")
     keep: Int = Field(default=3, ge=1, le=100000, description="samples kept of an utterance, the last that qualify")
@@ -46,3 +53,14 @@ class AttackSection(Section):
         description="samples kept of a job (surrogate, target, confidence), filled round-robin; null: all",
     )
     seed: Seed = Field(default=0, description="draws noise, random starts and the order in which the cap is filled")
+
+    def at(self, confidence: str) -> Self:
+        """Return the section with the keys that a confidence overrides.
+
+        Args:
+            confidence: the name of one of the section's.
+
+        Raises:
+            pydantic.ValidationError: if a value that overrides a key is not allowed.
+        """
+        return type(self).model_validate(self.model_dump() | self.confidences[confidence])

@@ -51,7 +51,7 @@ def _build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--attack", default="pgd", help="name, or a Python file of your own (default: %(default)s)")
     parser.add_argument("--keys", default="{}", help="the attack's keys, as JSON: '{\"iterations\": 300}'")
     parser.add_argument("--count", type=int, default=5, help="utterances to attack (default: %(default)s)")
-    parser.add_argument("--confidence", default="low", choices=["low", "high"], help="(default: %(default)s)")
+    parser.add_argument("--confidence", help="one of the attack's, such as low or high (default: its first)")
     parser.add_argument("--surrogates", nargs="+", metavar="NAME", help="whom to attack (default: all that can be)")
     parser.add_argument("--seed", type=int, default=0, help="(default: %(default)s)")
     parser.add_argument("--device", default="cpu", choices=["cpu", "cuda"], help="(default: %(default)s)")

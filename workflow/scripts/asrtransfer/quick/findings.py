@@ -78,7 +78,7 @@ class Look:
     Attributes:
         phrase: what the surrogates should hear.
         attack: its label.
-        confidence: ``low`` or ``high``.
+        confidence: of the attack.
         clean: the utterances by name, int16 (samples,), 16 kHz.
         recognisers: names.
         surrogates: names of those attacked.

@@ -22,12 +22,11 @@ from asrtransfer.hearing import transfer
 from asrtransfer.machine import compute
 from asrtransfer.quick.findings import Look
 from asrtransfer.quick.steps import (
-    check_confidence,
-    check_keys,
     check_phrase,
     check_surrogate,
     load,
     read_audio,
+    settle_keys,
 )
 from asrtransfer.recognisers.base import Recogniser, Surrogate
 
@@ -47,7 +46,7 @@ def look(
     count: int,
     *,
     keys: Mapping[str, Any] | None = None,
-    confidence: str = "low",
+    confidence: str | None = None,
     surrogates: Sequence[str] | None = None,
     seed: int = 0,
     device: str = "cpu",
@@ -66,7 +65,7 @@ def look(
         folder: holds the audio, in files of any format that libsndfile reads, also in folders of its own.
         count: utterances to attack: the first ones by name.
         keys: the attack's section; what is left out has its default, but ``keep``, which is 1.
-        confidence: ``low`` or ``high``.
+        confidence: one of those that the section names, such as ``low`` or ``high``; None: its first.
         surrogates: names of the recognisers to attack, one after the other; None: all that can be attacked.
         seed: draws everything that the attack and the controls draw.
         device: ``cpu`` or ``cuda``.
@@ -77,8 +76,7 @@ def look(
         InputError: if an argument does not fit, or a file is missing or damaged.
     """
     check_phrase(phrase)
-    check_confidence(confidence)
-    plain = check_keys("attack", attack, DEFAULTS | dict(keys or {}))
+    confidence, plain = settle_keys(attack, DEFAULTS | dict(keys or {}), confidence)
     clean = _read_folder(Path(folder), count)
     compute.prepare(device, threads)
     models = {name: _load(name, about, device) for name, about in recognisers.items()}
@@ -164,7 +162,7 @@ def _attack(
     tasks = [Task(name, audio, phrase) for name, audio in clean.items()]
     # As a study names a job, so that the same job draws the same.
     drawn = "/".join([job["attack"], job["surrogate"], job["target"], job["confidence"], str(seed)])
-    outcomes = run_attack([surrogate], tasks, use, keys, job["confidence"], seed=drawn)
+    outcomes = run_attack([surrogate], tasks, use, keys, seed=drawn)
     kept = [outcome.samples for outcome in outcomes]
     table: pd.DataFrame = samples.table(outcomes, kept, [""] * len(tasks), job).to_pandas()
     return table

@@ -81,7 +81,7 @@ def attack(
     use: str = "cw",
     *,
     keys: Mapping[str, Any] | None = None,
-    confidence: str = "low",
+    confidence: str | None = None,
     seed: int = 0,
 ) -> Outcome:
     """Change an utterance until recognisers hear a phrase.
@@ -92,7 +92,7 @@ def attack(
         phrase: what they shall hear: a-z, apostrophe, single spaces.
         use: the attack: a name in this library, or the path of a Python file of your own.
         keys: the attack's section; what is left out has its default.
-        confidence: ``low`` or ``high``.
+        confidence: one of those that the section names, such as ``low`` or ``high``; None: its first.
         seed: draws everything that the attack draws.
 
     Returns:
@@ -105,8 +105,8 @@ def attack(
     listed = [surrogates] if isinstance(surrogates, Recogniser) else list(surrogates)
     models = [check_surrogate(type(one).__name__, one) for one in listed]
     task = Task("utterance", audio, check_phrase(phrase))
-    plain = check_keys("attack", use, keys or {})
-    return run_attack(models, [task], use, plain, check_confidence(confidence), seed=str(seed))[0]
+    _, plain = settle_keys(use, keys or {}, confidence)
+    return run_attack(models, [task], use, plain, seed=str(seed))[0]
 
 
 def transcribe(recogniser: Recogniser, audio: NDArray[np.int16]) -> str:
@@ -131,15 +131,27 @@ def check_phrase(phrase: str) -> str:
     return phrase
 
 
-def check_confidence(confidence: str) -> str:
-    """Return a confidence that an attack knows.
+def settle_keys(use: str, keys: Mapping[str, Any], confidence: str | None) -> tuple[str, dict[str, Any]]:
+    """Return a confidence of an attack, and the keys that the attack has there.
+
+    Args:
+        use: the attack: a name in this library, or the path of a Python file of your own.
+        keys: the attack's section; what is left out has its default.
+        confidence: one of those that the section names; None: its first.
 
     Raises:
-        InputError: if it knows none of this name.
+        InputError: if the section has no such key or confidence, or a value is not allowed.
     """
-    if confidence not in ("low", "high"):
-        raise InputError(f"confidence: {confidence!r} is none; use low or high")
-    return confidence
+    try:
+        section = extension.find("attack", use).class_.section.model_validate(dict(keys))
+        name = confidence or next(iter(section.confidences))
+        if name not in section.confidences:
+            raise InputError(f"confidence: {name!r} is none; use {' or '.join(section.confidences)}")
+        return name, section.at(name).model_dump()
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise InputError(f"{use}.{key}: {problem['msg']}; config/README.md lists the keys") from None
 
 
 def check_keys(kind: extension.Kind, use: str, keys: Mapping[str, Any]) -> dict[str, Any]:

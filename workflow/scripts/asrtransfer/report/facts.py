@@ -207,7 +207,7 @@ def gather(design: Design, tables: Tables) -> Facts:
         phrase_samples=int(success.loc[success["target_kind"] == "phrase", "samples"].sum()),
         reached=Count(int(success["reached"].sum()), int(success["utterances"].sum())),
         failures={str(status): int(count) for status, count in failures["status"].value_counts().sort_index().items()},
-        utterances=int(success["utterances"].max()),
+        utterances=_count_attacked(design, success),
         surrogates=success["surrogate"].nunique(),
         survival=_count_right(tables["checks"], {checks.SURVIVAL}),
         ensembles=any(len(members) > 1 for members in design.surrogates.values()),
@@ -224,6 +224,15 @@ def gather(design: Design, tables: Tables) -> Facts:
         absence=_judge_absence(design, tables["claims"]),
         needed=math.floor(math.log(1 - level) / math.log(1 - claims.MARGIN)) + 1,
     )
+
+
+def _count_attacked(design: Design, success: pd.DataFrame) -> int:
+    """Count the utterances that were attacked: those of any job of a grid, or of all jobs that they were dealt to."""
+    if design.kind == "grid":
+        return int(success["utterances"].max())
+    # An utterance has every near target of its surrogate, and one phrase.
+    phrase = success["target"].where(success["target_kind"] == "near", "phrase")
+    return int(success.groupby([success["attack"], success["confidence"], phrase])["utterances"].sum().max())
 
 
 def once(rows: pd.DataFrame, weights: Mapping[str, str]) -> pd.DataFrame:

@@ -275,6 +275,7 @@ CLAIM_COLUMNS: Sequence[str] = (
     "bound",
     "p_value",
     "units",
+    "tried",
 )
 HEARD_LABELS = {
     "model": "model",

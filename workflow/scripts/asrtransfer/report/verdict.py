@@ -63,8 +63,9 @@ def _refuse(broken: Broken, folder: str) -> str:
 def _write_samples(design: Design, facts: Facts) -> str:
     made = ", ".join(f"{design.attacks[attack].label} {count}" for attack, count in facts.samples.items())
     kinds = ", ".join(f"{count} {status}" for status, count in facts.failures.items())
+    whom = "," if design.kind == "grid" or facts.surrogates == 1 else " dealt to"
     return (
-        f"{made}; {_write_count(facts.utterances, 'utterance')}, {_write_count(facts.surrogates, 'surrogate')}; "
+        f"{made}; {_write_count(facts.utterances, 'utterance')}{whom} {_write_count(facts.surrogates, 'surrogate')}; "
         f"{sum(facts.failures.values())} of {facts.reached.total} attempts left none" + (f" ({kinds})" if kinds else "")
     )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import deque
-from collections.abc import Generator, Iterable, Iterator, Sequence
+from collections.abc import Collection, Generator, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 
@@ -62,6 +62,10 @@ class Speech:
             InputError: if the table is missing or damaged.
         """
         return cls(parquet.read(path), folder or path.parent)
+
+    def part(self, names: Collection[str]) -> Speech:
+        """Return the utterances of some names, in the order of the table."""
+        return Speech(self.table[self.table["utterance_id"].isin(names)], self.folder)
 
     def __len__(self) -> int:
         return len(self.table)

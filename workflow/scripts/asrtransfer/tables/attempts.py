@@ -64,20 +64,20 @@ def confidence_definitions(results: Results, design: Design) -> pd.DataFrame:
         where = dict(zip(keys, cell, strict=True))
         made = counting.selected(samples, status="sample", **where)
         tried, heard = (counting.selected(part, **where) for part in (attempts, seed))
-        threshold = design.attacks[where["attack"]].threshold
+        threshold = design.attacks[where["attack"]].find_threshold(where["confidence"])
         for definition in ("k1", "k2", "k5"):
             named = where | {"definition": definition.upper(), "threshold": threshold}
             rows.append(named | _count_above(made, tried, heard, definition, threshold))
     counts = ["samples", "samples_above", "attempts", "attempts_above", "seed_hearings", "seed_transfers"]
-    return pd.DataFrame(rows).astype(dict.fromkeys(counts, "Int64") | {"share": "float64"})
+    return pd.DataFrame(rows).astype(dict.fromkeys(counts, "Int64") | {"share": "float64", "threshold": "float64"})
 
 
 def _count_above(
-    made: pd.DataFrame, tried: pd.DataFrame, heard: pd.DataFrame, definition: str, threshold: float
+    made: pd.DataFrame, tried: pd.DataFrame, heard: pd.DataFrame, definition: str, threshold: float | None
 ) -> dict[str, object]:
     """Count samples and attempts above a threshold, and the hearings of these samples; empty if all are unknown."""
     known = made[made[definition].notna()]
-    if known.empty and len(made):
+    if threshold is None or (known.empty and len(made)):
         names = ["samples", "samples_above", "attempts", "attempts_above", "share", "seed_hearings", "seed_transfers"]
         return dict.fromkeys(names)
     above = known[known[definition] > threshold]

@@ -46,7 +46,7 @@ MARGIN = 0.05
 """Share of utterances below which transfer is called absent."""
 
 COLUMNS = [
-    *["claim", "statement", "published", "ours", "verdict", "unit", "units", "hits", "estimate"],
+    *["claim", "statement", "published", "ours", "verdict", "unit", "tried", "units", "hits", "estimate"],
     *["lower", "upper", "bound", "p_value", "margin"],
 ]
 
@@ -152,12 +152,27 @@ def _absent(heard: pd.DataFrame, design: Design, attack: str, remotes: Remotes, 
         "ours": f"{hits} of {hearings} hearings; {utterances_hit} of {utterances} utterances",
         "verdict": absence(utterances_hit, utterances, design.settings),
         "unit": "utterance",
+        "tried": _say_tried(rows),
         "units": utterances,
         "hits": utterances_hit,
         "estimate": counting.share(utterances_hit, utterances),
         **counting.limits(utterances_hit, utterances, design.settings),
         "margin": MARGIN,
     }
+
+
+def _say_tried(rows: pd.DataFrame) -> str:
+    """Say what was tried on an utterance, over hearings: the smallest and largest number of each."""
+    nouns = [name for name in ("surrogate", "target", "confidence", "remote") if name in rows]
+    by_utterance = rows.groupby("utterance_id", observed=True)
+    parts = []
+    for noun in nouns:
+        counts = by_utterance[noun].nunique()
+        if len(counts):
+            low, high = int(counts.min()), int(counts.max())
+            number = str(high) if low == high else f"{low} to {high}"
+            parts.append(f"{number} {noun}" + ("" if high == 1 else "s"))
+    return ", ".join(parts)
 
 
 def _quote_absence(published: Published | None, remotes: Remotes, outcome: Outcome) -> str:
@@ -237,6 +252,7 @@ def _ordered(pairs: pd.DataFrame, settings: Settings, attack: str, claim: Order)
         "ours": ours if units else "no pairs",
         "verdict": order(units, p_value, lower, upper, settings),
         "unit": "(surrogate, remote, utterance)",
+        "tried": "",
         "units": units,
         "hits": hits,
         "estimate": found["difference"],
@@ -269,6 +285,7 @@ def _alike(heard: pd.DataFrame, design: Design, first: str, second: str) -> dict
         "ours": differ if utterances else "no pairs",
         "verdict": likeness(differing, utterances, found.p_value, settings),
         "unit": "utterance",
+        "tried": _say_tried(pairs),
         "units": utterances,
         "hits": differing,
         "estimate": counting.share(differing, utterances),

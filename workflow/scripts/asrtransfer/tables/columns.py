@@ -19,7 +19,8 @@ MEANINGS = {
     ),
     "attack": "name of the attack; all: pooled",
     "confidence": (
-        "low: the target is the top text; high: K1 also exceeds the threshold; others as configured; all: pooled"
+        "name of a set of keys of the attack, such as low (the target is the top text) and high (K1 also exceeds the "
+        "threshold); all: pooled"
     ),
     "counted": (
         "primary: the last stored sample of each (surrogate, attack, target, confidence, utterance); all: "
@@ -133,7 +134,7 @@ MEANINGS = {
     "definition": (
         "K1 = exp(-CTC loss); K2 = exp(-CTC loss / characters); K5 = mean over frames of the largest class probability"
     ),
-    "threshold": "that the confidence must exceed",
+    "threshold": "that K1, K2 or K5 must exceed; where a confidence has none, the highest of the attack",
     "samples_above": "stored samples whose confidence exceeds the threshold",
     "attempts_above": "attempts with such a sample",
     "seed_hearings": "hearings by models of another seed (in confidence-definitions: of samples_above)",
@@ -202,6 +203,7 @@ MEANINGS = {
     "ours": "this study's figure",
     "verdict": "supported, contradicted, undecided at this size, or not tested; computed",
     "unit": "what is counted as independent",
+    "tried": "what was tried on a unit that was heard: how many different ones of each",
     "hits": "units that speak against the claim (in claims of order: pairs that hit on the first side alone)",
     "estimate": "hits over units (in claims of order: the difference of shares)",
     "margin": "share below which transfer is called absent",

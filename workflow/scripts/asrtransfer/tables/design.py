@@ -38,13 +38,13 @@ class Attack:
 
     Attributes:
         label: its name as people read it.
-        threshold: what K1 must exceed at high confidence.
+        thresholds: by confidence, what K1 must exceed; None: nothing.
         phrases: by target, the text; near targets are left out.
         published: what an earlier study published about it, if anything.
     """
 
     label: str
-    threshold: float
+    thresholds: Mapping[str, float | None]
     phrases: Mapping[str, str]
     published: Published | None
 
@@ -53,6 +53,11 @@ class Attack:
         """Build from builtin values."""
         published = plain["published"]
         return cls(**{**plain, "published": None if published is None else Published.from_dict(published)})
+
+    def find_threshold(self, confidence: str) -> float | None:
+        """Return the threshold of a confidence; where it has none, the attack's highest; None without any."""
+        known = [threshold for threshold in self.thresholds.values() if threshold is not None]
+        return self.thresholds.get(confidence) or max(known, default=None)
 
 
 @dataclass(frozen=True)
@@ -85,6 +90,8 @@ class Design:
     """A study as its configuration describes it. The order of each mapping is the order in tables.
 
     Attributes:
+        kind: ``grid`` (every surrogate attacks every utterance for every target) or ``balanced`` (one surrogate an
+            utterance, and one phrase for each attack).
         jobs: (attack, surrogate, target, confidence) of every attack job.
         hearings: (surrogate, remote, arm).
         attacks: by name.
@@ -94,6 +101,7 @@ class Design:
         settings: how results are counted.
     """
 
+    kind: str
     jobs: Sequence[Sequence[str]]
     hearings: Sequence[Sequence[str]]
     attacks: Mapping[str, Attack]
@@ -106,6 +114,7 @@ class Design:
     def from_dict(cls, plain: Mapping[str, Any]) -> Design:
         """Build from builtin values, as a configuration file or a job's parameters hold them."""
         return cls(
+            kind=plain["kind"],
             jobs=plain["jobs"],
             hearings=plain["hearings"],
             attacks={name: Attack.from_dict(attack) for name, attack in plain["attacks"].items()},

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from asrtransfer import extension
 from asrtransfer.attacks.method import Attack
-from asrtransfer.attacks.section import AttackSection
+from asrtransfer.attacks.section import OF_THE_JOBS, AttackSection
 from asrtransfer.extension import Extension, Kind
 from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers.base import Recogniser
@@ -49,12 +49,27 @@ def read_sections(key: str, kind: Kind, given: Any) -> Any:
         if not isinstance(keys, Mapping):
             raise ConfigError(f"{key}.{name}: a section with keys of its own (given: {shorten(keys)})")
         try:
-            found[name] = class_of(kind, name, keys.get("use")).section.model_validate(dict(keys))
+            section = class_of(kind, name, keys.get("use")).section.model_validate(dict(keys))
+            if isinstance(section, AttackSection):
+                section = _check_confidences(f"{key}.{name}.confidences", section)
+            found[name] = section
         except ValidationError as error:
             raise ConfigError(explain(error, (key, name))) from None
         except InputError as error:
             raise ConfigError(f"{key}.{name}.use: {error}") from None
     return found
+
+
+def _check_confidences(key: str, section: AttackSection) -> AttackSection:
+    """Make sure that the section has a confidence, and that each overrides keys that there are with allowed values."""
+    for name, overrides in section.confidences.items():
+        if fixed := sorted(OF_THE_JOBS & overrides.keys()):
+            raise ConfigError(f"{key}.{name}.{fixed[0]}: is the same at every confidence; set it outside confidences")
+        try:
+            section.at(name)
+        except ValidationError as error:
+            raise ConfigError(explain(error, (*key.split("."), name))) from None
+    return section
 
 
 def find(kind: Kind, name: str, use: str | None) -> Extension:

@@ -11,4 +11,6 @@ class Selection(Section):
     utterances: Int = Field(
         default=98, ge=1, le=100000, description="how many to attack; fewer right ones are an error"
     )
-    seed: Seed = Field(default=0, description="draws which, when more are right")
+    seed: Seed = Field(
+        default=0, description="draws which, when more are right; in the balanced design also who attacks them"
+    )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, model_validator
 
@@ -64,6 +64,12 @@ class Study(Section):
     decoder: Decoder = Decoder()
     scoring: Annotated[Scoring | None, BeforeValidator(read_null)] = None
     selection: Selection = Selection()
+    design: Literal["grid", "balanced"] = Field(
+        default="grid",
+        description="who attacks whom; grid: every surrogate attacks every selected utterance for every target; "
+        "balanced: each utterance is attacked once for each attack and confidence, by one surrogate for one of the "
+        "phrases and for its own near targets, all dealt out evenly",
+    )
     attacks: dict[str, AttackSection] = Field(description="attacks, by name; one that is left out, or null, is not run")
     statistics: Statistics = Statistics()
     neighbours: Neighbours = Neighbours()
@@ -219,10 +225,8 @@ def _check_decoder(study: Study) -> None:
 def _check_attack(key: str, attack: AttackSection) -> None:
     if not attack.phrases and not attack.ranks:
         raise ValueError(f"{key}.phrases: no target; give phrases, ranks or both")
-    if attack.test_every > attack.iterations:
-        raise ValueError(
-            f"{key}.test_every: {attack.test_every} is more than the {attack.iterations} iterations; lower it"
-        )
+    for confidence in attack.confidences:
+        _check_tests(key, attack.at(confidence))
     slugs: dict[str, str] = {}
     for phrase in attack.phrases:
         _check_phrase(f"{key}.phrases", phrase)
@@ -231,10 +235,15 @@ def _check_attack(key: str, attack: AttackSection) -> None:
             raise ValueError(
                 f"{key}.phrases: {same!r} and {phrase!r} share the name {names.slug(phrase)}; remove or change one"
             )
-    repeated: tuple[tuple[list[Any], str], ...] = ((attack.ranks, "ranks"), (attack.confidences, "confidences"))
-    for values, name in repeated:
-        if len(set(values)) < len(values):
-            raise ValueError(f"{key}.{name}: {values} repeats a value; list each once")
+    if len(set(attack.ranks)) < len(attack.ranks):
+        raise ValueError(f"{key}.ranks: {attack.ranks} repeats a value; list each once")
+
+
+def _check_tests(key: str, attack: AttackSection) -> None:
+    if attack.test_every > attack.iterations:
+        raise ValueError(
+            f"{key}.test_every: {attack.test_every} is more than the {attack.iterations} iterations; lower it"
+        )
 
 
 def _check_phrase(key: str, phrase: str) -> None:

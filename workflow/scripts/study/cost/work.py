@@ -103,17 +103,17 @@ def speech(study: Study, split: str) -> Speech:
             return UNKNOWN if split == "train" else Speech(UNKNOWN.seconds / 20, UNKNOWN.utterances // 20, LONGEST)
 
 
-def samples(study: Study, attack: str) -> int:
-    """Samples that a job of an attack leaves at the most."""
-    settings = study.attacks[attack]
-    most = study.selection.utterances * settings.keep
+def samples(study: Study, job: designs.Job) -> int:
+    """Samples that an attack job leaves at the most."""
+    settings = study.attacks[job.attack].at(job.confidence)
+    most = designs.count_utterances(study, job) * settings.keep
     return most if settings.cap is None else min(most, settings.cap)
 
 
 def hearings(study: Study, surrogate: str) -> int:
     """Samples of a surrogate, and the three controls of each utterance's primary one."""
     jobs = designs.jobs_of(study, surrogate)
-    return sum(samples(study, job.attack) + 3 * study.selection.utterances for job in jobs)
+    return sum(samples(study, job) + 3 * designs.count_utterances(study, job) for job in jobs)
 
 
 def of(study: Study, rates: Rates, rule: str, wildcards: Mapping[str, str]) -> Work:
@@ -239,29 +239,31 @@ def _tune(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
 
 def _attack(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
-    name = wildcards["attack"]
-    audio, count = speech(study, "test"), study.selection.utterances
-    members = names.split_surrogate(wildcards["surrogate"])
+    job = designs.Job(**wildcards)
+    settings = study.attacks[job.attack].at(job.confidence)
+    audio, count = speech(study, "test"), designs.count_utterances(study, job)
+    members = names.split_surrogate(job.surrogate)
     iteration = sum(costs.seconds(member, "attack") for member in members)
-    seconds = iteration * count * audio.mean * study.attacks[name].iterations
+    seconds = iteration * count * audio.mean * settings.iterations
     batch = min(count, AT_ONCE)
     memory = costs.base + sum(costs.loaded(member, batch, audio.longest, gradient=True) for member in members)
-    stored = samples(study, name) * audio.mean
-    kept = count * study.attacks[name].keep * audio.mean
+    stored = samples(study, job) * audio.mean
+    kept = count * settings.keep * audio.mean
     return Work(costs.rates.start + seconds, memory + 3 * kept * SECOND_OF_AUDIO, stored * FLAC)
 
 
 def _transcribe(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
     heard, audio = hearings(study, wildcards["surrogate"]), speech(study, "test")
+    jobs = designs.jobs_of(study, wildcards["surrogate"])
     # Primary samples and their three controls count as searched, though a quarter of them needs no search.
-    unsearched = heard - 4 * study.selection.utterances * len(designs.jobs_of(study, wildcards["surrogate"]))
+    unsearched = heard - 4 * sum(designs.count_utterances(study, job) for job in jobs)
     searched = heard - (1 - CERTIFIED) * max(0, unsearched) if study.decoder.certify else heard
     remote = wildcards["remote"]
     listening, decoding = costs.seconds(remote, "listening"), costs.decoding(remote)
     seconds = audio.mean * (heard * listening + searched * decoding)
     memory = costs.base + costs.loaded(remote, AT_ONCE, audio.longest, gradient=False)
-    largest = max(samples(study, name) + 3 * study.selection.utterances for name in study.attacks)
+    largest = max(samples(study, job) + 3 * designs.count_utterances(study, job) for job in jobs)
     memory += costs.processes(audio.longest)
     # The audio of one attack job, and the rows of all: an upper bound.
     memory += 3 * largest * audio.mean * SECOND_OF_AUDIO + heard * 0.02
@@ -271,7 +273,7 @@ def _transcribe(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
 def _neighbours(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
     audio, dev = speech(study, "test"), speech(study, "dev")
-    primary = study.selection.utterances * len(designs.jobs_of(study, wildcards["surrogate"]))
+    primary = sum(designs.count_utterances(study, job) for job in designs.jobs_of(study, wildcards["surrogate"]))
     listeners = study.neighbours.epochs + len(study.neighbours.shares)
     surrogate = wildcards["surrogate"]
     listening, decoding = costs.seconds(surrogate, "listening"), costs.decoding(surrogate)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Literal
 
 from asrtransfer.attacks.method import Method
-from asrtransfer.attacks.section import AttackSection, Confidence
+from asrtransfer.attacks.section import AttackSection, Confidences
 from asrtransfer.section import SAMPLES, Field, Float
 
 if TYPE_CHECKING:
@@ -19,19 +19,21 @@ TINY = 2.0**-126
 class CW(AttackSection):
     """Carlini and Wagner's attack as their published code runs it."""
 
-    confidences: list[Confidence] = Field(
-        default=["low", "high"],
-        min_length=1,
-        max_length=2,
-        description="low: the target is the top transcription, with ever smaller perturbations; "
-        "high: also K1 > threshold",
+    confidences: Confidences = Field(
+        default={"low": {"threshold": None}, "high": {}},
+        description="what samples must reach, from the lowest to the highest: by name, keys of this attack with other "
+        "values",
     )
     learning_rate: Float = Field(default=100.0, gt=0, le=32767, description="Adam's step", json_schema_extra=SAMPLES)
     bound: Float = Field(
         default=2000.0, gt=0, le=65535, description="largest perturbation at the start", json_schema_extra=SAMPLES
     )
     shrink: Float = Field(
-        default=0.8, gt=0, lt=1, description="factor on an utterance's bound after a success (low only)"
+        default=0.8,
+        gt=0,
+        le=1,
+        description="factor on an utterance's bound after a success; 1: the bound stays, and an utterance is finished "
+        "when it has its samples",
     )
     noise: Float = Field(
         default=2.0, ge=0, le=1000, description="standard deviation of the noise in the loop", json_schema_extra=SAMPLES
@@ -62,11 +64,8 @@ class CarliniWagner(Method):
     BETAS = (0.9, 0.999)
     EPSILON = 1e-8
 
-    def __init__(
-        self, audio: Tensor, lengths: list[int], generators: list[torch.Generator], keys: CW, confidence: str
-    ) -> None:
-        super().__init__(audio, lengths, generators, keys, confidence)
-        self.shrinks = confidence == "low"
+    def __init__(self, audio: Tensor, lengths: list[int], generators: list[torch.Generator], keys: CW) -> None:
+        super().__init__(audio, lengths, generators, keys)
         self.delta = audio.new_zeros(audio.shape)
         self.mean = audio.new_zeros(audio.shape)
         self.square = audio.new_zeros(audio.shape)
@@ -81,7 +80,7 @@ class CarliniWagner(Method):
 
     @property
     def improves(self) -> bool:
-        return self.shrinks
+        return bool(self.keys.shrink < 1)
 
     def noise(self) -> Tensor | None:
         return self.normal(self.keys.noise) if self.keys.noise else None
@@ -103,7 +102,7 @@ class CarliniWagner(Method):
         return gradient / gradient.abs().amax(dim=1, keepdim=True).clamp(min=TINY)
 
     def succeeded(self, rows: list[int]) -> None:
-        if not self.shrinks or not rows:
+        if not self.improves or not rows:
             return
         peaks = self.perturbation()[rows].abs().amax(dim=1)
         self.factor[rows] = self.factor[rows].minimum(peaks / self.keys.bound) * self.keys.shrink

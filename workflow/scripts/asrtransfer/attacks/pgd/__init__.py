@@ -30,10 +30,8 @@ class ProjectedGradient(Method):
     label = "PGD"
     section = PGD
 
-    def __init__(
-        self, audio: Tensor, lengths: list[int], generators: list[torch.Generator], keys: PGD, confidence: str
-    ) -> None:
-        super().__init__(audio, lengths, generators, keys, confidence)
+    def __init__(self, audio: Tensor, lengths: list[int], generators: list[torch.Generator], keys: PGD) -> None:
+        super().__init__(audio, lengths, generators, keys)
         full = audio.new_full((len(audio),), FULL_SCALE)
         self.radius = keys.bound * (audio.abs().amax(dim=1) if keys.bound_of == "peak" else full)
         self.stride = keys.step * self.radius
