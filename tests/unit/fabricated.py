@@ -17,6 +17,7 @@ from asrtransfer.files.cards import write_card
 from asrtransfer.hearing import transfer
 from asrtransfer.hearing.hear import Hearing
 from asrtransfer.tables import Design, Results, read
+from study import dealing
 
 JOBS = [
     ("cw", "open-the-door", "low"),
@@ -115,6 +116,7 @@ class Study:
     arms: dict[tuple[str, str], str] = field(default_factory=lambda: dict(ARMS))
     models: list[str] = field(default_factory=lambda: list(MODELS))
     surrogates: dict[str, list[str]] = field(default_factory=lambda: dict(SURROGATES))
+    kind: str = "grid"
 
     @classmethod
     def wide(cls, folder: Path, **changes: object) -> Study:
@@ -137,9 +139,21 @@ class Study:
         rank = rank_of(target)
         return target.replace("-", " ") if rank is None else f"{self.truth(utterance)} {'x' * rank}"
 
+    def attacked(self, attack: str, surrogate: str, target: str) -> list[int]:
+        """The utterances of an attack job: all, or those that were dealt to it."""
+        if self.kind == "grid":
+            return list(range(self.utterances))
+        names = [f"u{utterance:03}" for utterance in range(self.utterances)]
+        dealt = dealing.deal_surrogates(names, list(self.surrogates), 0)
+        if target_kind(target) == "phrase":
+            targets = [t for a, t, _ in self.jobs if a == attack and target_kind(t) == "phrase"]
+            phrases = dealing.deal_phrases(dealt, list(dict.fromkeys(targets)), 0)
+            dealt = {name: whom for name, whom in dealt.items() if phrases[name] == target}
+        return [int(name[1:]) for name in names if dealt.get(name) == surrogate]
+
     def attack_rows(self, attack: str, surrogate: str, target: str, confidence: str) -> list[dict[str, object]]:
         rows: list[dict[str, object]] = []
-        for utterance in range(self.utterances):
+        for utterance in self.attacked(attack, surrogate, target):
             status = self.failing(attack, surrogate, target, confidence, utterance)
             base: dict[str, object] = {
                 "attack": attack,
@@ -225,7 +239,7 @@ class Study:
         }
         thresholds = {name: {c: 0.9 if c == "high" else None for a, _, c in self.jobs if a == name} for name in attacks}
         return {
-            "kind": "grid",
+            "kind": self.kind,
             "jobs": [
                 [attack, surrogate, target, confidence]
                 for surrogate in self.surrogates
