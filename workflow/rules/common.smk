@@ -130,28 +130,33 @@ def read_once(path, changed):
         sys.exit(f"error: {error}")
 
 
-def read_selected(path):
+def read_selected(wildcards):
     """Each selected utterance, and the checksum of its audio."""
+    path = str(selected(wildcards))
     table = read_once(path, os.stat(path).st_mtime_ns)
     checksums = table["sha256"] if "sha256" in table else [None] * len(table)
     return list(zip(table["utterance_id"], checksums))
 
 
-def read_near_targets(path):
-    """By utterance, the phrase of a near target."""
+def read_near_targets(wildcards):
+    """By utterance, the phrase of a near target; none for a phrase."""
+    if names.find_rank(wildcards.target) is None:
+        return {}
+    path = RESULTS / near_targets(wildcards).removeprefix("<results>/")
     table = read_once(path, os.stat(path).st_mtime_ns)
     return dict(zip(table["utterance_id"], table["phrase"]))
 
 
-def dealt_tasks(wildcards, input):
+# Parameters that name their job's utterances do not ask for `input`: Snakemake reruns no job for one that does.
+def dealt_tasks(wildcards):
     """The utterances of an attack job; what else is selected does not rerun it."""
-    near = read_near_targets(str(input.near_targets)) if input.near_targets else {}
-    return told.describe_tasks(study, designs.Job(**wildcards), read_selected(str(input.selected)), near)
+    chosen = read_selected(wildcards)
+    return told.describe_tasks(study, designs.Job(**wildcards), chosen, read_near_targets(wildcards))
 
 
-def dealt_utterances(wildcards, input):
+def dealt_utterances(wildcards):
     """The utterances of a surrogate; what else is selected does not rerun the hearing of its samples."""
-    return told.describe_heard(study, wildcards.surrogate, read_selected(str(input.selected)))
+    return told.describe_heard(study, wildcards.surrogate, read_selected(wildcards))
 
 
 def scoring_model(wildcards):
