@@ -58,6 +58,16 @@ def test_a_training_that_cannot_have_its_gpus_does_not_start(repository: Reposit
     assert "PLAN" in repository.snakemake("--cores", "1", "--config", *keys, "--", "plan").stdout
 
 
+def test_what_claims_can_decide_is_shown_and_nothing_is_made(repository: Repository) -> None:
+    keys = ["results=results-power", "selection={utterances: 59}"]
+    output = repository.snakemake("--cores", "2", "--config", *keys, "--", "power").stdout
+    assert "POWER: what the claims of this study can decide, at 95 % confidence" in output
+    assert "at most 4.95 % do: below 5 %, so the claim is supported" in output
+    assert "with 2 of its jobs at a time" in output
+    made = [path for path in (repository.path / "results-power").rglob("*") if path.is_file()]
+    assert [path.name for path in made] == ["power.log"]
+
+
 def test_keys_of_sections_can_be_set_in_the_command(repository: Repository) -> None:
     """As in config/README.md: Snakemake hands over as text what stands in braces."""
     given = ["device=cpu", "selection={utterances: 5}", "attacks={pgd: null, cw: {ranks: [3]}}", "surrogates=[seed-2]"]

@@ -9,7 +9,7 @@ from asrtransfer.files.parquet import read as read_parquet
 from snakemake.logging import logger
 from study import compared
 from study import config as configuration
-from study import designs, document, names, orphans, progress
+from study import designs, document, names, orphans, power, progress
 from study import params as told
 from study import tables as tabled
 from study.cost import plan as planned
@@ -239,6 +239,16 @@ def list_pending(workflow):
 def limits(**capacity):
     """What there is of each resource that has a limit; none has where files are only touched."""
     return {name: most for name, most in capacity.items() if most is not None}
+
+
+def count_at_once(workflow):
+    """How many jobs that run a network this run has at a time; one if it sets no limit."""
+    if not workflow.local_exec:
+        return workflow.nodes or 1
+    if study.device == "cuda":
+        gpus = workflow.global_resources.get("gpu")
+        return gpus.value if gpus is not None and gpus.value else 1
+    return max(1, (workflow.resource_settings.cores or 1) // study.threads)
 
 
 def start_progress(workflow):

@@ -1,4 +1,4 @@
-"""Rules plan and keys: a text about the study, on the screen and in the log."""
+"""Rules plan, power and keys: a text about the study, on the screen and in the log."""
 
 import logging
 import sys

@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from asrtransfer.statistics.bounds import count_units
 from asrtransfer.tables import checks, claims
 from asrtransfer.tables.design import POOLED, Design
 from asrtransfer.tables.results import heard_by_others, repeats
@@ -222,7 +223,7 @@ def gather(design: Design, tables: Tables) -> Facts:
         published=_sort_claims(tables["claims"], published=True),
         other=_sort_claims(tables["claims"], published=False),
         absence=_judge_absence(design, tables["claims"]),
-        needed=math.floor(math.log(1 - level) / math.log(1 - claims.MARGIN)) + 1,
+        needed=count_units(claims.MARGIN, level),
     )
 
 

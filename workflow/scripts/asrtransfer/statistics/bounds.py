@@ -6,6 +6,7 @@ below 3.0 %. These functions see only two numbers; their caller names the unit.
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from statsmodels.stats.proportion import proportion_confint
@@ -61,6 +62,28 @@ def one_sided(hits: int, units: int, level: float) -> float | None:
         return None
     lower, upper = proportion_confint(hits, units, alpha=2 * (1 - level), method="beta")
     return float(upper if hits == 0 else lower)
+
+
+def count_units(margin: float, level: float) -> int:
+    """Count the units without a hit that bound a share below a margin.
+
+    The bound of none of N units, 1 - (1 - level)^(1 / N), is below the margin where N is above
+    ln(1 - level) / ln(1 - margin): about 3 / margin at 95 % (Hanley and Lippman-Hand, JAMA 1983).
+
+    Args:
+        margin: above the share, 0..1, without the ends.
+        level: of confidence.
+
+    Returns:
+        The smallest such number.
+
+    Raises:
+        ValueError: unless 0 < margin < 1 and 0 < level < 1.
+    """
+    for name, value in (("margin", margin), ("level", level)):
+        if not 0 < value < 1:
+            raise ValueError(f"{name} {value} is not between 0 and 1")
+    return math.floor(math.log(1 - level) / math.log(1 - margin)) + 1
 
 
 def _check(hits: int, units: int, level: float) -> None:

@@ -70,6 +70,75 @@ def name_absence_claim(attack: str, remotes: Remotes) -> str:
     return f"{attack}-{remotes.name}"
 
 
+@dataclass(frozen=True)
+class Absence:
+    """A claim that no sample of an attack for a phrase is heard by some remotes.
+
+    Attributes:
+        attack: its name.
+        remotes: that listen.
+        outcome: what counts as heard.
+    """
+
+    attack: str
+    remotes: Remotes
+    outcome: Outcome
+
+    @property
+    def name(self) -> str:
+        """Name of the claim."""
+        name = name_absence_claim(self.attack, self.remotes)
+        return f"{name}-top-ten" if self.outcome == "top_ten" else name
+
+
+@dataclass(frozen=True)
+class Order:
+    """A claim that one share is above another.
+
+    Attributes:
+        attack: its name.
+        name: of the claim.
+        statement: of the claim.
+        where: columns that select the row of the table of paired tests; None matches no row.
+        shares: as published, the larger first.
+    """
+
+    attack: str
+    name: str
+    statement: str
+    where: dict[str, str | None]
+    shares: tuple[float, float]
+
+    @property
+    def sides(self) -> list[tuple[str | None, str | None]]:
+        """Target and confidence of the first side and of the second; the target is None if the study lacks it."""
+        ends = self.where["first"], self.where["second"]
+        if self.where["comparison"] == "rank":
+            return [(target, self.where["confidence"]) for target in ends]
+        return [(self.where["target"], confidence) for confidence in ends]
+
+
+@dataclass(frozen=True)
+class Likeness:
+    """A claim that samples of two attacks for a phrase transfer alike.
+
+    Attributes:
+        first: name of an attack.
+        second: name of the attack that is held against it.
+    """
+
+    first: str
+    second: str
+
+    @property
+    def name(self) -> str:
+        """Name of the claim."""
+        return f"{self.second}-like-{self.first}"
+
+
+Claim = Absence | Order | Likeness
+
+
 def claims(results: Results, design: Design, pairs: pd.DataFrame) -> pd.DataFrame:
     """Judge every claim by the rules above.
 
@@ -84,13 +153,23 @@ def claims(results: Results, design: Design, pairs: pd.DataFrame) -> pd.DataFram
     heard = counting.selected(counting.adversarial(results.hearings), target_kind="phrase")
     weights = {model: str(card["weights_sha256"]) for model, card in results.cards.items()}
     other = heard_by_others(heard, design, weights)
-    rows = [
-        *_judge_absence(other, design),
-        *_judge_top_ten(other, design),
-        *_judge_near_targets(pairs, design),
-        *_judge_likeness(counting.selected(other, arm="seed", primary=True), design),
-    ]
+    rows = [_judge(claim, other, pairs, design) for claim in list_claims(design)]
     return pd.DataFrame(rows, columns=COLUMNS)
+
+
+def list_claims(design: Design) -> list[Claim]:
+    """List the claims that a study makes, whether it has hearings for them or not, in the order of their table."""
+    return [*_list_absences(design), *_list_orders(design), *_list_likenesses(design)]
+
+
+def _judge(claim: Claim, heard: pd.DataFrame, pairs: pd.DataFrame, design: Design) -> dict[str, Any]:
+    match claim:
+        case Absence():
+            return _judge_absence(heard, design, claim)
+        case Order():
+            return _judge_order(pairs, design.settings, claim)
+        case Likeness():
+            return _judge_likeness(counting.selected(heard, arm="seed", primary=True), design, claim)
 
 
 def absence(hits: int, units: int, settings: Settings) -> Verdict:
@@ -125,30 +204,25 @@ def likeness(differing: int, utterances: int, p_value: float, settings: Settings
     return found
 
 
-def _judge_absence(heard: pd.DataFrame, design: Design) -> Iterator[dict[str, Any]]:
+def _list_absences(design: Design) -> Iterator[Absence]:
     remotes = [ANOTHER_SEED, SAME_SEED, *([ANOTHER_FAMILY] if "family" in design.arms else [])]
-    for attack in design.attacks:
-        for whom in remotes:
-            yield _absent(heard, design, attack, whom, "hit")
-
-
-def _judge_top_ten(heard: pd.DataFrame, design: Design) -> Iterator[dict[str, Any]]:
+    for name in design.attacks:
+        yield from (Absence(name, whom, "hit") for whom in remotes)
     for name, attack in design.attacks.items():
         if attack.published and attack.published.top_ten is not None:
-            for whom in (ANOTHER_SEED, SAME_SEED):
-                yield _absent(heard, design, name, whom, "top_ten")
+            yield from (Absence(name, whom, "top_ten") for whom in (ANOTHER_SEED, SAME_SEED))
 
 
-def _absent(heard: pd.DataFrame, design: Design, attack: str, remotes: Remotes, outcome: Outcome) -> dict[str, Any]:
-    rows = heard[(heard["attack"] == attack) & heard["arm"].isin(remotes.arms)]
+def _judge_absence(heard: pd.DataFrame, design: Design, claim: Absence) -> dict[str, Any]:
+    attack, remotes, outcome = design.attacks[claim.attack], claim.remotes, claim.outcome
+    rows = heard[(heard["attack"] == claim.attack) & heard["arm"].isin(remotes.arms)]
     hits, hearings = counting.tally(rows, "hearing", outcome)
     utterances_hit, utterances = counting.tally(rows, "utterance", outcome)
-    label = design.attacks[attack].label
     what = "transfers to" if outcome == "hit" else "has its target in the top ten of"
     return {
-        "claim": name_absence_claim(attack, remotes) + ("-top-ten" if outcome == "top_ten" else ""),
-        "statement": f"no {label} sample {what} {remotes.words}",
-        "published": _quote_absence(design.attacks[attack].published, remotes, outcome),
+        "claim": claim.name,
+        "statement": f"no {attack.label} sample {what} {remotes.words}",
+        "published": _quote_absence(attack.published, remotes, outcome),
         "ours": f"{hits} of {hearings} hearings; {utterances_hit} of {utterances} utterances",
         "verdict": absence(utterances_hit, utterances, design.settings),
         "unit": "utterance",
@@ -183,37 +257,20 @@ def _quote_absence(published: Published | None, remotes: Remotes, outcome: Outco
     return f"{count} of {published.total} samples"
 
 
-@dataclass(frozen=True)
-class Order:
-    """A claim that one share is above another.
-
-    Attributes:
-        name: of the claim.
-        statement: of the claim.
-        where: columns that select the row of the table of paired tests; None matches no row.
-        shares: as published, the larger first.
-    """
-
-    name: str
-    statement: str
-    where: dict[str, str | None]
-    shares: tuple[float, float]
-
-
-def _judge_near_targets(pairs: pd.DataFrame, design: Design) -> Iterator[dict[str, Any]]:
+def _list_orders(design: Design) -> Iterator[Order]:
     near = {name: attack.published for name, attack in design.attacks.items() if attack.published}
     near = {name: published for name, published in near.items() if published.near}
     for attack, published in near.items():
-        for order in [*_order_ranks(design, published), *_order_confidences(design, published)]:
-            row = _ordered(pairs, design.settings, attack, order)
+        for claim in [*_order_ranks(design, attack, published), *_order_confidences(design, attack, published)]:
             # One attack needs no name in its claims; several must be told apart.
             if len(near) > 1:
-                row["claim"] = f"{attack}-{row['claim']}"
-                row["statement"] = f"{design.attacks[attack].label}: {row['statement']}"
-            yield row
+                statement = f"{design.attacks[attack].label}: {claim.statement}"
+                yield replace(claim, name=f"{attack}-{claim.name}", statement=statement)
+            else:
+                yield claim
 
 
-def _order_ranks(design: Design, published: Published) -> Iterator[Order]:
+def _order_ranks(design: Design, attack: str, published: Published) -> Iterator[Order]:
     for confidence in published.confidences:
         for first, second in pairwise(published.ranks):
             if not {(first, confidence), (second, confidence)} <= published.near.keys():
@@ -223,10 +280,10 @@ def _order_ranks(design: Design, published: Published) -> Iterator[Order]:
             targets = {"first": design.find_near_target(first), "second": design.find_near_target(second)}
             where = {"comparison": "rank", **targets, "confidence": confidence, "target": NEAR}
             shares = published.near[first, confidence].share, published.near[second, confidence].share
-            yield Order(name, statement, where, shares)
+            yield Order(attack, name, statement, where, shares)
 
 
-def _order_confidences(design: Design, published: Published) -> Iterator[Order]:
+def _order_confidences(design: Design, attack: str, published: Published) -> Iterator[Order]:
     for rank in published.ranks:
         for low, high in pairwise(published.confidences):
             if not {(rank, low), (rank, high)} <= published.near.keys():
@@ -236,11 +293,11 @@ def _order_confidences(design: Design, published: Published) -> Iterator[Order]:
             ends = {"first": high, "second": low, "confidence": POOLED}
             where = {"comparison": "confidence", **ends, "target": design.find_near_target(rank)}
             shares = published.near[rank, high].share, published.near[rank, low].share
-            yield Order(name, statement, where, shares)
+            yield Order(attack, name, statement, where, shares)
 
 
-def _ordered(pairs: pd.DataFrame, settings: Settings, attack: str, claim: Order) -> dict[str, Any]:
-    chosen = counting.selected(pairs, **claim.where, attack=attack, arm="seed", outcome="transfer")
+def _judge_order(pairs: pd.DataFrame, settings: Settings, claim: Order) -> dict[str, Any]:
+    chosen = counting.selected(pairs, **claim.where, attack=claim.attack, arm="seed", outcome="transfer")
     found = chosen.iloc[0] if len(chosen) else pd.Series(math.nan, index=pairs.columns)
     units, hits = (0 if math.isnan(found[key]) else int(found[key]) for key in ("pairs", "only_first"))
     lower, upper, p_value = (float(found[key]) for key in ("difference_lower", "difference_upper", "p_value"))
@@ -262,24 +319,23 @@ def _ordered(pairs: pd.DataFrame, settings: Settings, attack: str, claim: Order)
     }
 
 
-def _judge_likeness(heard: pd.DataFrame, design: Design) -> Iterator[dict[str, Any]]:
+def _list_likenesses(design: Design) -> Iterator[Likeness]:
     published = [name for name, attack in design.attacks.items() if attack.published]
-    for first, second in combinations(published, 2):
-        yield _alike(heard, design, first, second)
+    yield from (Likeness(first, second) for first, second in combinations(published, 2))
 
 
-def _alike(heard: pd.DataFrame, design: Design, first: str, second: str) -> dict[str, Any]:
+def _judge_likeness(heard: pd.DataFrame, design: Design, claim: Likeness) -> dict[str, Any]:
     settings = design.settings
-    pairs = _match_attacks(heard, design, first, second)
+    pairs = _match_attacks(heard, design, claim.first, claim.second)
     by_utterance = pairs.groupby("utterance_id", observed=True)["differs"].any()
     differing, utterances = int(by_utterance.sum()), len(by_utterance)
     # Only the test is wanted, which needs no resamples.
     found = compare_matched(pairs, replace(settings, resamples=1))
     differ = f"{pairs['differs'].sum()} of {len(pairs)} pairs, {differing} of {utterances} utterances differ"
-    ends = [design.attacks[name] for name in (first, second)]
+    ends = [design.attacks[name] for name in (claim.first, claim.second)]
     quoted = [f"{end.published.transfers} of {end.published.total} samples" for end in ends if end.published]
     return {
-        "claim": f"{second}-like-{first}",
+        "claim": claim.name,
         "statement": f"{ends[1].label} samples transfer as {ends[0].label} samples do",
         "published": " and ".join(quoted),
         "ours": differ if utterances else "no pairs",
