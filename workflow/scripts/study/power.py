@@ -62,10 +62,17 @@ class Units(NamedTuple):
 
 
 def list_attempts(study: Study) -> list[Attempts]:
-    """List what every job attacks: all selected utterances."""
-    everything = range(study.selection.utterances)
+    """List what every job attacks, of utterances whose names are not yet known."""
+    selected = [str(number) for number in range(study.selection.utterances)]
     return [
-        Attempts(job.attack, job.confidence, job.target, job.surrogate, everything) for job in designs.list_jobs(study)
+        Attempts(
+            job.attack,
+            job.confidence,
+            job.target,
+            job.surrogate,
+            [int(name) for name in designs.list_utterances(study, job, selected)],
+        )
+        for job in designs.list_jobs(study)
     ]
 
 

@@ -29,7 +29,7 @@ COLUMNS = [
 def paired(results: Results, design: Design) -> pd.DataFrame:
     """Compare matched hearings of primary samples; unit: (surrogate, remote, utterance), for phrases also the phrase.
 
-    Comparisons: ``confidence`` (each one and the one below it), ``rank`` (each near target and the next less likely
+    Comparisons: ``confidence`` (each one and the one below it, and those that a published claim compares), ``rank`` (each near target and the next less likely
     one), ``attack`` (each pair of attacks; phrases), ``perturbation`` (adversarial, clean). Left out are units in which
     one side has no sample, and the arms self and twin, which hear everything as meant.
     """
@@ -84,12 +84,19 @@ def _has_jobs(design: Design, attack: str, confidence: str) -> bool:
 
 def _pair_confidences(heard: pd.DataFrame, design: Design) -> Iterator[Side]:
     for attack in design.attacks:
-        own = [name for name in design.confidences if _has_jobs(design, attack, name)]
-        for low, high in pairwise(own):
+        for low, high in _list_steps(design, attack):
             for name, where in _list_targets(design, attack):
                 rows = counting.selected(heard, attack=attack, **where)
                 ends = [counting.selected(rows, confidence=one) for one in (high, low)]
                 yield _label("confidence", high, low, attack, POOLED, name), ends[0], ends[1]
+
+
+def _list_steps(design: Design, attack: str) -> list[tuple[str, str]]:
+    """List each confidence of an attack with the next higher one, then the published pairs that others part."""
+    own = [name for name in design.confidences if _has_jobs(design, attack, name)]
+    published = design.attacks[attack].published
+    known = [name for name in (published.confidences if published else []) if name in own]
+    return list(dict.fromkeys([*pairwise(own), *pairwise(known)]))
 
 
 def _pair_ranks(heard: pd.DataFrame, design: Design) -> Iterator[Side]:
