@@ -38,7 +38,14 @@ def test_every_part_of_the_verdict(tmp_path: Path) -> None:
     assert line(lines, "near targets").startswith("C&W, rank 2, low: 0 % transfer to another seed, 0 % in its top ten")
     assert line(lines, "models") == "4; test WER 0 % to 0 %, 5 to 5 of 5 utterances right"
     assert line(lines, "published claims") == "all 11 undecided at this size"
-    assert "59 utterances" in lines[-2]
+    assert lines[-3].strip() == (
+        "59 utterances decide cw-seed, cw-same-seed, pgd-seed, pgd-same-seed, cw-seed-top-ten, cw-same-seed-top-ten, "
+        "pgd-like-cw, if again none hits"
+    )
+    assert lines[-2].strip() == (
+        "88 utterances decide rank-2-above-rank-3-low, rank-2-above-rank-3-high, high-above-low-rank-2, "
+        "high-above-low-rank-3, if 3 % of pairs differ; so far none does"
+    )
     assert "results/tables/claims.csv" in line(lines, "more")
     assert len(lines) <= 16
 

@@ -2,7 +2,7 @@
 
 from asrtransfer.files import parquet
 from asrtransfer.files.whole import replace_file
-from asrtransfer.report.verdict import verdict
+from asrtransfer.report.verdict import Cost, verdict
 from asrtransfer.tables import Design
 from job import Job, run
 
@@ -11,7 +11,7 @@ def main(job: Job) -> None:
     """Write the verdict."""
     paths = job.inputs()
     tables = {path.stem: parquet.read(path) for path in paths}
-    lines = verdict(Design.from_dict(job.params.design), tables, str(paths[0].parent))
+    lines = verdict(Design.from_dict(job.params.design), tables, str(paths[0].parent), Cost(**job.params.cost))
     replace_file(job.output("verdict"), ("\n".join(lines) + "\n").encode())
     job.progress(f"{len(lines)} lines")
 

@@ -5,11 +5,10 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
-from asrtransfer.statistics.bounds import count_units
 from asrtransfer.tables import checks, claims
 from asrtransfer.tables.design import POOLED, Design
 from asrtransfer.tables.results import heard_by_others, repeats
@@ -123,11 +122,36 @@ class Models:
     accidental_twins: tuple[tuple[str, str], ...]
 
 
+Condition = Literal["no hit", "as found", "no pair differs"]
+
+
+@dataclass(frozen=True)
+class Need:
+    """What would decide an undecided claim.
+
+    Attributes:
+        claim: its name.
+        utterances: to select; None where no number decides it.
+        condition: under which they do: that again none hits; that shares stay as they were found; or, where no pair
+            differs, that a few do.
+    """
+
+    claim: str
+    utterances: int | None
+    condition: Condition
+
+
 @dataclass(frozen=True)
 class Claims:
-    """Claims by verdict, in the order of :data:`VERDICTS`; verdicts that no claim has are left out."""
+    """Claims by verdict, in the order of :data:`VERDICTS`; verdicts that no claim has are left out.
+
+    Attributes:
+        by_verdict: names of claims.
+        needs: of the undecided ones.
+    """
 
     by_verdict: Mapping[str, tuple[str, ...]]
+    needs: tuple[Need, ...] = ()
 
     @property
     def count(self) -> int:
@@ -164,7 +188,6 @@ class Facts:
         other: claims without one.
         absence: distinct verdicts on the claim that no sample transfers to another seed, over attacks of which it was
             published, without those not tested.
-        needed: utterances without a hit that support a claim of no transfer.
     """
 
     level: float
@@ -185,7 +208,6 @@ class Facts:
     published: Claims
     other: Claims
     absence: tuple[str, ...]
-    needed: int
 
     def arm(self, name: str) -> Arm | None:
         """Return an arm that has hearings by other models, or None."""
@@ -201,6 +223,7 @@ def gather(design: Design, tables: Tables) -> Facts:
     """
     success, failures = tables["attack-success"], tables["failures"]
     level = design.settings.confidence_level
+    attacked = _count_attacked(design, success)
     return Facts(
         level=level,
         broken=_find_broken(tables["checks"]),
@@ -208,7 +231,7 @@ def gather(design: Design, tables: Tables) -> Facts:
         phrase_samples=int(success.loc[success["target_kind"] == "phrase", "samples"].sum()),
         reached=Count(int(success["reached"].sum()), int(success["utterances"].sum())),
         failures={str(status): int(count) for status, count in failures["status"].value_counts().sort_index().items()},
-        utterances=_count_attacked(design, success),
+        utterances=attacked,
         surrogates=success["surrogate"].nunique(),
         survival=_count_right(tables["checks"], {checks.SURVIVAL}),
         ensembles=any(len(members) > 1 for members in design.surrogates.values()),
@@ -220,10 +243,9 @@ def gather(design: Design, tables: Tables) -> Facts:
         arms=tuple(_describe_arm(design, tables, arm) for arm in OTHERS if arm in _find_arms(tables["arms"])),
         near=_list_near(tables["near-targets"]),
         models=_describe_models(design, tables["models"]),
-        published=_sort_claims(tables["claims"], published=True),
-        other=_sort_claims(tables["claims"], published=False),
+        published=_sort_claims(tables["claims"], attacked, published=True),
+        other=_sort_claims(tables["claims"], attacked, published=False),
         absence=_judge_absence(design, tables["claims"]),
-        needed=count_units(claims.MARGIN, level),
     )
 
 
@@ -342,10 +364,23 @@ def _describe_models(design: Design, table: pd.DataFrame) -> Models:
     )
 
 
-def _sort_claims(table: pd.DataFrame, *, published: bool) -> Claims:
+def _sort_claims(table: pd.DataFrame, attacked: int, *, published: bool) -> Claims:
     rows = table[(table["published"] != "") == published]
     found = {word: tuple(rows.loc[rows["verdict"] == word, "claim"]) for word in VERDICTS}
-    return Claims({word: names for word, names in found.items() if names})
+    undecided = rows[rows["verdict"] == "undecided at this size"]
+    needs = tuple(_describe_need(row, attacked) for row in undecided.to_dict("records"))
+    return Claims({word: names for word, names in found.items() if names}, needs)
+
+
+def _describe_need(row: Mapping[Any, Any], attacked: int) -> Need:
+    """Turn units that a claim needs into utterances that a study selects for them."""
+    if math.isnan(row["margin"]):
+        condition: Condition = "no pair differs" if row["p_value"] == 1 and row["estimate"] == 0 else "as found"
+    else:
+        condition = "as found" if row["hits"] else "no hit"
+    return Need(
+        row["claim"], None if pd.isna(row["needed"]) else math.ceil(attacked * row["needed"] / row["units"]), condition
+    )
 
 
 def _judge_absence(design: Design, table: pd.DataFrame) -> tuple[str, ...]:

@@ -2,24 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
 from asrtransfer.files.errors import InputError
-from asrtransfer.report.facts import Arm, Broken, Claims, Facts, Models, Tables, Units, gather
+from asrtransfer.report.facts import Arm, Broken, Claims, Condition, Facts, Models, Need, Tables, Units, gather
 from asrtransfer.report.words import ARMS, percent, plural, write_limits
 from asrtransfer.tables.design import Design
+from asrtransfer.tables.needs import SHARE
 
+CONDITIONS: dict[Condition, str] = {
+    "no hit": "if again none hits",
+    "as found": "if shares stay as found",
+    "no pair differs": f"if {100 * SHARE:.0f} % of pairs differ; so far none does",
+}
 LABEL = max(map(len, ARMS.values())) + 2
 Line = tuple[str, str]
 
 
-def verdict(design: Design, tables: Tables, folder: str) -> list[str]:
+@dataclass(frozen=True)
+class Cost:
+    """What a study takes, by rates of a machine.
+
+    Attributes:
+        fixed: seconds that do not depend on the utterances that are selected.
+        each: seconds that each of these takes.
+        device: what takes them.
+    """
+
+    fixed: float
+    each: float
+    device: str
+
+    def spell(self, utterances: int) -> str:
+        """Write the time of a study with a number of utterances."""
+        minutes = (self.fixed + self.each * utterances) / 60
+        return f"{minutes:.0f} min" if minutes < 100 else f"{minutes / 60:,.1f} h"
+
+
+def verdict(design: Design, tables: Tables, folder: str, cost: Cost | None = None) -> list[str]:
     """Say what a study found.
 
     Args:
         design: of the study.
         tables: those of :func:`asrtransfer.tables.tabulate`.
         folder: where the tables lie, for the reader.
+        cost: of the study; None leaves out how long a larger one takes.
 
     Returns:
         Lines.
@@ -38,8 +66,8 @@ def verdict(design: Design, tables: Tables, folder: str) -> list[str]:
         *_label_first("near targets", _write_near(design, facts)),
         ("models", _write_models(facts.models, folder)),
         *(("", line) for line in _write_accidental_twins(facts.models)),
-        *_label_first("published claims", _write_claims(facts.published, facts)),
-        *_label_first("other claims", _write_claims(facts.other, facts)),
+        *_label_first("published claims", _write_claims(facts.published, cost)),
+        *_label_first("other claims", _write_claims(facts.other, cost)),
         ("more", f"{folder}/claims.csv, arms.csv, near-targets.csv, failures.csv; columns.csv explains them"),
     ]
     return [
@@ -122,12 +150,24 @@ def _write_accidental_twins(models: Models) -> Iterator[str]:
         yield f"{name} has the weights of {base}: it is a twin, and no claim counts it"
 
 
-def _write_claims(claims: Claims, facts: Facts) -> Iterator[str]:
+def _write_claims(claims: Claims, cost: Cost | None) -> Iterator[str]:
     for word, names in claims.by_verdict.items():
         everything = len(names) == claims.count
         yield f"{'all ' if everything else ''}{len(names)} {word}" + ("" if everything else f": {', '.join(names)}")
-    if claims.undecided:
-        yield f"(to support that none transfers takes {facts.needed} utterances without a hit)"
+    yield from _write_needs(claims.needs, cost)
+
+
+def _write_needs(needs: Sequence[Need], cost: Cost | None) -> Iterator[str]:
+    """Say what would decide the undecided claims; those that the same number of utterances decides stand together."""
+    together: dict[tuple[int | None, Condition], list[str]] = {}
+    for need in needs:
+        together.setdefault((need.utterances, need.condition), []).append(need.claim)
+    for (utterances, condition), names in together.items():
+        if utterances is None:
+            yield f"no number of utterances decides {', '.join(names)} while shares stay as found"
+        else:
+            takes = f" (about {cost.spell(utterances)} on one {cost.device})" if cost else ""
+            yield f"{utterances} utterances{takes} decide {', '.join(names)}, {CONDITIONS[condition]}"
 
 
 def _write_count(count: int, noun: str) -> str:

@@ -35,7 +35,7 @@ import pandas as pd
 
 from asrtransfer.statistics.bounds import clopper_pearson, one_sided
 from asrtransfer.statistics.published import Published
-from asrtransfer.tables import counting
+from asrtransfer.tables import counting, needs
 from asrtransfer.tables.counting import Outcome
 from asrtransfer.tables.design import POOLED, Design, Settings
 from asrtransfer.tables.pairs import NEAR, compare_matched, matched
@@ -47,7 +47,7 @@ MARGIN = 0.05
 
 COLUMNS = [
     *["claim", "statement", "published", "ours", "verdict", "unit", "tried", "units", "hits", "estimate"],
-    *["lower", "upper", "bound", "p_value", "margin"],
+    *["lower", "upper", "bound", "p_value", "margin", "needed"],
 ]
 
 
@@ -154,7 +154,10 @@ def claims(results: Results, design: Design, pairs: pd.DataFrame) -> pd.DataFram
     weights = {model: str(card["weights_sha256"]) for model, card in results.cards.items()}
     other = heard_by_others(heard, design, weights)
     rows = [_judge(claim, other, pairs, design) for claim in list_claims(design)]
-    return pd.DataFrame(rows, columns=COLUMNS)
+    for row in rows:
+        if row["verdict"] != "undecided at this size":
+            row["needed"] = None
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"needed": "Int64"})
 
 
 def list_claims(design: Design) -> list[Claim]:
@@ -232,6 +235,7 @@ def _judge_absence(heard: pd.DataFrame, design: Design, claim: Absence) -> dict[
         "estimate": counting.share(utterances_hit, utterances),
         **counting.limits(utterances_hit, utterances, design.settings),
         "margin": MARGIN,
+        "needed": needs.count_for_absence(utterances_hit, utterances, MARGIN, design.settings),
     }
 
 
@@ -299,7 +303,8 @@ def _order_confidences(design: Design, attack: str, published: Published) -> Ite
 def _judge_order(pairs: pd.DataFrame, settings: Settings, claim: Order) -> dict[str, Any]:
     chosen = counting.selected(pairs, **claim.where, attack=claim.attack, arm="seed", outcome="transfer")
     found = chosen.iloc[0] if len(chosen) else pd.Series(math.nan, index=pairs.columns)
-    units, hits = (0 if math.isnan(found[key]) else int(found[key]) for key in ("pairs", "only_first"))
+    counts = ("pairs", "only_first", "only_second")
+    units, hits, others = (0 if math.isnan(found[key]) else int(found[key]) for key in counts)
     lower, upper, p_value = (float(found[key]) for key in ("difference_lower", "difference_upper", "p_value"))
     ours = f"{found['first_share']:.1%} and {found['second_share']:.1%} of {units} pairs"
     return {
@@ -316,6 +321,7 @@ def _judge_order(pairs: pd.DataFrame, settings: Settings, claim: Order) -> dict[
         "lower": lower,
         "upper": upper,
         "p_value": p_value if units else math.nan,
+        "needed": needs.count_for_order(hits, others, units, settings) if units else None,
     }
 
 
@@ -348,6 +354,7 @@ def _judge_likeness(heard: pd.DataFrame, design: Design, claim: Likeness) -> dic
         **counting.limits(differing, utterances, settings),
         "p_value": found.p_value if utterances else math.nan,
         "margin": MARGIN,
+        "needed": needs.count_for_absence(differing, utterances, MARGIN, settings),
     }
 
 

@@ -203,6 +203,10 @@ MEANINGS = {
     "ours": "this study's figure",
     "verdict": "supported, contradicted, undecided at this size, or not tested; computed",
     "unit": "what is counted as independent",
+    "needed": (
+        "units with which an undecided claim would be decided if shares stay as found (of pairs with a probability of "
+        "80 %; where no pair differs, if 3 % did); empty where none would"
+    ),
     "tried": "what was tried on a unit that was heard: how many different ones of each",
     "hits": "units that speak against the claim (in claims of order: pairs that hit on the first side alone)",
     "estimate": "hits over units (in claims of order: the difference of shares)",

@@ -29,9 +29,10 @@ COLUMNS = [
 def paired(results: Results, design: Design) -> pd.DataFrame:
     """Compare matched hearings of primary samples; unit: (surrogate, remote, utterance), for phrases also the phrase.
 
-    Comparisons: ``confidence`` (each one and the one below it, and those that a published claim compares), ``rank`` (each near target and the next less likely
-    one), ``attack`` (each pair of attacks; phrases), ``perturbation`` (adversarial, clean). Left out are units in which
-    one side has no sample, and the arms self and twin, which hear everything as meant.
+    Comparisons: ``confidence`` (each one and the one below it, and those that a published claim compares), ``rank``
+    (each near target and the next less likely one), ``attack`` (each pair of attacks; phrases), ``perturbation``
+    (adversarial, clean). Left out are units in which one side has no sample, and the arms self and twin, which hear
+    everything as meant.
     """
     rows = results.hearings[results.hearings["primary"]]
     heard = counting.adversarial(rows)

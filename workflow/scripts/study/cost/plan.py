@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from study import designs, params
 from study.config import Study
@@ -155,6 +156,21 @@ def _row(rule: str, planned: list[Job]) -> str:
     busy = spell_time(sum(job.work.seconds * job.devices for job in planned)) if rule in work.NETWORKS else ""
     memory, disk = max(one.memory for one in works) / 1000, sum(one.disk for one in works) / 1000
     return f"{rule:<12}{len(works):>6}{spell_time(max(seconds)):>12}{busy:>12}{memory:>7.1f} GB{disk:>7,.1f} GB"
+
+
+def estimate_cost(study: Study, rates: Rates) -> dict[str, Any]:
+    """What ``asrtransfer.report.verdict.Cost`` takes: how the seconds of a study grow with its selected utterances."""
+    count = study.selection.utterances
+    larger = study.model_copy(update={"selection": study.selection.model_copy(update={"utterances": 10 * count})})
+    once, more = (
+        sum(job.work.seconds * max(1, job.devices) for job in jobs(one, rates).values()) for one in (study, larger)
+    )
+    each = (more - once) / (9 * count)
+    return {
+        "fixed": round(once - each * count),
+        "each": round(each, 2),
+        "device": "core" if study.device == "cpu" else "GPU",
+    }
 
 
 def spell_time(seconds: float) -> str:
