@@ -41,7 +41,8 @@ def study_of(name: str, **changes: Any) -> config.Study:
 def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
     merged = dict(below)
     for key, value in above.items():
-        merged[key] = _laid_over(below[key], value) if isinstance(below.get(key), dict) else value
+        sections = isinstance(below.get(key), dict) and isinstance(value, dict)
+        merged[key] = _laid_over(below[key], value) if sections else value
     return merged
 
 
@@ -87,7 +88,7 @@ def test_as_many_batches_at_a_time_as_gpus() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("name", ["config", "smoke", "full-synthetic", "paper"])
+@pytest.mark.parametrize("name", ["config", "smoke", "dose", "full-synthetic", "paper"])
 def test_more_at_each_attempt_and_room_for_two_snakemakes(rule: str, name: str) -> None:
     job = work_of(rule, study_of(name))
     memory = [resources.memory(job, attempt) for attempt in (1, 2, 3)]

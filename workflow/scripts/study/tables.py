@@ -14,6 +14,7 @@ COMMON = (
     "arms",
     "transfers",
     "controls",
+    "doses",
     "attack-success",
     "failures",
     "confidence-definitions",
@@ -71,9 +72,12 @@ def describe_configuration(study: Study) -> dict[str, Any]:
 def _describe_attack(study: Study, name: str) -> dict[str, Any]:
     section = study.attacks[name]
     found = find("attack", name, section.use)
+    at = {confidence: section.at(confidence).model_dump(mode="json") for confidence in section.confidences}
+    overridden = list(dict.fromkeys(key for values in section.confidences.values() for key in values))
     return {
         "label": found.class_.label,
-        "thresholds": {confidence: section.at(confidence).threshold for confidence in section.confidences},
+        "thresholds": {confidence: values["threshold"] for confidence, values in at.items()},
+        "settings": {confidence: {key: values[key] for key in overridden} for confidence, values in at.items()},
         "phrases": {names.slug(text): text for text in section.phrases},
         "published": found.published,
     }

@@ -19,6 +19,8 @@ OTHERS = ("seed", "ulp", "native", "family")
 """Arms whose remotes are meant to be other models than the surrogate."""
 STRANGERS = ("seed", "family")
 """Arms whose remotes share no training with the surrogate."""
+FEWEST_DOSES = 3
+"""Confidences of an attack that make a curve."""
 
 
 @dataclass(frozen=True)
@@ -302,6 +304,18 @@ def sum_pairs(rows: pd.DataFrame) -> pd.DataFrame:
 def select_near(table: pd.DataFrame) -> pd.DataFrame:
     """Select the rows of the table of near targets that count primary samples, as strangers to the surrogate hear."""
     return table[table["arm"].isin(STRANGERS) & (table["counted"] == "primary") & (table["hearings"] > 0)]
+
+
+def select_doses(table: pd.DataFrame) -> pd.DataFrame:
+    """Select the rows of the table of doses that make a curve: of attacks with enough confidences, as others hear."""
+    enough = table.groupby("attack")["confidence"].transform("nunique") >= FEWEST_DOSES
+    return table[enough & table["arm"].isin(OTHERS) & (table["hearings"] > 0)]
+
+
+def order_arms(rows: pd.DataFrame) -> list[str]:
+    """List the arms of :data:`OTHERS` that some rows have, strangers to the surrogate first."""
+    found = set(rows["arm"])
+    return [arm for arm in dict.fromkeys((*STRANGERS, *OTHERS)) if arm in found]
 
 
 def _find_broken(table: pd.DataFrame) -> tuple[Broken, ...]:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from asrtransfer.report import words
-from asrtransfer.report.facts import Arm, Claims, Count, Facts, Tables, Units, pair_up
+from asrtransfer.report.facts import Arm, Claims, Count, Facts, Tables, Units, order_arms, pair_up, select_doses
 from asrtransfer.report.material import Material, quantile
 from asrtransfer.report.words import unbroken_percent as percent
 from asrtransfer.statistics.published import Published
@@ -269,6 +269,66 @@ def _write_near(facts: Facts, arm: str) -> str:
         f"Near targets are the top text of {words.ARMS[arm]} in {write(heard)} hearings and in its top "
         f"ten in {percent(share)}, {verb} for the clean audio ({percent(clean)})."
     )
+
+
+def dose(material: Material) -> str:
+    """Write at which dose most transfers, whether its controls explain that, and what the loudest one does."""
+    table, level = select_doses(material.tables["doses"]), material.design.settings.confidence_level
+    sentences = []
+    for attack, heard in table.groupby("attack", sort=False):
+        arm = order_arms(heard)[0]
+        rows = heard[heard["arm"] == arm]
+        found = _write_largest_dose(rows, level) if rows["transfers"].sum() else _write_no_dose(rows)
+        sentences.append(f"{material.label(str(attack))}, {words.ARMS[arm]}: {found}")
+    return " ".join([*sentences, "Where nothing is heard, a bar ends at the exact bound for utterances."])
+
+
+def _write_no_dose(rows: pd.DataFrame) -> str:
+    size = rows["median_snr_db"]
+    span = f", at {size.max():.0f} to {size.min():.0f}\u202fdB" if size.notna().any() else ""
+    hearings = words.many(int(rows["hearings"].sum()), "hearing")
+    return f"none of {words.many(len(rows), 'dose')} transfers in any of {hearings}{span}."
+
+
+def _write_largest_dose(rows: pd.DataFrame, level: float) -> str:
+    best = rows.sort_values("share", ascending=False, kind="stable").iloc[0]
+    sentence = f"of {words.many(len(rows), 'dose')}, most transfers at {_name_dose(best)}: {_write_share(best)}."
+    if best["control_hearings"]:
+        sentence += _hold_against_controls(best, len(rows), level)
+    loud = rows[rows["target"] == best["target"]].sort_values("median_snr_db", kind="stable").iloc[0]
+    if pd.isna(loud["median_snr_db"]):
+        return sentence
+    if loud["confidence"] == best["confidence"]:
+        return f"{sentence} That is the loudest dose of its target."
+    return f"{sentence} The loudest of its target, {_name_dose(loud)}, gives {_write_share(loud)}."
+
+
+def _hold_against_controls(best: pd.Series, count: int, level: float) -> str:
+    """Write whether the largest share is told from its controls; chance favours the largest of many: Bonferroni."""
+    p_value = min(1.0, count * float(best["p_value"]))
+    told = p_value < 1 - level and best["share"] > best["control_share"]
+    return (
+        f" The best negative control reaches {percent(best['control_share'])} there, from which that can"
+        f"{'' if told else 'not'} be told (by utterances, p\u202f=\u202f{p_value:.2g}, corrected for "
+        f"{words.many(count, 'dose')})."
+    )
+
+
+def _name_dose(row: pd.Series) -> str:
+    """Name a dose, with the quartiles of its distortion and the median of its confidence where they are known."""
+    ends = [f"{row[f'{end}_quartile_snr_db']:.0f}" for end in ("upper", "lower")]
+    size = [f"{' to '.join(dict.fromkeys(ends))}\u202fdB"] if pd.notna(row["median_snr_db"]) else []
+    size += [f"K1 {words.write_probability(row['median_k1'])}"] if pd.notna(row["median_k1"]) else []
+    name = f"{row['confidence']} for {row['target'].replace('-', ' ')}"
+    return name + (f" ({', '.join(size)})" if size else "")
+
+
+def _write_share(row: pd.Series) -> str:
+    lower, upper = row["bootstrap_both_lower"], row["bootstrap_both_upper"]
+    limits = f" ({percent(lower)} to {percent(upper)})" if pd.notna(lower) else ""
+    if row["transfers"] == 0:
+        limits = f" (at most {percent(row['utterance_bound'])} of utterances)"
+    return f"{percent(row['share'])} of {words.many(int(row['hearings']), 'hearing')}{limits}"
 
 
 def controls(tables: Tables) -> str:

@@ -53,6 +53,7 @@ def render(material: Material, gallery: Gallery, templates: Path, order: Sequenc
     """
     facts = gather(material.design, material.tables)
     shown = _draw_figures(material, facts)
+    drawn = {figure.name for figure in shown}
     return render_page(
         templates,
         "page.html",
@@ -63,7 +64,8 @@ def render(material: Material, gallery: Gallery, templates: Path, order: Sequenc
             ("claims", "Claims"),
             ("phrases", "By phrase"),
             ("transfer", "Transfer"),
-            *([("near", "Near targets")] if "near-targets" in {figure.name for figure in shown} else []),
+            *([("near", "Near targets")] if "near-targets" in drawn else []),
+            *([("dose", "Dose")] if "dose" in drawn else []),
             ("listen", "Listen"),
             ("attacks", "Attacks"),
             ("models", "Models"),
@@ -92,6 +94,7 @@ def _draw_figures(material: Material, facts: Facts) -> list[figures.Figure]:
         figures.who_hears_whom(material, findings.who_hears_whom(material)),
         figures.distance_to_target(material, findings.distance_to_target(material)),
         figures.near_targets(material, findings.near_targets(facts)),
+        figures.dose(material, findings.dose(material)),
         figures.confidence_and_distortion(material, findings.confidence(material)),
         figures.attack_success(material, findings.attack_success(material)),
         figures.training(material, findings.training(facts)),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 
 ARMS = {
@@ -30,6 +31,14 @@ def percent(share: float) -> str:
 def unbroken_percent(share: float) -> str:
     """Write a share as :func:`percent` does, on one line."""
     return percent(share).replace(" ", NARROW)
+
+
+def write_probability(value: float) -> str:
+    """Write a probability with two digits at least, and as many as tell it from one: 0.41, 0.93, 0.9996."""
+    if value >= 1:
+        return "1"
+    digits = math.ceil(-math.log10(1 - value) - 1e-9)
+    return f"{value:.{min(8, max(2, digits))}f}"
 
 
 def write_limits(

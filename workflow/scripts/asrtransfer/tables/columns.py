@@ -35,7 +35,14 @@ MEANINGS = {
     "rank": "of the target among the surrogate's own texts for the clean audio",
     "remote": "listening model",
     "surrogate": "attacked model, or models joined by +",
-    "target": "name of the phrase, or of a near target: the surrogate's own text of a rank",
+    "sweep": (
+        "key of the attack that varies from this confidence to others while all other keys stay (with the values that "
+        "tell its sweeps apart, if several vary it); empty: none"
+    ),
+    "keys": "values of the keys that any confidence of the attack overrides",
+    "target": (
+        "name of the phrase, or of a near target: the surrogate's own text of a rank (in doses, phrases: all of them)"
+    ),
     "target_kind": "phrase (one text for all utterances) or near (the surrogate's own text of a rank)",
     "text": "what the utterance says",
     "utterance_id": "of the attacked utterance",
@@ -104,6 +111,9 @@ MEANINGS = {
     "top_ten_share": "top_ten over hearings",
     "top_ten_lower": "lower limit of top_ten_share, utterances and surrogates resampled",
     "top_ten_upper": "upper limit, as top_ten_lower",
+    "control_hearings": "hearings of the kind of negative control, other than clean audio, with the largest share",
+    "control_share": "share of them whose top text is the target",
+    "control_top_ten_share": "largest share of hearings with the target in the top ten, of these kinds",
     "clean_hearings": "hearings of the clean audio of the same utterances by the same remotes",
     "clean_share": "share of them whose top text is the target: the base rate of share",
     "clean_top_ten_share": "share of them with the target in the top ten: the base rate of top_ten_share",
@@ -126,6 +136,11 @@ MEANINGS = {
     "median_snr_db": "median signal-to-noise ratio, dB of energy; larger is quieter",
     "median_peak_db": "median peak of the perturbation relative to the audio's, dB; smaller is quieter",
     "median_k1": "median K1, the surrogate's probability of the target; empty if the surrogate is no CTC model",
+    **{
+        f"{end}_quartile_{name}": f"{end} quartile, as median_{name}"
+        for end in ("lower", "upper")
+        for name in ("snr_db", "k1")
+    },
     # failures
     "status": "failed, infeasible or capped",
     "best_loss": "smallest CTC loss of the target that the attack saw, in nats; empty if it never ran",
@@ -192,7 +207,10 @@ MEANINGS = {
     "difference": "first_share minus second_share",
     "difference_lower": "lower limit of the difference, utterances and surrogates resampled",
     "difference_upper": "upper limit, as difference_lower",
-    "p_value": "two-sided exact McNemar test, units taken as independent",
+    "p_value": (
+        "two-sided exact McNemar test, units taken as independent (in doses: utterances with a hit in samples against "
+        "those with one in the negative control of the largest share)"
+    ),
     "odds_ratio": "only_first over only_second",
     "odds_lower": "exact lower limit of the odds ratio",
     "odds_upper": "exact upper limit of the odds ratio",

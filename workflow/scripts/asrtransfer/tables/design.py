@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -41,12 +41,14 @@ class Attack:
         thresholds: by confidence, what K1 must exceed; None: nothing.
         phrases: by target, the text; near targets are left out.
         published: what an earlier study published about it, if anything.
+        settings: by confidence, the values of the keys that any confidence overrides.
     """
 
     label: str
     thresholds: Mapping[str, float | None]
     phrases: Mapping[str, str]
     published: Published | None
+    settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Attack:
