@@ -13,18 +13,6 @@ pytestmark = pytest.mark.browser
 WIDTHS = (360, 800, 1600)
 
 
-@pytest.fixture(scope="module")
-def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from compared_studies import TEMPLATES, write_pair
-
-    from asrtransfer.compare import page, studies
-
-    folder = tmp_path_factory.mktemp("pair")
-    path = folder / "comparison.html"
-    path.write_text(page.render(studies.read(write_pair(folder)), TEMPLATES))
-    return path
-
-
 @pytest.fixture(params=WIDTHS)
 def compared(browser: Browser, comparison: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
     """The page at a width."""
