@@ -79,6 +79,18 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from compared_studies import TEMPLATES, write_pair
+
+    from asrtransfer.compare import page, studies
+
+    folder = tmp_path_factory.mktemp("pair")
+    path = folder / "comparison.html"
+    path.write_text(page.render(studies.read(write_pair(folder)), TEMPLATES))
+    return path
+
+
 DESK, PHONE = (1280, 800), (390, 844)
 # A page of megabytes takes a busy machine a while.
 PATIENCE = 180_000

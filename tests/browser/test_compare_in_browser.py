@@ -13,18 +13,6 @@ pytestmark = pytest.mark.browser
 WIDTHS = (360, 800, 1600)
 
 
-@pytest.fixture(scope="module")
-def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from compared_studies import TEMPLATES, write_pair
-
-    from asrtransfer.compare import page, studies
-
-    folder = tmp_path_factory.mktemp("pair")
-    path = folder / "comparison.html"
-    path.write_text(page.render(studies.read(write_pair(folder)), TEMPLATES))
-    return path
-
-
 @pytest.fixture(params=WIDTHS)
 def compared(browser: Browser, comparison: Path, request: pytest.FixtureRequest) -> Iterator[Opened]:
     """The page at a width."""
@@ -41,13 +29,14 @@ def test_nothing_leaves_the_machine_and_nothing_is_wider_than_the_screen(compare
 
 def test_every_figure_is_drawn_in_every_view_and_has_words(compared: Opened) -> None:
     figures = compared.page.locator("[data-figure]").all()
-    assert len(figures) == 3
+    assert len(figures) == 5
     for figure in figures:
         views = figure.locator(".views option")
         for index in range(max(1, views.count())):
             if views.count():
                 figure.locator(".views select").select_option(index=index)
-            assert figure.locator(".points path").count() > 0
+            assert figure.locator(".points path, .heatmap-label").count() > 0
+            assert "null" not in figure.locator(".plot").inner_text()
         caption = figure.locator("figcaption").inner_text()
         assert "narrow:" in caption
         assert "wide:" in caption

@@ -6,12 +6,13 @@ import json
 import re
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import yaml
 from compared_studies import TEMPLATES, write_pair
 from snakemake.utils import update_config
 
-from asrtransfer.compare import differences, figures, page, studies, tables
+from asrtransfer.compare import differences, figures, loudness, matrices, page, studies, tables
 from asrtransfer.files.errors import InputError
 from study import compared, config
 from study.tables import describe_configuration
@@ -102,6 +103,92 @@ def test_intervals_that_lie_apart_are_named() -> None:
     assert "lie apart for a" in figures._compare_intervals({"x": [low], "y": [high]})
     assert "no difference between them" in figures._compare_intervals({"x": [low], "y": [low]})
     assert figures._compare_intervals({"x": [low], "y": []}) == ""
+
+
+def test_matrices_lie_below_each_other_on_one_scale(found: dict[str, studies.Study]) -> None:
+    drawn = matrices.who_hears_whom(found)
+    assert drawn is not None
+    assert [view.name for view in drawn.views] == [
+        f"{kind}: {said}" for kind in ("Phrases", "Near targets") for said in ("top text", "in the top ten")
+    ]
+    view = drawn.views[0]
+    [heat] = [trace for trace in view.data if trace["type"] == "heatmap"]
+    assert (heat["zmin"], heat["zmax"]) == (0, 1)
+    assert heat["x"] == ["seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1", "mine"]
+    assert heat["y"][:4] == ["narrow/", "narrow/seed-1", "narrow/seed-2", "wide/"]
+    assert heat["y"][4:] == ["wide/seed-1", "wide/seed-2", "wide/seed-1+seed-2"]
+    shares = dict(zip(heat["y"], heat["z"], strict=True))
+    # A study's name stands in a row of its own; nobody of another family listened in the narrow study.
+    assert shares["narrow/"] == [None] * 5
+    assert shares["narrow/seed-1"] == [1, 1, 1, 0, None]
+    assert shares["wide/seed-1"] == [1, 0, 1, 0, 0]
+    assert [(one["text"], one["y"]) for one in view.layout["annotations"]] == [("<b>narrow</b>", 0), ("<b>wide</b>", 3)]
+    frames = {(round(one["x0"] + 0.49), round(one["y0"] + 0.48)) for one in view.layout["shapes"]}
+    cells = {(x, y) for y, line in enumerate(heat["z"]) for x, share in enumerate(line) if share is not None}
+    assert frames == cells
+
+
+def test_the_matrices_say_what_they_show(found: dict[str, studies.Study]) -> None:
+    drawn = matrices.who_hears_whom(found)
+    assert drawn is not None
+    assert "narrow: in 3 of 4 pairs of different models, most from seed-1 to seed-2 (18 of 18" in drawn.conclusion
+    assert "wide: in 0 of 8 pairs of different models." in drawn.conclusion
+    assert re.search(
+        r"Of 4 such pairs in common, seed-\d to \S+ differs most: 100.% in narrow, 0.% in wide", drawn.conclusion
+    )
+    alike = matrices.who_hears_whom({"one": found["wide"], "two": found["wide"]})
+    assert alike is not None
+    assert "Studies have 8 such pairs in common, with equal shares." in alike.conclusion
+
+
+def test_the_numbers_of_the_matrices_are_a_table(found: dict[str, studies.Study]) -> None:
+    table = matrices.lay_out_pairs(found)
+    rows = {tuple(one.text for one in row[:4]): [one.text for one in row[4:]] for row in table.rows}
+    assert rows["seed-1", "seed-2", "another seed", "phrases"] == ["18 of 18, top ten 18", "0 of 16, top ten 0"]
+    assert rows["seed-1", "mine", "another family", "phrases"][0] == "–"
+    kinds = [row[3].text for row in table.rows]
+    assert kinds == sorted(kinds, reverse=True), "phrases first"
+
+
+def test_transfer_against_loudness_has_a_point_an_attack_and_confidence(found: dict[str, studies.Study]) -> None:
+    drawn = loudness.transfer_against_loudness(found)
+    assert drawn is not None
+    assert [view.name for view in drawn.views] == [
+        f"{kind}, another {whom}" for kind in ("Phrases", "Near targets") for whom in ("seed", "family")
+    ]
+    lines = {trace["name"]: trace for trace in drawn.views[0].data}
+    assert list(lines) == ["narrow, C&W", "narrow, PGD", "wide, C&W", "wide, PGD", "wide, MIM"]
+    line = lines["narrow, C&W"]
+    assert line["y"] == [1, 1]
+    assert [text.partition(":")[0] for text in line["text"]] == ["low", "high"]
+    success, arms = (found["narrow"].tables[name] for name in ("attack-success", "arms"))
+    assert line["x"][0] == pytest.approx(success["median_snr_db"].iloc[0], abs=0.01)
+    row = arms.query("arm == 'seed' and target_kind == 'phrase' and attack == 'cw' and counted == 'primary'").iloc[0]
+    assert 1 - line["error_y"]["arrayminus"][0] == pytest.approx(row["utterance_lower"], abs=1e-4)
+    assert drawn.conclusion.startswith("Phrases, another seed: narrow: 3 points, 25 dB, 100")
+
+
+def test_the_numbers_of_the_points_are_a_table(found: dict[str, studies.Study]) -> None:
+    table = loudness.lay_out_points(found)
+    rows = {tuple(one.text for one in row[:4]): [one.text for one in row[4:]] for row in table.rows}
+    points = {name: list(loudness.list_points(study)) for name, study in found.items()}
+    assert len(rows) == len(table.rows) == len(points["wide"])
+    assert sum(text != "–" for row in rows.values() for text in row) == sum(map(len, points.values()))
+    assert rows["C&W", "low", "phrases", "another seed"][1].startswith("25.2 dB; 0 of 2 utterances (at most ")
+    assert rows["MIM", "high", "near targets", "another family"][0] == "–"
+
+
+def test_the_ratio_of_several_jobs_is_their_weighted_median() -> None:
+    def find(*jobs: tuple[float, int]) -> float | None:
+        rows = [{"attack": "cw", "confidence": "low", "target_kind": "near"} for _ in jobs]
+        ratios, reached = zip(*jobs, strict=True)
+        return loudness._find_ratio(
+            pd.DataFrame(rows).assign(median_snr_db=ratios, reached=reached), "cw", "low", "near"
+        )
+
+    assert find((10, 1), (20, 5), (90, 1)) == 20
+    assert find((10, 1), (float("nan"), 0), (float("inf"), 3)) == 10
+    assert find((float("nan"), 0)) is None
 
 
 def test_the_page_has_its_sections_and_loads_nothing(html: str) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+import test_newcomer
 import test_style
 import yaml
 from copies import LAB, Repository, read_recipes
@@ -94,7 +95,6 @@ LOCAL = "changes the shell, or this checkout"
 BUILD = "builds for minutes; .ci/run does, before the tests"
 CONTAINER = "needs a container's engine; tests/unit/test_containers.py reads the recipes"
 NOT_RUN = {
-    "make study ARGS=\"compare --config compare='[results, results-digits]'\"": "takes two finished studies",
     "cd my-study": "changes the shell",
     "make ctcdecode": BUILD,
     "make study ARGS=\"--config 'decoder={backend: ctcdecode}'\"": (
@@ -110,11 +110,8 @@ NOT_RUN = {
     "apptainer run --nv asr-attack-transfer.sif --cores all": CONTAINER,
     "make study": PLANNED,
     'make study ARGS="--configfile my.yaml"': PLANNED,
-    'make study ARGS="-n --configfile my.yaml"': "planned below",
-    "make study ARGS=plan": "planned below",
     'make study ARGS="--configfile config/digits.yaml '
     "--config corpus='{manifest: {path: PATH/manifest.csv}}'\"": PLANNED,
-    "snakemake -n": "planned below",
     "snakemake --cores all": PLANNED,
     "snakemake --cores 16 --resources gpu=4": "needs GPUs; planned below",
     "snakemake --cores all --configfile config/digits.yaml "
@@ -138,15 +135,10 @@ NOT_RUN = {
     'make test ARGS="-m slow"': OF_TESTS,
     'make test ARGS="-m browser"': OF_TESTS,
     'make test ARGS="-m cluster"': OF_TESTS,
-    'make test ARGS="tests/unit/test_audio.py"': OF_TESTS,
     ".ci/run": OF_TESTS,
     "make conformance FILE=mine.py": "the file is the reader's",
-    f"make conformance FILE={LAB}/mim.py": "starts pytest within pytest; tests/conformance runs by itself",
-    "make unlock": LOCAL,
-    "make install": LOCAL,
     "make lock": "asks the package registry",
     "pre-commit install": LOCAL,
-    "export PATH=$PWD/.venv/bin:$PATH": LOCAL,
     "export SNAKEMAKE_OUTPUT_CACHE=/some/folder": LOCAL,
     "$EDITOR profiles/slurm/profile.yaml": "a person edits",
     "make benchmark": BENCHMARK,
@@ -159,18 +151,19 @@ NOT_RUN = {
     ".venv/bin/python benchmarks/decoding_processes.py 1 2 4 8": BENCHMARK,
 }
 """Commands that no test runs, with the reason."""
+WALKED = {step.command for step in test_newcomer.STEPS}
+"""Commands that ``tests/workflow/test_newcomer.py`` types in a clean clone."""
 
 
-def commands() -> Iterator[str]:
+def commands(text: str) -> Iterator[str]:
     """Every command of a document, in a block or within a line, without its comment."""
-    for text in TEXTS.values():
-        for language, block in FENCED.findall(text):
-            lines = block.splitlines() if language == "sh" else []
-            yield from (line for line in (re.sub(r"\s+#.*", "", line) for line in lines) if line)
-        yield from INLINE.findall(FENCED.sub("", text))
+    for language, block in FENCED.findall(text):
+        lines = block.splitlines() if language == "sh" else []
+        yield from (line for line in (re.sub(r"\s+#.*", "", line) for line in lines) if line)
+    yield from INLINE.findall(FENCED.sub("", text))
 
 
-COMMANDS = list(dict.fromkeys(commands()))
+COMMANDS = list(dict.fromkeys(command for text in TEXTS.values() for command in commands(text)))
 
 
 def snakemake_arguments(command: str) -> list[str] | None:
@@ -214,10 +207,16 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 def test_every_command_is_run_or_says_why_not() -> None:
     assert len(COMMANDS) > 40
-    assert set(COMMANDS) - RUN_BY.keys() - NOT_RUN.keys() == set(), "add them to RUN_BY or NOT_RUN"
-    assert (RUN_BY.keys() | NOT_RUN.keys()) - set(COMMANDS) == set(), "no document has these commands"
-    assert RUN_BY.keys() & NOT_RUN.keys() == set()
+    known = RUN_BY.keys() | NOT_RUN.keys() | WALKED
+    assert set(COMMANDS) - known == set(), "add them to RUN_BY, to NOT_RUN or to the steps of test_newcomer.py"
+    assert known - set(COMMANDS) == set(), "no document has these commands"
+    assert NOT_RUN.keys() & (RUN_BY.keys() | WALKED) == set()
     assert {command for command, reason in NOT_RUN.items() if "planned" in reason} <= STUDIES.keys()
+
+
+@pytest.mark.parametrize("step", test_newcomer.STEPS, ids=lambda step: f"{step.page}: {step.command}")
+def test_the_newcomer_types_what_the_page_says(step: test_newcomer.Step) -> None:
+    assert step.command in commands(TEXTS[step.page])
 
 
 @pytest.mark.parametrize("command", RUN_BY)

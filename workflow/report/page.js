@@ -91,28 +91,48 @@ function fitted(view, width) {
   return view;
 }
 
-function draw(figure) {
+function draw(figure, width = figure.querySelector(".plot").clientWidth) {
   const plot = figure.querySelector(".plot");
   const chosen = figure.querySelector(".views select")?.value ?? 0;
-  const view = fitted(structuredClone(views[figure.dataset.figure][chosen]), plot.clientWidth);
-  const options = { displaylogo: false, responsive: true, displayModeBar: false };
-  return Plotly.react(plot, view.data, themed(view.layout, plot.clientWidth), options);
+  const view = fitted(structuredClone(views[figure.dataset.figure][chosen]), width);
+  const options = { displaylogo: false, displayModeBar: false };
+  return Plotly.react(plot, view.data, { ...themed(view.layout, width), width }, options).then(() => {
+    // With a view box, a style sheet can shrink a drawing as a whole: paper may be narrower than the screen.
+    for (const svg of plot.querySelectorAll(".main-svg")) {
+      svg.setAttribute("viewBox", `0 0 ${svg.getAttribute("width")} ${svg.getAttribute("height")}`);
+    }
+  });
 }
 
 const drawn = [...document.querySelectorAll("[data-figure]")];
-for (const figure of drawn) {
-  figure.querySelector(".views select")?.addEventListener("change", () => draw(figure));
-  draw(figure);
-}
+const drawAll = () => drawn.forEach((figure) => draw(figure));
+for (const figure of drawn) figure.querySelector(".views select")?.addEventListener("change", () => draw(figure));
+drawAll();
+
+// A phone that hides its bars changes only the height.
+let known = innerWidth, waiting = 0;
+addEventListener("resize", () => {
+  if (innerWidth === known) return;
+  known = innerWidth;
+  cancelAnimationFrame(waiting);
+  waiting = requestAnimationFrame(drawAll);
+});
+
+// Drawn for paper, letters keep their size there. What is left to shrink, the style sheet shrinks.
+const PAPER = 700;
+addEventListener("beforeprint", () => {
+  for (const figure of drawn) draw(figure, Math.min(PAPER, figure.querySelector(".plot").clientWidth));
+});
+addEventListener("afterprint", drawAll);
 
 // Light and dark: the system's choice until the reader makes one.
 const dark = matchMedia("(prefers-color-scheme: dark)");
 const isDark = () => (root.dataset.theme ? root.dataset.theme === "dark" : dark.matches);
 document.getElementById("theme").addEventListener("click", () => {
   root.dataset.theme = isDark() ? "light" : "dark";
-  drawn.forEach(draw);
+  drawAll();
 });
-dark.addEventListener("change", () => drawn.forEach(draw));
+dark.addEventListener("change", drawAll);
 
 // Gallery: choose exhibits, one sound at a time, a line where it plays.
 const exhibits = [...document.querySelectorAll(".exhibit")];

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from asrtransfer.compare.studies import MACHINE, Study
+from asrtransfer.compare.studies import MACHINE, Studies, Study
 
 
-def list_differences(studies: Mapping[str, Study]) -> tuple[dict[str, list[str | None]], int]:
+def list_differences(studies: Studies) -> tuple[dict[str, list[str | None]], int]:
     """Compare the configurations and the machines of studies.
 
     Returns:

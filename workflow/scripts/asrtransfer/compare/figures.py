@@ -9,7 +9,7 @@ from typing import Any
 
 import plotly.graph_objects as go
 
-from asrtransfer.compare.studies import Study
+from asrtransfer.compare.studies import Studies, Study
 from asrtransfer.compare.tables import write_units
 from asrtransfer.report import words
 from asrtransfer.report.facts import OTHERS, select_near
@@ -17,7 +17,6 @@ from asrtransfer.report.figures.base import LEGEND, Figure, View, choose_colours
 from asrtransfer.report.words import unbroken_percent as percent
 from asrtransfer.tables.claims import ANOTHER_FAMILY, ANOTHER_SEED, SAME_SEED, name_absence_claim
 
-Studies = Mapping[str, Study]
 SYMBOLS = ["circle", "square", "diamond", "triangle-up", "x", "star"]
 SPREAD = 0.6
 """Of the distance between two rows, how much the studies of a row take."""

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
-from asrtransfer.compare import figures, tables
-from asrtransfer.compare.studies import Study
+from asrtransfer.compare import figures, loudness, matrices, tables
+from asrtransfer.compare.studies import Studies
 from asrtransfer.report import findings
 from asrtransfer.report.frame import render_page
 
@@ -19,7 +18,7 @@ SECTIONS = [
 ]
 
 
-def render(studies: Mapping[str, Study], templates: Path) -> str:
+def render(studies: Studies, templates: Path) -> str:
     """Write the page.
 
     Args:
@@ -30,7 +29,13 @@ def render(studies: Mapping[str, Study], templates: Path) -> str:
     Returns:
         HTML that loads nothing, from the network or from disk; the same for the same studies.
     """
-    drawn = [figures.transfer(studies), figures.attack_success(studies), figures.near_targets(studies)]
+    drawn = [
+        figures.transfer(studies),
+        matrices.who_hears_whom(studies),
+        loudness.transfer_against_loudness(studies),
+        figures.attack_success(studies),
+        figures.near_targets(studies),
+    ]
     shown = [figure for figure in drawn if figure is not None]
     differences, differences_conclusion = tables.lay_out_differences(studies)
     claims, claims_conclusion = tables.lay_out_claims(studies)
@@ -46,5 +51,5 @@ def render(studies: Mapping[str, Study], templates: Path) -> str:
         figures=shown,
         claims=claims,
         claims_conclusion=claims_conclusion,
-        results=tables.lay_out_results(studies),
+        sheets=[tables.lay_out_results(studies), matrices.lay_out_pairs(studies), loudness.lay_out_points(studies)],
     )

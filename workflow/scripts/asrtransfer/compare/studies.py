@@ -51,6 +51,10 @@ class Study:
         return self.design.attacks[attack].label
 
 
+Studies = Mapping[str, Study]
+"""Studies by name, in the order of the columns."""
+
+
 def read(folders: Sequence[Path]) -> dict[str, Study]:
     """Read studies from their folders of results, by name: that of the folder, or its path where two are called so.
 

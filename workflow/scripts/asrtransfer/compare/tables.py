@@ -5,30 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 
 from asrtransfer.compare.differences import list_differences
-from asrtransfer.compare.studies import Study
+from asrtransfer.compare.studies import Studies, Study
 from asrtransfer.report.facts import OTHERS, VERDICTS, Arm, Facts, Units
 from asrtransfer.report.findings import write
-from asrtransfer.report.tables import MISSING, Cell, Column, Table, cell
+from asrtransfer.report.tables import MISSING, SHORT, Cell, Column, Table, cell
 from asrtransfer.report.words import ARMS, many, write_limits
 from asrtransfer.report.words import unbroken_percent as percent
-
-Studies = Mapping[str, Study]
 
 
 def lay_out_differences(studies: Studies) -> tuple[Table, str]:
     """Lay out the keys that differ, a column a study; and say how many do."""
     differing, alike = list_differences(studies)
-    rows = [[cell("key", key), *map(_show, values)] for key, values in differing.items()]
+    rows = [[cell("key", key), *map(show, values)] for key, values in differing.items()]
     conclusion = f"{many(len(differing), 'key')} differ{'s' if len(differing) == 1 else ''}; {alike} are alike."
-    return _make_table("configuration", "What differs in the configurations", ["key", *studies], rows), conclusion
+    return make_table("configuration", "What differs in the configurations", ["key", *studies], rows), conclusion
 
 
 def lay_out_results(studies: Studies) -> Table:
     """Lay out the numbers behind each verdict, a column a study."""
     columns = [dict(_list_results(study)) for study in studies.values()]
     labels = dict.fromkeys(label for column in columns for label in column)
-    rows = [[cell("result", label), *(_show(column.get(label)) for column in columns)] for label in labels]
-    return _make_table("results", "The numbers behind the verdicts", ["result", *studies], rows)
+    rows = [[cell("result", label), *(show(column.get(label)) for column in columns)] for label in labels]
+    return make_table("results", "The numbers behind the verdicts", ["result", *studies], rows)
 
 
 def lay_out_claims(studies: Studies) -> tuple[Table, str]:
@@ -49,7 +47,7 @@ def lay_out_claims(studies: Studies) -> tuple[Table, str]:
         if len({str(row["verdict"]) for row in judged if row}) > 1:
             differing.append(statement)
     names = ["statement", *(f"{what}, {name}" for name in studies for what in ("verdict", "figure"))]
-    table = _make_table("claims", "Claims", names, rows)
+    table = make_table("claims", "Claims", names, rows)
     return table, _conclude_claims(len(claims), shared, differing)
 
 
@@ -103,13 +101,21 @@ def write_units(units: Units, noun: str) -> str:
     return f"{units.count.hits} of {many(units.count.total, noun)} ({limits})"
 
 
-def _show(value: str | None) -> Cell:
+def show(value: str | None) -> Cell:
+    """Make a cell of a text, or of nothing."""
     return Cell(MISSING, "", "missing") if value is None else Cell(value, value)
 
 
-def _make_table(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Table:
+def make_table(name: str, title: str, columns: Sequence[str], rows: Sequence[Sequence[Cell]]) -> Table:
+    """Make a table of texts."""
     described = tuple(
-        Column(label, label, "", False, "prose" if any(len(row[place].text) > 26 for row in rows) else "")
+        Column(label, label, "", False, _choose_look(label, [row[place] for row in rows]))
         for place, label in enumerate(columns)
     )
     return Table(name, title, described, tuple(map(tuple, rows)), len(rows))
+
+
+def _choose_look(label: str, cells: Sequence[Cell]) -> str:
+    """Choose the class of a column: ``prose`` for long cells, ``long`` for a name that may break anywhere."""
+    looks = {"prose": any(len(one.text) > SHORT for one in cells), "long": len(label) > SHORT}
+    return " ".join(look for look, applies in looks.items() if applies)

@@ -344,11 +344,12 @@ def _describe_arm(design: Design, tables: Tables, name: str) -> Arm:
         return Arm(name, heard, 0, None, None)
     row = rows.iloc[0].to_dict()
     own = int(row["hearings"]) - heard.total
-    utterances, models = (_read_units(row, unit) for unit in ("utterance", "pair"))
+    utterances, models = (read_units(row, unit) for unit in ("utterance", "pair"))
     return Arm(name, heard, own, *((None, None) if own else (utterances, models)))
 
 
-def _read_units(row: Mapping[Any, Any], unit: str) -> Units:
+def read_units(row: Mapping[Any, Any], unit: str) -> Units:
+    """Read the units of a row of the table of arms: ``utterance``, ``pair`` or ``surrogate``."""
     bound = float(row[f"{unit}_bound"])
     return Units(
         Count(int(row[f"{unit}s_hit"]), int(row[f"{unit}s"])),

@@ -12,6 +12,8 @@ import plotly.graph_objects as go
 from matplotlib import colormaps
 from matplotlib.colors import to_hex
 
+from asrtransfer.report import words
+
 # Okabe and Ito, "Color Universal Design" (2008), without the yellow that vanishes on white.
 COLOURS = {
     "self": "#0072B2",
@@ -39,6 +41,8 @@ SERIES = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"]
 LEGEND = {"orientation": "h", "yanchor": "bottom", "y": 1.02, "x": 0}
 # Above this many columns, numbers in a heat map's cells overlap.
 MOST_COLUMNS = 12
+# Pixels between cells of pairs; half of it shows the arm's colour at each side.
+FRAME = 9
 
 
 @dataclass(frozen=True)
@@ -110,17 +114,19 @@ def make_heat_map(cells: pd.DataFrame, grid: Grid, bar: dict[str, Any], *, rever
         gap: between cells, in pixels.
     """
 
-    def matrix(column: str) -> list[list[Any]]:
+    def matrix(column: str, missing: str | None = None) -> list[list[Any]]:
         wide = cells.pivot(index=grid.y, columns=grid.x, values=column).reindex(index=grid.down, columns=grid.across)
-        return [[None if pd.isna(value) else value for value in line] for line in wide.to_numpy().tolist()]
+        return [[missing if pd.isna(value) else value for value in line] for line in wide.to_numpy().tolist()]
 
     return go.Heatmap(
         x=grid.across,
         y=grid.down,
         z=matrix("value"),
-        text=matrix("text"),
-        hovertext=matrix("hover"),
+        # Plotly writes "null" for a text that is missing.
+        text=matrix("text", ""),
+        hovertext=matrix("hover", ""),
         hoverinfo="text",
+        hoverongaps=False,
         texttemplate="%{text}" if len(grid.across) <= MOST_COLUMNS else None,
         colorscale="Cividis",
         reversescale=reverse,
@@ -131,6 +137,26 @@ def make_heat_map(cells: pd.DataFrame, grid: Grid, bar: dict[str, Any], *, rever
         zmin=0,
         zmax=1,
     )
+
+
+def frame_cell(column: int, row: int, arm: str) -> dict[str, Any]:
+    """Frame a cell of surrogate and remote in the colour of its arm."""
+    return {
+        "type": "rect",
+        "layer": "below",
+        "x0": column - 0.49,
+        "x1": column + 0.49,
+        "y0": row - 0.48,
+        "y1": row + 0.48,
+        "fillcolor": COLOURS[arm],
+        "line": {"width": 0},
+    }
+
+
+def explain_frame(arm: str) -> Any:
+    """Make the entry of the legend for the frames of an arm."""
+    marker = {"symbol": "square-open", "size": 11, "color": COLOURS[arm], "line": {"width": 3}}
+    return go.Scatter(x=[None], y=[None], mode="markers", name=words.ARMS[arm], marker=marker, hoverinfo="skip")
 
 
 def round_all(values: Any) -> list[float]:

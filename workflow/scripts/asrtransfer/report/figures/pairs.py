@@ -5,15 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 import pandas as pd
-import plotly.graph_objects as go
 
 from asrtransfer.report import words
 from asrtransfer.report.facts import sum_pairs
-from asrtransfer.report.figures.base import COLOURS, LEGEND, Figure, Grid, View, make_axis, make_heat_map, make_view
+from asrtransfer.report.figures.base import (
+    FRAME,
+    LEGEND,
+    Figure,
+    Grid,
+    View,
+    explain_frame,
+    frame_cell,
+    make_axis,
+    make_heat_map,
+    make_view,
+)
 from asrtransfer.report.material import Material, quantile
-
-# Pixels between cells; half of it shows the arm's colour at each side.
-FRAME = 9
 
 
 def who_hears_whom(material: Material, conclusion: str) -> Figure:
@@ -62,10 +69,10 @@ def _draw_pairs(name: str, cells: pd.DataFrame, bar: dict[str, Any], material: M
     grid = Grid("surrogate", surrogates, "remote", remotes)
     traces = [
         make_heat_map(cells, grid, bar, reverse=reverse, gap=FRAME),
-        *(_explain_frame(arm) for arm in words.ARMS if (cells["arm"] == arm).any()),
+        *(explain_frame(arm) for arm in words.ARMS if (cells["arm"] == arm).any()),
     ]
     frames = [
-        _draw_frame(remotes.index(remote), surrogates.index(surrogate), arm)
+        frame_cell(remotes.index(remote), surrogates.index(surrogate), arm)
         for surrogate, remote, arm in cells[["surrogate", "remote", "arm"]].astype(str).to_numpy().tolist()
     ]
     return make_view(
@@ -77,21 +84,3 @@ def _draw_pairs(name: str, cells: pd.DataFrame, bar: dict[str, Any], material: M
         yaxis=make_axis("made for", showgrid=False, range=[len(surrogates) - 0.5, -0.5]),
         legend=LEGEND,
     )
-
-
-def _draw_frame(column: int, row: int, arm: str) -> dict[str, Any]:
-    return {
-        "type": "rect",
-        "layer": "below",
-        "x0": column - 0.49,
-        "x1": column + 0.49,
-        "y0": row - 0.48,
-        "y1": row + 0.48,
-        "fillcolor": COLOURS[arm],
-        "line": {"width": 0},
-    }
-
-
-def _explain_frame(arm: str) -> Any:
-    marker = {"symbol": "square-open", "size": 11, "color": COLOURS[arm], "line": {"width": 3}}
-    return go.Scatter(x=[None], y=[None], mode="markers", name=words.ARMS[arm], marker=marker, hoverinfo="skip")
