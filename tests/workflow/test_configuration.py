@@ -174,26 +174,6 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "a rank twice": ({"attacks": {"cw": {"ranks": [2, 2]}}}, "attacks.cw.ranks: .*repeats"),
     "no confidence": ({"attacks": {"cw": {"confidences": {}}}}, "attacks.cw.confidences: .*at least 1"),
     "a list of confidences": ({"attacks": {"cw": {"confidences": ["low"]}}}, "attacks.cw.confidences: a section"),
-    "a confidence of another name": (
-        {"attacks": {"cw": {"confidences": {"K1": {}}}}},
-        "attacks.cw.confidences.K1.*: a name of a-z, 0-9 and '-'",
-    ),
-    "a confidence with an unknown key": (
-        {"attacks": {"cw": {"confidences": {"low": {"shrinks": 1}}}}},
-        "attacks.cw.confidences.low.shrinks: unknown key",
-    ),
-    "a confidence with a value that is not allowed": (
-        {"attacks": {"cw": {"confidences": {"low": {"shrink": 2}}}}},
-        "attacks.cw.confidences.low.shrink: should be less than or equal to 1",
-    ),
-    "a confidence with phrases of its own": (
-        {"attacks": {"cw": {"confidences": {"low": {"phrases": ["go"]}}}}},
-        "attacks.cw.confidences.low.phrases: is the same at every confidence; set it outside confidences",
-    ),
-    "tests that never come at a confidence": (
-        {"attacks": {"cw": {"confidences": {"low": {"iterations": 5}}, "test_every": 6}}},
-        "attacks.cw.test_every: 6 is more than the 5 iterations; lower it",
-    ),
     "tests that never come": (
         {"attacks": {"cw": {"iterations": 5, "test_every": 6}}},
         "attacks.cw.test_every: 6 is more than the 5 iterations; lower it",

@@ -15,7 +15,7 @@ from study.cost import plan, rates
 
 ONCE = {"corpus": 1, "select": 1, "tables": 1, "verdict": 1, "report": 1}
 # (3 + 2 targets) x 2 regimes + 3 phrases, for each of three surrogates.
-SMALL = {"train": 5, "hear": 5, "attack": 3 * ((3 + 2) * 2 + 3), "transcribe": 3 * 5}
+SMALL = {"train": 7, "hear": 7, "attack": 3 * ((3 + 2) * 2 + 3), "transcribe": 3 * 7}
 PUBLISHED = {"train": 19, "hear": 19, "attack": 9 * ((11 + 2) * 2 + 9), "transcribe": 9 * 19}
 SCORED = {"language": 1, "tune": 1, "score": 19}
 

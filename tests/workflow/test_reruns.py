@@ -20,8 +20,9 @@ HEAR = {f"hear {model}" for model in MODELS}
 TRANSCRIBE = {f"transcribe seed-1 {model}" for model in MODELS}
 AFTER = {"tables", "verdict", "report"}
 # Which attacks run again follows from the utterances that selection chooses; once it has, Snakemake adds them.
-AFTER_SELECTION = {"select", "report"}
-EVERYTHING = {"corpus"} | TRAIN | HEAR | AFTER_SELECTION
+SELECT = {"select", "report"}
+AFTER_TRAINING = HEAR | SELECT | CW | PGD | TRANSCRIBE | AFTER
+EVERYTHING = {"corpus"} | TRAIN | AFTER_TRAINING
 
 # The first test waits for the study to run.
 pytestmark = pytest.mark.timeout(1800)
@@ -55,30 +56,31 @@ CHANGES: dict[str, tuple[Mapping[str, Any], set[str]]] = {
     "attack removed": ({"attacks": {"pgd": None}}, TRANSCRIBE | AFTER),
     "seed added": (
         {"models": [*MODELS, "seed-3"]},
-        {"train seed-3", "hear seed-3", "transcribe seed-1 seed-3"} | AFTER_SELECTION,
+        {"train seed-3", "hear seed-3", "transcribe seed-1 seed-3"} | SELECT | AFTER,
     ),
     "seed added as a surrogate": (
         {"models": [*MODELS, "seed-3"], "surrogates": ["seed-1", "seed-3"]},
         {"train seed-3", "hear seed-3"}
         | {job.replace("seed-1", "seed-3", 1) for job in CW | PGD | TRANSCRIBE}
         | {"transcribe seed-1 seed-3", "transcribe seed-3 seed-1", "transcribe seed-3 seed-3"}
-        | AFTER_SELECTION,
+        | SELECT
+        | AFTER,
     ),
     "arm added": (
         {"models": [*MODELS, "seed-1.ulp-2"]},
-        {"train seed-1.ulp-2", "hear seed-1.ulp-2", "transcribe seed-1 seed-1.ulp-2"} | AFTER_SELECTION,
+        {"train seed-1.ulp-2", "hear seed-1.ulp-2", "transcribe seed-1 seed-1.ulp-2"} | SELECT | AFTER,
     ),
-    "model removed": ({"models": MODELS[:3]}, AFTER_SELECTION - {"transcribe seed-1 seed-1.ulp-1"}),
+    "model removed": ({"models": MODELS[:3]}, SELECT | AFTER),
     "remotes chosen": ({"remotes": ["seed-2"]}, AFTER),
     "C&W iterations": (cw(iterations=90), CW | TRANSCRIBE | AFTER),
     "C&W bound": (cw(bound=1500), CW | TRANSCRIBE | AFTER),
     "PGD bound": ({"attacks": {"pgd": {"bound": 0.06}}}, PGD | TRANSCRIBE | AFTER),
     "threshold": (cw(threshold=0.8), {job for job in CW if job.endswith("high")} | TRANSCRIBE | AFTER),
-    "decoder beam": ({"decoder": {"beam": 50}}, HEAR | AFTER_SELECTION),
-    "selection seed": ({"selection": {"seed": 1}}, AFTER_SELECTION),
+    "decoder beam": ({"decoder": {"beam": 50}}, HEAR | SELECT | TRANSCRIBE | AFTER),
+    "selection seed": ({"selection": {"seed": 1}}, SELECT),
     "training epochs": (
         {"families": {"deepspeech": {"training": {"epochs": 17}}}},
-        TRAIN | HEAR | AFTER_SELECTION,
+        TRAIN | AFTER_TRAINING,
     ),
     "ensemble added": (
         {"surrogates": ["seed-1", ["seed-1", "seed-2"]]},
@@ -119,12 +121,12 @@ EDITS: dict[str, tuple[str, Callable[[str], str], set[str]]] = {
     "C&W": (f"{LIBRARY}/attacks/cw/__init__.py", CODE, CW | TRANSCRIBE | AFTER),
     "PGD": (f"{LIBRARY}/attacks/pgd/__init__.py", CODE, PGD | TRANSCRIBE | AFTER),
     "loop of all attacks": (f"{LIBRARY}/attacks/loop.py", CODE, CW | PGD | TRANSCRIBE | AFTER),
-    "model": (f"{LIBRARY}/recognisers/deepspeech/network.py", CODE, TRAIN | HEAR | AFTER_SELECTION),
-    "training": (f"{LIBRARY}/recognisers/deepspeech/training.py", CODE, TRAIN | HEAR | AFTER_SELECTION),
-    "decoder": (f"{LIBRARY}/ctc/flashlight.py", CODE, HEAR | AFTER_SELECTION),
+    "model": (f"{LIBRARY}/recognisers/deepspeech/network.py", CODE, TRAIN | AFTER_TRAINING),
+    "training": (f"{LIBRARY}/recognisers/deepspeech/training.py", CODE, TRAIN | AFTER_TRAINING),
+    "decoder": (f"{LIBRARY}/ctc/flashlight.py", CODE, HEAR | SELECT | TRANSCRIBE | AFTER),
     "another decoder": (f"{LIBRARY}/ctc/ctcdecode_backend.py", CODE, set()),
     "neighbours": (f"{LIBRARY}/recognisers/deepspeech/neighbours.py", CODE, set()),
-    "selection": (f"{LIBRARY}/hearing/selection.py", CODE, AFTER_SELECTION),
+    "selection": (f"{LIBRARY}/hearing/selection.py", CODE, SELECT),
     "controls": (f"{LIBRARY}/hearing/controls.py", CODE, TRANSCRIBE | AFTER),
     "corpus": (f"{LIBRARY}/corpora/synthetic.py", CODE, EVERYTHING),
     "a corpus that is not used": (f"{LIBRARY}/corpora/librispeech.py", CODE, set()),

@@ -239,7 +239,7 @@ def _tune(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
 
 def _attack(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
-    job = designs.Job(**wildcards)
+    job = designs.Job(*(wildcards[name] for name in ("attack", "surrogate", "target", "confidence")))
     settings = study.attacks[job.attack].at(job.confidence)
     audio, count = speech(study, "test"), designs.count_utterances(study, job)
     members = names.split_surrogate(job.surrogate)
