@@ -7,7 +7,7 @@ from collections import Counter
 from hypothesis import given
 from hypothesis import strategies as st
 
-from study import config, designs
+from study import config, designs, params
 from study.dealing import deal_phrases, deal_surrogates
 
 UTTERANCES = st.integers(0, 80).map(lambda count: [f"test-{number}" for number in range(count)])
@@ -109,3 +109,27 @@ def test_a_grid_attacks_every_utterance_in_every_job() -> None:
     selected = numbered("test", 20)
     assert all(designs.list_utterances(study, job, selected) == selected for job in designs.list_jobs(study))
     assert {designs.count_utterances(study, job) for job in designs.list_jobs(study)} == {20}
+
+
+def test_an_utterance_more_concerns_few_jobs() -> None:
+    """Most jobs keep their utterances, which are their parameters; a grid's jobs all have the newcomer."""
+    changed = {}
+    for kind in ("balanced", "grid"):
+        study = config.read(STUDY | {"design": kind})
+        jobs = designs.list_jobs(study)
+        told = [
+            [params.describe_tasks(study, job, [(name, None) for name in numbered("test", count)], {}) for job in jobs]
+            for count in (20, 21)
+        ]
+        changed[kind] = sum(before != after for before, after in zip(*told, strict=True)) / len(jobs)
+    assert changed["balanced"] <= 0.5
+    assert changed["grid"] == 1
+
+
+def test_a_job_knows_the_audio_and_the_near_target_of_its_utterances_by_value() -> None:
+    study = config.read(STUDY | {"design": "grid"})
+    near = next(job for job in designs.list_jobs(study) if job.target == "rank-2")
+    assert params.describe_tasks(study, near, [("a", "f00d"), ("b", None)], {"a": "go"}) == [
+        ["a", "f00d", "go"],
+        ["b", None, None],
+    ]
