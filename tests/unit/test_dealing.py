@@ -112,17 +112,17 @@ def test_a_grid_attacks_every_utterance_in_every_job() -> None:
 
 
 def test_an_utterance_more_concerns_few_jobs() -> None:
-    """Most jobs keep their utterances, which are their parameters; a grid's jobs all have the newcomer."""
+    """Jobs keep their utterances, which are their parameters, where they can; all jobs of a grid have the newcomer."""
     changed = {}
     for kind in ("balanced", "grid"):
         study = config.read(STUDY | {"design": kind})
         jobs = designs.list_jobs(study)
         told = [
             [params.describe_tasks(study, job, [(name, None) for name in numbered("test", count)], {}) for job in jobs]
-            for count in (20, 21)
+            for count in (60, 61)
         ]
         changed[kind] = sum(before != after for before, after in zip(*told, strict=True)) / len(jobs)
-    assert changed["balanced"] <= 0.5
+    assert changed["balanced"] <= 0.6
     assert changed["grid"] == 1
 
 
