@@ -252,7 +252,7 @@ class Study:
             "targets": {name: {"kind": target_kind(name), "rank": rank_of(name)} for name in targets},
             "models": {name: DESCRIBED[name] for name in self.models},
             "surrogates": self.surrogates,
-            "settings": {"confidence_level": 0.95, "resamples": 200, "seed": 0},
+            "settings": {"confidence_level": 0.95, "margin": 0.05, "resamples": 200, "seed": 0},
         }
 
     def attack_path(self, attack: str, surrogate: str, target: str, confidence: str) -> Path:

@@ -18,7 +18,7 @@ from study import config
 from study import tables as study_tables
 
 ROOT = Path(__file__).parents[2]
-SETTINGS = Settings(confidence_level=0.95, resamples=200, seed=0)
+SETTINGS = Settings(confidence_level=0.95, margin=0.05, resamples=200, seed=0)
 
 
 def only(table: pd.DataFrame, **wanted: object) -> dict[str, object]:
@@ -325,7 +325,7 @@ def test_the_design_that_the_workflow_hands_over() -> None:
         "rank-2": ("near", 2),
     }
     assert design.surrogates == {"seed-1": ["seed-1"], "seed-2": ["seed-2"]}
-    assert design.settings == Settings(confidence_level=0.95, resamples=2000, seed=0)
+    assert design.settings == Settings(confidence_level=0.95, margin=0.05, resamples=2000, seed=0)
 
 
 def test_a_design_is_made_of_builtin_values(study: Study) -> None:

@@ -52,6 +52,7 @@ VALUES: dict[str, Any] = {
     "selection.seed": 1,
     "statistics.confidence_level": 0.9,
     "statistics.resamples": 201,
+    "statistics.margin": 0.1,
     "statistics.seed": 1,
     "neighbours.epochs": 2,
     "neighbours.shares": [0.0, 1.0],

@@ -210,7 +210,7 @@ def _describe_absence(units: Units, settings: Settings, time: Time, *, differ: b
         # What the rule for two attacks asks in addition is taken to hold: a p-value of 0.
         return claims.likeness(hits, number, 0.0, settings) if differ else claims.absence(hits, number, settings)
 
-    number, level, margin = units.units, settings.confidence_level, _write_share(claims.MARGIN)
+    number, level, margin = units.units, settings.confidence_level, _write_share(settings.margin)
     verdicts = [judge(hits) for hits in range(number + 1)]
     bound = bounds.one_sided(0, number, level) or 1.0
     chances = [power.weigh_outcomes(verdicts, share) for share in SHARES]
@@ -226,7 +226,7 @@ def _describe_absence(units: Units, settings: Settings, time: Time, *, differ: b
     yield _row(f"true share of utterances that {verb}", *map(_write_share, SHARES))
     for verdict, label in labels.items():
         yield _row(label, *(_write_chance(one.get(verdict, 0.0)) for one in chances))
-    for share in sorted({claims.MARGIN, CLOSER}, reverse=True):
+    for share in sorted({settings.margin, CLOSER}, reverse=True):
         needed = bounds.count_units(share, level)
         selected, duration = _write_more(needed, number, time)
         how = f"; the study with {selected} takes {duration}" if needed > number else ", which the study has"

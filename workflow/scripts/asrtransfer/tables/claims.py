@@ -1,6 +1,6 @@
 """Claims of no transfer, each with this study's figure and a computed verdict, beside the published figure if any.
 
-Rules, with L the configured confidence level and :data:`MARGIN` the share below which transfer is called
+Rules, with L the configured confidence level and the margin the share below which transfer is called
 absent:
 
 *None transfers* (or reaches the top ten). Unit: utterance, which hits if any hearing of any of its samples,
@@ -42,8 +42,6 @@ from asrtransfer.tables.pairs import NEAR, compare_matched, matched
 from asrtransfer.tables.results import Results, heard_by_others
 
 Verdict = Literal["supported", "contradicted", "undecided at this size", "not tested"]
-MARGIN = 0.05
-"""Share of utterances below which transfer is called absent."""
 
 COLUMNS = [
     *["claim", "statement", "published", "ours", "verdict", "unit", "tried", "units", "hits", "estimate"],
@@ -180,9 +178,9 @@ def absence(hits: int, units: int, settings: Settings) -> Verdict:
     if units == 0:
         return "not tested"
     bound = one_sided(hits, units, settings.confidence_level)
-    if hits == 0 and bound is not None and bound < MARGIN:
+    if hits == 0 and bound is not None and bound < settings.margin:
         return "supported"
-    if clopper_pearson(hits, units, settings.confidence_level).lower > MARGIN:
+    if clopper_pearson(hits, units, settings.confidence_level).lower > settings.margin:
         return "contradicted"
     return "undecided at this size"
 
@@ -234,8 +232,8 @@ def _judge_absence(heard: pd.DataFrame, design: Design, claim: Absence) -> dict[
         "hits": utterances_hit,
         "estimate": counting.share(utterances_hit, utterances),
         **counting.limits(utterances_hit, utterances, design.settings),
-        "margin": MARGIN,
-        "needed": needs.count_for_absence(utterances_hit, utterances, MARGIN, design.settings),
+        "margin": design.settings.margin,
+        "needed": needs.count_for_absence(utterances_hit, utterances, design.settings),
     }
 
 
@@ -353,8 +351,8 @@ def _judge_likeness(heard: pd.DataFrame, design: Design, claim: Likeness) -> dic
         "estimate": counting.share(differing, utterances),
         **counting.limits(differing, utterances, settings),
         "p_value": found.p_value if utterances else math.nan,
-        "margin": MARGIN,
-        "needed": needs.count_for_absence(differing, utterances, MARGIN, settings),
+        "margin": settings.margin,
+        "needed": needs.count_for_absence(differing, utterances, settings),
     }
 
 

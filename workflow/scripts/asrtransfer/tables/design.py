@@ -25,9 +25,17 @@ SAMPLE = ["attack", "surrogate", "target", "confidence", "utterance_id", "iterat
 
 @dataclass(frozen=True)
 class Settings:
-    """How results are counted: level of every interval, resamples of the bootstrap and their seed."""
+    """How results are counted.
+
+    Attributes:
+        confidence_level: of every interval.
+        margin: share of utterances below which transfer is called absent.
+        resamples: of the bootstrap.
+        seed: of the resamples.
+    """
 
     confidence_level: float
+    margin: float
     resamples: int
     seed: int
 

@@ -13,24 +13,23 @@ SHARE = 0.03
 to 5 of 100 hearings (models of the default study, rank 2, bounds of 15 to 2000 in 16-bit units)."""
 
 
-def count_for_absence(hits: int, units: int, margin: float, settings: Settings) -> int | None:
-    """Count the units that decide whether fewer than a margin hit, if the share stays as it was found.
+def count_for_absence(hits: int, units: int, settings: Settings) -> int | None:
+    """Count the units that decide whether fewer than the margin hit, if the share stays as it was found.
 
     Args:
         hits: units that hit.
         units: of the study.
-        margin: share of units.
         settings: of the study.
 
     Returns:
         None where no number does: some units hit, and no more than the margin.
     """
     if hits == 0:
-        return count_units(margin, settings.confidence_level)
-    if hits <= margin * units:
+        return count_units(settings.margin, settings.confidence_level)
+    if hits <= settings.margin * units:
         return None
     needed = units
-    while clopper_pearson(round(hits * needed / units), needed, settings.confidence_level).lower <= margin:
+    while clopper_pearson(round(hits * needed / units), needed, settings.confidence_level).lower <= settings.margin:
         needed += max(1, units // 20)
         if needed > MOST:
             return None
