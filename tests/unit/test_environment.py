@@ -6,12 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+import tomllib
 from importlib.metadata import distributions
 from pathlib import Path
 
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,6 +57,27 @@ def test_conda_environment_has_the_same_pins() -> None:
     assert environment["dependencies"][:2] == ["python=3.11", "pip"]
     [pip] = environment["dependencies"][2:]
     assert pip == {"pip": [f"{name}=={version}" for name, version in pins("requirements.txt").items()]}
+
+
+def test_every_file_names_the_same_versions_of_python() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    supported = SpecifierSet(project["project"]["requires-python"])
+    versions = [version for version in (f"3.{minor}" for minor in range(30)) if version in supported]
+    oldest, newest = versions[0], versions[-1]
+    told = f"Python {', '.join(versions[:-1])} or {newest}"
+    for name in ("README.md", "CONTRIBUTING.md", "envs/install"):
+        assert told in (ROOT / name).read_text(), name
+    install, lock = ((ENVS / name).read_text() for name in ("install", "lock"))
+    limits = [version.replace(".", ", ") for version in (oldest, newest)]
+    assert f"not ({limits[0]}) <= sys.version_info[:2] <= ({limits[1]})" in install
+    assert "PYTHON:-" + " ".join(f"python{version}" for version in versions) in install
+    # Pins for the oldest version hold for the newer ones, as the missing markers show.
+    assert f"--python-version {oldest} " in lock
+    assert not re.search(r"^[a-z].*;", (ENVS / "requirements-test.txt").read_text(), re.MULTILINE)
+    assert project["tool"]["ruff"]["target-version"] == f"py{oldest.replace('.', '')}"
+    assert project["tool"]["mypy"]["python_version"] == oldest
+    [job] = yaml.safe_load((ROOT / ".github/workflows/ci.yml").read_text())["jobs"].values()
+    assert job["strategy"]["matrix"] == {"python": versions}
 
 
 @pytest.mark.slow
