@@ -33,6 +33,13 @@ def test_rules_are_what_the_code_says() -> None:
     assert document.RULES.read_text() == document.rules_text(), REMEDY
 
 
+def test_every_rule_is_in_the_table_of_rules() -> None:
+    files = (document.ROOT / "workflow/rules").glob("*.smk")
+    defined = {rule for path in files for rule in re.findall(r"^(?:rule|checkpoint) (\w+):", path.read_text(), re.M)}
+    assert len(defined) > 15
+    assert set(re.findall(r"^\| `(\w+)` \|", document.rules_text(), re.M)) == defined
+
+
 def test_every_key_has_a_meaning() -> None:
     assert len(KEYS) > 50
     assert [key.name for key in KEYS if not key.meaning or not key.values or not key.default] == []

@@ -245,13 +245,12 @@ def readme_text() -> str:
 def rules_text() -> str:
     """Make the content of ``docs/rules.md``: every rule by file, its docstring, and the files that it writes."""
     rows = []
-    for name in re.findall(r'^include: "(.+)"$', (ROOT / "Snakefile").read_text(), re.MULTILINE):
-        path = ROOT / name
-        for rule, meaning, body in _RULE.findall(path.read_text()):
+    for name in re.findall(r'^include: RULES / "(.+)"$', (ROOT / "workflow/Snakefile").read_text(), re.MULTILINE):
+        for rule, meaning, body in _RULE.findall((ROOT / "workflow/rules" / name).read_text()):
             output = _OUTPUT.search(body)
             written = re.findall(r'"<results>/(.+?)"', output[1]) if output else []
             files = "<br>".join(f"`{file}`" for file in written) or "nothing"
-            rows.append(f"| `{rule}` | {' '.join(meaning.split())} | {files} | [{path.name}](../{name}) |")
+            rows.append(f"| `{rule}` | {' '.join(meaning.split())} | {files} | [{name}](../workflow/rules/{name}) |")
     return RULES_HEAD + "\n".join(rows) + "\n"
 
 
