@@ -35,7 +35,9 @@ def unpack(repository, commit, cache):
     with tempfile.TemporaryDirectory(dir=folder.parent) as part, tempfile.TemporaryFile() as archive:
         repository.archive(archive, commit, prefix="repository/")
         archive.seek(0)
-        tarfile.open(fileobj=archive).extractall(part, filter="data")
+        # Python 3.11.2 (Debian 12) has no extraction filters.
+        safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        tarfile.open(fileobj=archive).extractall(part, **safely)
         try:
             Path(part, "repository").rename(folder)
         except OSError:
