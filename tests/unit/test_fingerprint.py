@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from asrtransfer.files.errors import InputError
-from study.fingerprint import fingerprint
+from study import fingerprint as module
+from study.fingerprint import Fingerprints, fingerprint
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -224,6 +225,72 @@ def test_digest_does_not_depend_on_the_python_version(root: Path) -> None:
     """Python 3.12 gave functions and classes a field; a digest that moved with it would rerun every study."""
     write(root / "syntax.py", SYNTAX)
     assert fingerprint(root / "syntax.py", root) == {"syntax": "43043855de30e131"}
+
+
+@pytest.fixture
+def no_trees(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads a syntax tree fails."""
+    module._parse.cache_clear()
+
+    def refuse(*arguments: object) -> None:
+        raise AssertionError("a syntax tree is read")
+
+    monkeypatch.setattr(module.ast, "parse", refuse)
+
+
+def digest(root: Path, kept: Path) -> dict[str, str]:
+    return Fingerprints(root, kept).of(root / "attack.py", PGD)
+
+
+def test_what_is_kept_needs_no_syntax_tree(root: Path, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    kept = tmp_path / "new/kept"
+    before = digest(root, kept)
+    assert before == fingerprint(root / "attack.py", root, PGD)
+    written = kept.stat().st_mtime_ns
+    request.getfixturevalue("no_trees")
+    assert digest(root, kept) == before
+    assert kept.stat().st_mtime_ns == written, "nothing new is to be kept"
+    with pytest.raises(AssertionError, match="a syntax tree is read"):
+        fingerprint(root / "attack.py", root, PGD)
+
+
+def test_an_edit_is_seen_though_digests_are_kept(root: Path, tmp_path: Path) -> None:
+    before = digest(root, tmp_path / "kept")
+    write(root / "library/attacks/pgd.py", TREE["library/attacks/pgd.py"] + "import library.attacks.cw\n")
+    after = digest(root, tmp_path / "kept")
+    assert after == fingerprint(root / "attack.py", root, PGD)
+    assert after.keys() - before.keys() == {"library.attacks.cw"}
+
+
+@pytest.mark.parametrize("damage", ["bit", "cut", "empty", "text", "python"])
+def test_a_damaged_file_is_as_good_as_none(
+    root: Path, tmp_path: Path, damage: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    kept = tmp_path / "kept"
+    before = digest(root, kept)
+    content = bytearray(kept.read_bytes())
+    if damage == "python":
+        monkeypatch.setattr(module.sys, "version", "4.0")
+    else:
+        content[-100] ^= 1
+        kept.write_bytes({"bit": content, "cut": content[:-10], "empty": b"", "text": b"none\n{}"}[damage])
+    assert module._read_kept(kept) == {}
+    assert digest(root, kept) == before
+    assert module._read_kept(kept) != {}
+
+
+def test_a_place_that_cannot_be_written_costs_time_only(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    assert digest(root, tmp_path / "file/kept") == fingerprint(root / "attack.py", root, PGD)
+
+
+def test_a_file_is_read_once(root: Path) -> None:
+    """A job started later has the code of then, and the next run shall see that it differs."""
+    prints = Fingerprints(root)
+    before = prints.of(root / "train.py")
+    write(root / "library/audio.py", "def read():\n    return 2\n")
+    assert prints.of(root / "train.py") == before
+    assert Fingerprints(root).of(root / "train.py") != before
 
 
 def test_missing_script_and_module_are_one_line_errors(root: Path) -> None:

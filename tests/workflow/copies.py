@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import re
 import shutil
@@ -152,12 +153,13 @@ def add_extensions(folder: Path) -> None:
 
 @contextmanager
 def _unchanged(entries: list[str]) -> Iterator[None]:
-    """Give a list back as it was: a Snakefile puts its folder first on the search path."""
+    """Give a list back as it was: a Snakefile puts its folder first on the search path, and freezes what there is."""
     before = list(entries)
     try:
         yield
     finally:
         entries[:] = before
+        gc.unfreeze()
 
 
 def _name(job: Any) -> str:

@@ -1,3 +1,4 @@
+import gc
 import os
 import sys
 from functools import cache
@@ -16,7 +17,10 @@ from study.cost import plan as planned
 from study.cost import rates as speeds
 from study.cost import resources as needs
 from study.cost import work
-from study.fingerprint import contents, fingerprint
+from study.fingerprint import Fingerprints, contents
+
+# What has been imported lives as long as Snakemake: the collector need not look through it again and again.
+gc.freeze()
 
 try:
     study = configuration.read(config)
@@ -55,11 +59,14 @@ wildcard_constraints:
     confidence=names.NAME,
 
 
+fingerprints = Fingerprints(SCRIPTS, kept=Path(".snakemake/sources"))
+
+
 # Once a run: a job started later has the code of then, and the next run shall see that it differs.
 @cache
 def code(script, *modules):
     """Digests of a script and the modules it reaches: what Snakemake does not track."""
-    return fingerprint(SCRIPTS / script, SCRIPTS, modules, without=["job"])
+    return fingerprints.of(SCRIPTS / script, modules, without=["job"])
 
 
 def decoding_code():

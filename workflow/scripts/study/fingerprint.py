@@ -16,23 +16,33 @@ own job::
 
 A registry that imports all its entries, or that lists them, gives every job a part in every entry. Files
 that are read as data (templates) are no modules; ``contents(...)`` digests those.
+
+Syntax trees were most of what a start of Snakemake cost beyond its own time. A run therefore reads every module once,
+and keeps what it has learnt of a source text for the next run.
 """
 
 from __future__ import annotations
 
 import ast
 import hashlib
+import json
+import os
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from asrtransfer.files.errors import InputError
+from asrtransfer.files.whole import replace_file
 
 DESCRIBING = {"description", "json_schema_extra"}
 """Keyword arguments that say what something means, as those of a configuration's key."""
 DIGEST_LENGTH = 16
 """Hexadecimal digits kept of each SHA-256: short enough to read where Snakemake gives its reason."""
+MOST_KEPT = 2000
+"""Source texts that are remembered; those learnt first are forgotten first."""
 Find = Callable[[str], Path | None]
 """The file of a first-party module, by its dotted name."""
 
@@ -40,41 +50,62 @@ Find = Callable[[str], Path | None]
 def fingerprint(
     script: Path, root: Path, extra_modules: Iterable[str] = (), without: Iterable[str] = ()
 ) -> dict[str, str]:
-    """Digest a script and the first-party code that it reaches.
+    """Digest a script and the first-party code that it reaches: see :meth:`Fingerprints.of`."""
+    return Fingerprints(root).of(script, extra_modules, without)
+
+
+class Fingerprints:
+    """Digests of scripts below a folder, each file as it was when it was first asked for.
 
     Args:
-        script: lies in or below ``root``.
         root: the folder from which first-party modules are imported.
-        extra_modules: dotted names that the script imports by a computed name, and paths of files of the user's,
-            which may lie anywhere; what these import below ``root`` counts, too.
-        without: modules that change no result, and are left out with all that they alone reach.
-
-    Returns:
-        ``{module name: digest}``, sorted by name.
-
-    Raises:
-        InputError: where the script or one of the extra modules is not a file.
+        kept: file that keeps what is known of source texts, from one run to the next; None keeps nothing.
     """
-    if not script.is_file() or not script.resolve().is_relative_to(root.resolve()):
-        raise InputError(f"{script}: no such script below {root}; correct the path in the rule")
-    own_name = ".".join(script.resolve().relative_to(root.resolve()).with_suffix("").parts)
-    digests: dict[str, str] = {}
-    pending = [(own_name, script)]
-    # Most imports name the same modules, and a look at the disk is what they cost.
-    find = cache(partial(_find, root))
-    for name in extra_modules:
-        pending += _extra(root, find, name)
-    left_out = set(without)
-    while pending:
-        name, path = pending.pop()
-        if name in digests or name in left_out:
-            continue
-        module = _parse(path.read_bytes(), str(path))
-        digests[name] = module.digest
+
+    def __init__(self, root: Path, kept: Path | None = None) -> None:
+        self._root = root
+        self._kept = _Kept(kept)
+        # Most imports name the same modules, and a look at the disk is what they cost.
+        self._find = cache(partial(_find, root))
+        self._read = cache(self._read_module)
+
+    def of(self, script: Path, extra_modules: Iterable[str] = (), without: Iterable[str] = ()) -> dict[str, str]:
+        """Digest a script and the first-party code that it reaches.
+
+        Args:
+            script: lies in or below the root.
+            extra_modules: dotted names that the script imports by a computed name, and paths of files of the user's,
+                which may lie anywhere; what these import below the root counts, too.
+            without: modules that change no result, and are left out with all that they alone reach.
+
+        Returns:
+            ``{module name: digest}``, sorted by name.
+
+        Raises:
+            InputError: where the script or one of the extra modules is not a file.
+        """
+        if not script.is_file() or not script.resolve().is_relative_to(self._root.resolve()):
+            raise InputError(f"{script}: no such script below {self._root}; correct the path in the rule")
+        own_name = ".".join(script.resolve().relative_to(self._root.resolve()).with_suffix("").parts)
+        digests: dict[str, str] = {}
+        pending = [(own_name, script)]
+        for name in extra_modules:
+            pending += _extra(self._root, self._find, name)
+        left_out = set(without)
+        while pending:
+            name, path = pending.pop()
+            if name not in digests and name not in left_out:
+                digests[name], reached = self._read(name, path)
+                pending += reached
+        self._kept.save()
+        return dict(sorted(digests.items()))
+
+    def _read_module(self, name: str, path: Path) -> tuple[str, tuple[tuple[str, Path], ...]]:
+        """Digest a module, and list the modules that it loads, with their files."""
+        module = self._kept.parse(path.read_bytes(), str(path))
         package = name if path.name == "__init__.py" else name.rpartition(".")[0]
-        for imported in module.imports:
-            pending += _resolve(root, find, package, imported)
-    return dict(sorted(digests.items()))
+        reached = (one for imported in module.imports for one in _resolve(self._root, self._find, package, imported))
+        return module.digest, tuple(dict.fromkeys(reached))
 
 
 def _extra(root: Path, find: Find, name: str) -> list[tuple[str, Path]]:
@@ -107,6 +138,53 @@ class _Import(NamedTuple):
 class _Module(NamedTuple):
     digest: str
     imports: tuple[_Import, ...]
+
+
+class _Kept:
+    """What is known of source texts, by their SHA-256, in a file.
+
+    A file that is damaged, or of another version of Python or of this module, is as good as none.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._known = {} if path is None else _read_kept(path)
+        self._changed = False
+
+    def parse(self, source: bytes, filename: str) -> _Module:
+        """Return digest and imports of a source text."""
+        key = hashlib.sha256(source).hexdigest()
+        if key not in self._known:
+            self._known[key] = _parse(source, filename)
+            self._changed = True
+        return self._known[key]
+
+    def save(self) -> None:
+        """Write what was not known before; a disk that refuses it costs time only."""
+        if self._path is not None and self._changed:
+            body = json.dumps(dict(list(self._known.items())[-MOST_KEPT:])).encode()
+            with suppress(OSError):
+                self._path.parent.mkdir(parents=True, exist_ok=True)
+                replace_file(self._path, f"{_seal(body)}\n".encode(), body)
+            self._changed = False
+
+
+def _read_kept(path: Path) -> dict[str, _Module]:
+    try:
+        seal, _, body = path.read_bytes().partition(b"\n")
+    except OSError:
+        return {}
+    if seal.decode(errors="replace") != _seal(body):
+        return {}
+    return {
+        key: _Module(digest, tuple(_Import(*imported) for imported in imports))
+        for key, (digest, imports) in json.loads(body).items()
+    }
+
+
+def _seal(body: bytes) -> str:
+    """Digest what is kept, with all that decides how it was computed."""
+    return hashlib.sha256(Path(__file__).read_bytes() + sys.version.encode() + body).hexdigest()
 
 
 @cache
@@ -203,8 +281,8 @@ def _resolve(root: Path, find: Find, package: str, imported: _Import) -> Iterato
         base = ".".join(parents[: len(parents) - imported.level + 1])
         name = f"{base}.{name}" if name else base
     yield from _with_packages(find, name)
-    folder = root.joinpath(*name.split("."))
     if imported.member == "*":
+        folder = root.joinpath(*name.split("."))
         yield from ((f"{name}.{path.stem}", path) for path in folder.glob("*.py") if path.stem != "__init__")
     elif imported.member:
         member = f"{name}.{imported.member}"
@@ -227,8 +305,9 @@ def _find(root: Path, name: str) -> Path | None:
     """Return the file of a first-party module; none for a foreign one or a folder without ``__init__``."""
     if not all(name.split(".")):
         return None
-    stem = root.joinpath(*name.split("."))
-    for path in (stem / "__init__.py", stem.with_name(f"{stem.name}.py")):
-        if path.is_file():
-            return path
+    # Paths as texts: most names are foreign, and making a Path takes longer than a look at the disk.
+    stem = os.path.join(root, *name.split("."))
+    for path in (os.path.join(stem, "__init__.py"), f"{stem}.py"):
+        if os.path.isfile(path):
+            return Path(path)
     return None
