@@ -1,4 +1,4 @@
-"""Beam search over the words of a KenLM language model, as DeepSpeech decodes."""
+"""Beam search over the words of a KenLM language model."""
 
 from __future__ import annotations
 

@@ -49,7 +49,7 @@ def list_neighbours(use: str, **settings: Any) -> Iterator[Any]:
 
     Args:
         use: the family's name in this library.
-        **settings: of :func:`asrtransfer.recognisers.deepspeech.neighbours.list_neighbours`.
+        **settings: of the family's own ``list_neighbours``.
     """
     found: Iterator[Any] = import_module(f"asrtransfer.recognisers.{use}.neighbours").list_neighbours(**settings)
     return found

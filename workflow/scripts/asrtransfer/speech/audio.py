@@ -18,7 +18,7 @@ from asrtransfer.files.whole import replace_file
 from asrtransfer.speech import resampling
 
 SAMPLE_RATE = 16_000
-"""Hz; the rate of DeepSpeech 0.4.1 and LibriSpeech."""
+"""Hz; the rate of LibriSpeech (Panayotov et al., ICASSP 2015), at which every recogniser is handed audio."""
 RATES = (1000, 768_000)
 """Lowest and highest sample rate in Hz that is read: below, no speech remains, and no hardware records above. A header
 outside is damaged."""
