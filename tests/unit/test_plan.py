@@ -48,7 +48,7 @@ def test_what_is_made_is_not_waited_for() -> None:
     assert plan.chain(left) == (55, ["train b", "tables"])
 
 
-@pytest.mark.parametrize("name", ["config", "smoke", "dose", "paper", "full-synthetic"])
+@pytest.mark.parametrize("name", ["config", "smoke", "dose", "strong", "paper", "full-synthetic"])
 def test_no_number_of_gpus_beats_the_chain_or_the_work(name: str) -> None:
     planned = plan.jobs(study_of(name), RATES)
     busy = sum(one.work.seconds for one in planned.values() if one.rule in work.NETWORKS)

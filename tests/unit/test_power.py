@@ -25,6 +25,11 @@ from study.cost import plan
 from study.power import Attempts
 
 LEVELS = (0.75, 0.9, 0.95, 0.99)
+TEN = {
+    "models": ["seed-1", "seed-2", "seed-3", "seed-1.twin", "seed-1.ulp-1"],
+    "design": "grid",
+    "selection": {"utterances": 10},
+}
 SIGMAS = 4
 
 
@@ -207,7 +212,7 @@ def rows_of(text: str, claim: str) -> dict[str, str]:
     return {row[2 : 2 + power.LABEL].strip(): row[2 + power.LABEL :].strip() for row in rows}
 
 
-@pytest.mark.parametrize("name", ["config", "smoke", "digits", "full-synthetic", "paper"])
+@pytest.mark.parametrize("name", ["config", "smoke", "digits", "dose", "strong", "full-synthetic", "paper"])
 def test_the_text_names_every_claim_and_can_be_read(name: str) -> None:
     text = describe(name)
     for claim in list_names(study_of(name)):
@@ -216,8 +221,9 @@ def test_the_text_names_every_claim_and_can_be_read(name: str) -> None:
     assert "nan" not in text and "None" not in text
 
 
-def test_what_the_default_study_can_decide() -> None:
-    text = describe("config")
+def test_what_a_grid_of_ten_utterances_can_decide() -> None:
+    """The size and design of version 0.1.0's default study."""
+    text = describe("config", **TEN)
     rows = rows_of(text, "pgd-seed")
     assert rows["units"] == "10 utterances"
     assert rows["if none hits"] == "at most 25.9 % do: not below 5 %, so it cannot be supported"
@@ -236,7 +242,7 @@ def test_what_the_default_study_can_decide() -> None:
 
 
 def test_a_study_that_is_large_enough_says_so() -> None:
-    rows = rows_of(describe("config", selection={"utterances": 59}), "cw-seed")
+    rows = rows_of(describe("config", **TEN | {"selection": {"utterances": 59}}), "cw-seed")
     assert rows["if none hits"] == "at most 4.95 % do: below 5 %, so the claim is supported"
     assert rows["to show less than 5 %"] == "59 utterances without a hit, which the study has"
     assert rows["supported (wrong from 5 % on)"].split("%")[0].strip() == f"{100 * 0.99**59:.0f}"

@@ -89,7 +89,7 @@ def test_as_many_batches_at_a_time_as_gpus() -> None:
 
 
 @pytest.mark.parametrize("rule", RULES)
-@pytest.mark.parametrize("name", ["config", "smoke", "dose", "full-synthetic", "paper"])
+@pytest.mark.parametrize("name", ["config", "smoke", "dose", "strong", "full-synthetic", "paper"])
 def test_more_at_each_attempt_and_room_for_two_snakemakes(rule: str, name: str) -> None:
     job = work_of(rule, study_of(name))
     memory = [resources.memory(job, attempt) for attempt in (1, 2, 3)]
