@@ -176,8 +176,9 @@ def test_units_are_those_of_the_table_of_claims(tmp_path: Path, wide: bool) -> N
 
 def test_units_of_a_design_that_deals_utterances_out() -> None:
     """Each of nine utterances is attacked once for each attack, confidence and kind of target."""
-    design = Design.from_dict(tables.describe_design(study_of("config")))
-    hearings = power.list_hearings(design, power.expect_weights(study_of("config")))
+    study = study_of("config", models=TEN["models"])
+    design = Design.from_dict(tables.describe_design(study))
+    hearings = power.list_hearings(design, power.expect_weights(study))
     dealt = {surrogate: set(range(place, 9, 3)) for place, surrogate in enumerate(design.surrogates)}
     attempts = [
         Attempts(attack, confidence, target, surrogate, dealt[surrogate] & numbers)
@@ -261,8 +262,8 @@ def test_what_has_no_units_is_not_tested() -> None:
 
 
 def test_times_are_those_of_the_plan_with_more_utterances() -> None:
-    time = power.Time(study_of("config"), RATES, 2)
-    larger = plan.jobs(study_of("config", selection={"utterances": 59}), RATES)
+    time = power.Time(study_of("config", **TEN), RATES, 2)
+    larger = plan.jobs(study_of("config", **TEN | {"selection": {"utterances": 59}}), RATES)
     assert time.estimate(59) == plan.spell_time(plan.wall_time(larger, 2))
     assert time.count_utterances(59, 10) == 59
     assert time.count_utterances(263, 80) == 33

@@ -6,8 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from asrtransfer.compare.differences import list_differences
 from asrtransfer.compare.studies import Studies, Study
-from asrtransfer.report.facts import OTHERS, VERDICTS, Arm, Facts, Units
+from asrtransfer.report.facts import OTHERS, Arm, Facts, Units
 from asrtransfer.report.findings import write
+from asrtransfer.report.judged import VERDICTS
 from asrtransfer.report.tables import MISSING, SHORT, Cell, Column, Table, cell
 from asrtransfer.report.words import ARMS, many, write_limits
 from asrtransfer.report.words import unbroken_percent as percent

@@ -5,16 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal
+from typing import Any
 
 import pandas as pd
 
-from asrtransfer.tables import checks, claims
+from asrtransfer.report.judged import Claims, judge_absence, sort_claims
+from asrtransfer.tables import checks
 from asrtransfer.tables.design import POOLED, Design
 from asrtransfer.tables.results import heard_by_others, repeats
 
 Tables = Mapping[str, pd.DataFrame]
-VERDICTS = ("supported", "contradicted", "undecided at this size", "not tested")
 OTHERS = ("seed", "ulp", "native", "family")
 """Arms whose remotes are meant to be other models than the surrogate."""
 STRANGERS = ("seed", "family")
@@ -124,48 +124,6 @@ class Models:
     accidental_twins: tuple[tuple[str, str], ...]
 
 
-Condition = Literal["no hit", "as found", "no pair differs"]
-
-
-@dataclass(frozen=True)
-class Need:
-    """What would decide an undecided claim.
-
-    Attributes:
-        claim: its name.
-        utterances: to select; None where no number decides it.
-        condition: under which they do: that again none hits; that shares stay as they were found; or, where no pair
-            differs, that a few do.
-    """
-
-    claim: str
-    utterances: int | None
-    condition: Condition
-
-
-@dataclass(frozen=True)
-class Claims:
-    """Claims by verdict, in the order of :data:`VERDICTS`; verdicts that no claim has are left out.
-
-    Attributes:
-        by_verdict: names of claims.
-        needs: of the undecided ones.
-    """
-
-    by_verdict: Mapping[str, tuple[str, ...]]
-    needs: tuple[Need, ...] = ()
-
-    @property
-    def count(self) -> int:
-        """Number of claims."""
-        return sum(map(len, self.by_verdict.values()))
-
-    @property
-    def undecided(self) -> bool:
-        """Whether any is undecided."""
-        return "undecided at this size" in self.by_verdict
-
-
 @dataclass(frozen=True)
 class Facts:
     """A study in numbers.
@@ -245,9 +203,9 @@ def gather(design: Design, tables: Tables) -> Facts:
         arms=tuple(_describe_arm(design, tables, arm) for arm in OTHERS if arm in _find_arms(tables["arms"])),
         near=_list_near(tables["near-targets"]),
         models=_describe_models(design, tables["models"]),
-        published=_sort_claims(tables["claims"], attacked, published=True),
-        other=_sort_claims(tables["claims"], attacked, published=False),
-        absence=_judge_absence(design, tables["claims"]),
+        published=sort_claims(tables["claims"], attacked, published=True),
+        other=sort_claims(tables["claims"], attacked, published=False),
+        absence=judge_absence(design, tables["claims"]),
     )
 
 
@@ -377,29 +335,3 @@ def _describe_models(design: Design, table: pd.DataFrame) -> Models:
         differing=tuple(table.loc[table["unintended"].fillna("") != "", "model"]),
         accidental_twins=tuple((name, design.models[name].base) for name in table.loc[same, "model"]),
     )
-
-
-def _sort_claims(table: pd.DataFrame, attacked: int, *, published: bool) -> Claims:
-    rows = table[(table["published"] != "") == published]
-    found = {word: tuple(rows.loc[rows["verdict"] == word, "claim"]) for word in VERDICTS}
-    undecided = rows[rows["verdict"] == "undecided at this size"]
-    needs = tuple(_describe_need(row, attacked) for row in undecided.to_dict("records"))
-    return Claims({word: names for word, names in found.items() if names}, needs)
-
-
-def _describe_need(row: Mapping[Any, Any], attacked: int) -> Need:
-    """Turn units that a claim needs into utterances that a study selects for them."""
-    if math.isnan(row["margin"]):
-        condition: Condition = "no pair differs" if row["p_value"] == 1 and row["estimate"] == 0 else "as found"
-    else:
-        condition = "as found" if row["hits"] else "no hit"
-    return Need(
-        row["claim"], None if pd.isna(row["needed"]) else math.ceil(attacked * row["needed"] / row["units"]), condition
-    )
-
-
-def _judge_absence(design: Design, table: pd.DataFrame) -> tuple[str, ...]:
-    published = [name for name, attack in design.attacks.items() if attack.published]
-    names = {claims.name_absence_claim(name, claims.ANOTHER_SEED) for name in published}
-    found = table.loc[table["claim"].isin(names), "verdict"]
-    return tuple(dict.fromkeys(str(word) for word in found if word != "not tested"))

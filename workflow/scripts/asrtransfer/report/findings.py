@@ -8,7 +8,8 @@ from dataclasses import dataclass
 import pandas as pd
 
 from asrtransfer.report import words
-from asrtransfer.report.facts import Arm, Claims, Count, Facts, Tables, Units, order_arms, pair_up, select_doses
+from asrtransfer.report.facts import Arm, Count, Facts, Tables, Units, order_arms, pair_up, select_doses
+from asrtransfer.report.judged import Claims
 from asrtransfer.report.material import Material, quantile
 from asrtransfer.report.words import unbroken_percent as percent
 from asrtransfer.statistics.published import Published

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from asrtransfer.files.errors import InputError
-from asrtransfer.report.facts import Arm, Broken, Claims, Condition, Facts, Models, Need, Tables, Units, gather
+from asrtransfer.report.facts import Arm, Broken, Facts, Models, Tables, Units, gather
+from asrtransfer.report.judged import Claims, Condition, Need
 from asrtransfer.report.words import ARMS, percent, plural, write_limits
 from asrtransfer.tables.design import Design
 from asrtransfer.tables.needs import SHARE
