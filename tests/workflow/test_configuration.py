@@ -192,8 +192,8 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         r"families\.deepspeech\.training\.gpus: 4 GPUs cannot share 2 batches a step; lower it, or raise training\.acc",
     ),
     "more utterances than there are": (
-        {"selection": {"utterances": 81}},
-        "selection.utterances: 81 are asked for, and corpus.synthetic.test_utterances is 80",
+        {"selection": {"utterances": 201}},
+        "selection.utterances: 201 are asked for, and corpus.synthetic.test_utterances is 200",
     ),
     "a manifest without its path": ({"corpus": {"kind": "manifest"}}, "corpus.manifest: missing"),
     "a manifest with an empty path": ({"corpus": {"manifest": {"path": ""}}}, "corpus.manifest.path: "),

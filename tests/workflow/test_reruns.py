@@ -35,13 +35,14 @@ def cw(**keys: Any) -> dict[str, Any]:
 
 CHANGES: dict[str, tuple[Mapping[str, Any], set[str]]] = {
     "nothing": ({}, set()),
+    # What is added takes utterances from the others: these are dealt out.
     "phrase added": (
         cw(phrases=["go", "no"]),
-        {"attack cw seed-1 no low", "attack cw seed-1 no high"} | TRANSCRIBE | AFTER,
+        {f"attack cw seed-1 {phrase} {c}" for phrase in ("go", "no") for c in ("low", "high")} | TRANSCRIBE | AFTER,
     ),
     "phrase added to PGD": (
         {"attacks": {"pgd": {"phrases": ["go", "no"]}}},
-        {"attack pgd seed-1 no high"} | TRANSCRIBE | AFTER,
+        PGD | {"attack pgd seed-1 no high"} | TRANSCRIBE | AFTER,
     ),
     "rank added": (
         cw(ranks=[2, 3, 10]),
@@ -49,7 +50,7 @@ CHANGES: dict[str, tuple[Mapping[str, Any], set[str]]] = {
     ),
     "surrogate added": (
         {"surrogates": ["seed-1", "seed-2"]},
-        {job.replace("seed-1", "seed-2", 1) for job in CW | PGD | TRANSCRIBE} | AFTER,
+        {job.replace("seed-1", name, 1) for job in CW | PGD | TRANSCRIBE for name in ("seed-1", "seed-2")} | AFTER,
     ),
     "phrase removed": (cw(phrases=[]), TRANSCRIBE | AFTER),
     "regime removed": (cw(confidences={"low": {"threshold": None}}), TRANSCRIBE | AFTER),
@@ -70,13 +71,13 @@ CHANGES: dict[str, tuple[Mapping[str, Any], set[str]]] = {
         {"models": [*MODELS, "seed-1.ulp-2"]},
         {"train seed-1.ulp-2", "hear seed-1.ulp-2", "transcribe seed-1 seed-1.ulp-2"} | SELECT | AFTER,
     ),
-    "model removed": ({"models": MODELS[:3]}, SELECT | AFTER),
+    "model removed": ({"models": MODELS[:3]}, SELECT),
     "remotes chosen": ({"remotes": ["seed-2"]}, AFTER),
     "C&W iterations": (cw(iterations=90), CW | TRANSCRIBE | AFTER),
     "C&W bound": (cw(bound=1500), CW | TRANSCRIBE | AFTER),
     "PGD bound": ({"attacks": {"pgd": {"bound": 0.06}}}, PGD | TRANSCRIBE | AFTER),
     "threshold": (cw(threshold=0.8), {job for job in CW if job.endswith("high")} | TRANSCRIBE | AFTER),
-    "decoder beam": ({"decoder": {"beam": 50}}, HEAR | SELECT | TRANSCRIBE | AFTER),
+    "decoder beam": ({"decoder": {"beam": 50}}, HEAR | SELECT | AFTER),
     "selection seed": ({"selection": {"seed": 1}}, SELECT),
     "training epochs": (
         {"families": {"deepspeech": {"training": {"epochs": 17}}}},
@@ -84,7 +85,8 @@ CHANGES: dict[str, tuple[Mapping[str, Any], set[str]]] = {
     ),
     "ensemble added": (
         {"surrogates": ["seed-1", ["seed-1", "seed-2"]]},
-        {job.replace("seed-1", "seed-1+seed-2", 1) for job in CW | PGD | TRANSCRIBE} | AFTER,
+        {job.replace("seed-1", name, 1) for job in CW | PGD | TRANSCRIBE for name in ("seed-1", "seed-1+seed-2")}
+        | AFTER,
     ),
     "epochs of the transfer curve": ({"neighbours": {"epochs": 2}}, set()),
     "shares of the transfer curve": ({"neighbours": {"shares": [0.5]}}, set()),
@@ -123,7 +125,7 @@ EDITS: dict[str, tuple[str, Callable[[str], str], set[str]]] = {
     "loop of all attacks": (f"{LIBRARY}/attacks/loop.py", CODE, CW | PGD | TRANSCRIBE | AFTER),
     "model": (f"{LIBRARY}/recognisers/deepspeech/network.py", CODE, TRAIN | AFTER_TRAINING),
     "training": (f"{LIBRARY}/recognisers/deepspeech/training.py", CODE, TRAIN | AFTER_TRAINING),
-    "decoder": (f"{LIBRARY}/ctc/flashlight.py", CODE, HEAR | SELECT | TRANSCRIBE | AFTER),
+    "decoder": (f"{LIBRARY}/ctc/flashlight.py", CODE, HEAR | SELECT | AFTER),
     "another decoder": (f"{LIBRARY}/ctc/ctcdecode_backend.py", CODE, set()),
     "neighbours": (f"{LIBRARY}/recognisers/deepspeech/neighbours.py", CODE, set()),
     "selection": (f"{LIBRARY}/hearing/selection.py", CODE, SELECT),

