@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -273,13 +274,19 @@ class Study:
             )
         for model in self.models:
             rows = [
-                {"split": split, "text": self.truth(n), "greedy": "utterance", "texts": [self.truth(n)]}
+                {
+                    "split": split,
+                    "text": self.truth(n),
+                    "greedy": "utterance",
+                    "texts": [self.truth(n)],
+                    "log_probabilities": [math.log(0.9 - n / 10)],
+                }
                 for split in ("dev", "test")
                 for n in range(5)
             ]
             clean = pd.DataFrame(rows)
             if DESCRIBED[model]["seed"] is None:
-                clean["greedy"] = None
+                clean["greedy"] = clean["log_probabilities"] = None
             self._save(clean, self.folder / "clean" / f"{model}.parquet")
             if model in self.scored:
                 scored = pd.DataFrame(rows).assign(transcription=lambda frame: frame["text"])

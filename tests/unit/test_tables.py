@@ -175,6 +175,7 @@ def test_models(tables: dict[str, pd.DataFrame]) -> None:
     row = only(table, model="seed-1")
     assert (row["test_wer"], row["test_right"], row["test_utterances"]) == (0, 5, 5)
     assert row["test_wer_greedy"] == pytest.approx(2 / 3)
+    assert row["test_median_k1"] == pytest.approx(0.7), "of 0.9, 0.8, 0.7, 0.6, 0.5"
     assert (table["unintended"] == "").all()
 
 

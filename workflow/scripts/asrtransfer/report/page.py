@@ -161,6 +161,8 @@ def _summarise_card(material: Material, model: str) -> Card:
         if name in row and pd.notna(row[name])
     }
     facts |= {"right": f"{row['test_right']} of {row['test_utterances']}", "family": known.family}
+    if pd.notna(row["test_median_k1"]):
+        facts["K1 where right"] = f"{row['test_median_k1']:.3f}"
     facts |= {"weights": str(card["weights_sha256"])[:10]}
     facts |= _summarise_training(card) if known.seed is not None else {"runs on": str(card["device"])}
     if pd.notna(row["same_weights_as_base"]):

@@ -192,6 +192,13 @@ MEANINGS = {
         for split in ("dev", "test")
     },
     **{f"{split}_right": f"{split} utterances transcribed exactly right" for split in ("dev", "test")},
+    **{
+        f"{split}_median_k1": (
+            f"median K1 of the {split} utterances that the model transcribes exactly right; an attack that must "
+            "exceed more mostly fails on it"
+        )
+        for split in ("dev", "test")
+    },
     **{f"{split}_utterances": f"utterances of the {split} split" for split in ("dev", "test")},
     # paired tests
     "comparison": "what differs between the two sides: confidence, rank, attack, perturbation",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from asrtransfer.tables.design import Design, Model
@@ -69,9 +70,18 @@ def _rate_clean(clean: pd.DataFrame) -> dict[str, object]:
         found[f"{split}_cer"] = error_rates.cer(truths, tops)
         found[f"{split}_wer_greedy"] = math.nan if greedy is None else error_rates.wer(truths, greedy)
         found[f"{split}_cer_greedy"] = math.nan if greedy is None else error_rates.cer(truths, greedy)
-        found[f"{split}_right"] = sum(truth == top for truth, top in zip(truths, tops, strict=True))
+        right = [truth == top for truth, top in zip(truths, tops, strict=True)]
+        found[f"{split}_right"] = sum(right)
+        found[f"{split}_median_k1"] = _rate_confidence(rows[right])
         found[f"{split}_utterances"] = len(rows)
     return found
+
+
+def _rate_confidence(right: pd.DataFrame) -> float:
+    """Compute the median K1 of what is transcribed right; nan for a recogniser that tells no probabilities."""
+    if right.empty or right["log_probabilities"].isna().any():
+        return math.nan
+    return math.exp(np.median([found[0] for found in right["log_probabilities"]]))
 
 
 def _rate_with_language_model(scored: pd.DataFrame | None) -> dict[str, object]:
