@@ -95,7 +95,7 @@ STEPS = [
     Step("README.md", 'make study ARGS="-n --configfile my.yaml"', (DRY,), before=choose_own_configuration),
     Step("docs/rules.md", "make study ARGS=plan", (r"^PLAN: \d+ jobs, into results$",)),
     Step("docs/extending.md", "make conformance FILE=my-lab/mim.py", (r"^\d+ passed",), before=save_recipes),
-    Step("docs/extending.md", 'make study ARGS="keys --configfile my.yaml"', (r"^ +iterations: 300$",)),
+    Step("docs/extending.md", 'make study ARGS="keys --configfile my.yaml"', (r"^ +iterations: 400$",)),
     Step(
         "docs/extending.md",
         'make study ARGS="--configfile config/smoke.yaml my-lab/mim.yaml"',
