@@ -25,10 +25,12 @@ from study.cost import plan
 from study.power import Attempts
 
 LEVELS = (0.75, 0.9, 0.95, 0.99)
+PHRASES = ["open the door", "take a picture", "delete my messages"]
 TEN = {
     "models": ["seed-1", "seed-2", "seed-3", "seed-1.twin", "seed-1.ulp-1"],
     "design": "grid",
     "selection": {"utterances": 10},
+    "attacks": {name: {"phrases": PHRASES, "iterations": 300} for name in ("cw", "pgd")},
 }
 SIGMAS = 4
 
