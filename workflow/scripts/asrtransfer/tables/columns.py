@@ -194,8 +194,8 @@ MEANINGS = {
     **{f"{split}_right": f"{split} utterances transcribed exactly right" for split in ("dev", "test")},
     **{
         f"{split}_median_k1": (
-            f"median K1 of the {split} utterances that the model transcribes exactly right; an attack that must "
-            "exceed more mostly fails on it"
+            f"median K1 of the {split} utterances that the model transcribes exactly right: how sure the model is "
+            "of them; empty if it tells no probabilities"
         )
         for split in ("dev", "test")
     },
