@@ -53,6 +53,24 @@ def test_jobs_of_the_earlier_run_are_ended_and_others_left(queue: Path, tmp_path
     assert record.read_text() == "new\n"
 
 
+def test_an_interrupted_run_ends_its_own_jobs(queue: Path, tmp_path: Path) -> None:
+    queue.write_text("new 7\nother 8\nnew 9\n")
+    orphans.end_own(tmp_path / "results", "new", pytest.fail)
+    assert queue.read_text() == "new 7 gone\nother 8\nnew 9 gone\n"
+
+
+def test_a_local_run_does_not_ask_for_a_queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    orphans.end_own(tmp_path / "results", None, pytest.fail)
+
+
+def test_an_interrupted_run_says_what_it_cannot_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    said: list[str] = []
+    orphans.end_own(tmp_path / "results", "new", said.append)
+    assert len(said) == 1 and "squeue does not work" in said[0]
+
+
 def test_a_queue_that_cannot_be_asked_ends_the_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     record = tmp_path / "results"
     record.write_text("old\n")

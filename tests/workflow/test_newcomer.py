@@ -34,7 +34,7 @@ LISTS = ("envs/requirements.txt", "envs/requirements-test.txt")
 def choose_own_configuration(clone: Path) -> None:
     """Copy the default study and change it, as README says."""
     text = (clone / "config/config.yaml").read_text()
-    (clone / "my.yaml").write_text(text.replace("  utterances: 64\n", "  utterances: 5\n"))
+    (clone / "my.yaml").write_text(text.replace("  utterances: 70\n", "  utterances: 5\n"))
 
 
 def save_recipes(clone: Path) -> None:

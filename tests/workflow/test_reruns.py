@@ -302,10 +302,17 @@ def test_moving_the_repository_reruns_nothing(smoke: Finished, tmp_path: Path) -
 
 
 def test_attacks_are_cut_off_where_the_decoder_selects_the_same(smoke: Finished, tmp_path: Path) -> None:
-    """Executed, by touching: when selection has run and its files are as before, no attack runs."""
+    """Executed in full: selection chooses the same, so no attack runs, and tables wait for what is heard again."""
     copy = Repository.copy(tmp_path / "copy", smoke.path)
-    done = copy.plan({"decoder": {"beam": 50}}, [SMOKE], executor="touch").needed
-    assert done == HEAR | {"select"} | TRANSCRIBE | AFTER
+
+    def times(folder: str) -> dict[Path, int]:
+        return {path: path.stat().st_mtime_ns for path in copy.path.glob(f"results-smoke/{folder}/**/*.parquet")}
+
+    attacks, transcripts = times("attacks"), times("transcripts")
+    copy.snakemake("--cores", "2", "--configfile", SMOKE, "--config", "decoder={beam: 50}")
+    assert times("attacks") == attacks
+    assert all(time > transcripts[path] for path, time in times("transcripts").items())
+    assert copy.plan({"decoder": {"beam": 50}}, [SMOKE]).needed == set()
 
 
 def test_a_model_more_and_a_phrase_less(smoke: Finished, tmp_path: Path) -> None:

@@ -209,6 +209,11 @@ def end_orphans(log):
         sys.exit(str(error))
 
 
+def end_own_jobs(log):
+    """Leave no job in Slurm's queue."""
+    orphans.end_own(slurm_run(), orphans.run_id(map(Path, log)), say)
+
+
 def say(line):
     print(line, file=sys.stderr, flush=True)
 

@@ -1,6 +1,8 @@
 rule tables:
     """Count: what was attacked, heard and trained becomes tables."""
     input:
+        # Which hearings run again is known once selection has: tables wait for it.
+        selected=ancient(selected),
         attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),
         transcripts=expand("<results>/transcripts/{hearing}.parquet", hearing=hearing_names()),
         clean=expand("<results>/clean/{model}.parquet", model=study.models),

@@ -1,7 +1,7 @@
 """Jobs that a killed Snakemake leaves in Slurm's queue: they write on, into files that the next run makes as well.
 
 Snakemake gives all jobs of a run one name, the run's id, and prints it. Each run leaves its id in a file; the next one
-ends what still has that name before it submits anything.
+ends what still has that name before it submits anything. A run that is interrupted ends its own.
 """
 
 from __future__ import annotations
@@ -51,6 +51,24 @@ def end_earlier(record: Path, run: str | None, say: Callable[[str], object]) -> 
     if run is not None:
         record.parent.mkdir(parents=True, exist_ok=True)
         record.write_text(f"{run}\n")
+
+
+def end_own(record: Path, run: str | None, say: Callable[[str], object]) -> None:
+    """Cancel the jobs that a failed or interrupted run leaves in the queue.
+
+    Snakemake cancels the jobs that it knows of. While it asks Slurm for their states it knows of none.
+
+    Args:
+        record: keeps the ids of runs whose jobs may be there; the next run ends what cannot be cancelled now.
+        run: this run's id, or None.
+    """
+    if run is None:
+        return
+    try:
+        if jobs := _queued(run, record):
+            _ask(record, "scancel", *jobs)
+    except Unending as error:
+        say(str(error))
 
 
 def _queued(names: str, record: Path) -> list[str]:
