@@ -91,6 +91,19 @@ def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def compared_doses(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A page with dose curves."""
+    from compared_studies import TEMPLATES, write_curves
+
+    from asrtransfer.compare import page, studies
+
+    folder = tmp_path_factory.mktemp("curves")
+    path = folder / "comparison.html"
+    path.write_text(page.render(studies.read(write_curves(folder)), TEMPLATES))
+    return path
+
+
 DESK, PHONE = (1280, 800), (390, 844)
 # A page of megabytes takes a busy machine a while.
 PATIENCE = 180_000

@@ -44,6 +44,21 @@ def test_every_figure_is_drawn_in_every_view_and_has_words(compared: Opened) -> 
         assert caption.removesuffix(" Numbers") in label
 
 
+@pytest.mark.parametrize("width", WIDTHS)
+def test_dose_curves_are_drawn_in_every_view(browser: Browser, compared_doses: Path, width: int) -> None:
+    with open_page(browser, compared_doses, (width, 900)) as opened:
+        assert opened.page.evaluate("document.documentElement.scrollWidth") == width
+        figure = opened.page.locator("[data-figure=curves]")
+        views = figure.locator(".views option")
+        assert views.count() == 4
+        for index in range(4):
+            figure.locator(".views select").select_option(index=index)
+            assert figure.locator(".scatterlayer .trace").count() == 4
+            assert "null" not in figure.locator(".plot").inner_text()
+        assert "most transfers at b-100" in figure.locator("figcaption").inner_text()
+        assert opened.complaints == []
+
+
 def test_light_and_dark(compared: Opened) -> None:
     switch_theme(compared)
 

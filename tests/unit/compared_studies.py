@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 
 from fabricated import DESCRIBED, Heard, Study, deaf
+from fabricated_doses import AudibleDoses, optimum
 from fabricated_report import TEMPLATES, AudibleStudy
 
-__all__ = ["TEMPLATES", "write_pair"]
+__all__ = ["TEMPLATES", "write_curves", "write_pair"]
 
 
 def transferring(heard: Heard) -> list[str]:
@@ -21,6 +22,13 @@ def write_pair(folder: Path) -> list[Path]:
     narrow = AudibleStudy(folder / "narrow", utterances=3, hears=transferring).write()
     wide = AudibleStudy.wide(folder / "wide", utterances=2).write()  # type: ignore[attr-defined]
     return [_finish(narrow), _finish(wide)]
+
+
+def write_curves(folder: Path) -> list[Path]:
+    """Write a study with an optimum in its dose curve, and one in which nothing transfers at any dose."""
+    some = AudibleDoses(folder / "some", hears=optimum)
+    none = AudibleDoses(folder / "none", hears=deaf)
+    return [_finish(study.write()) for study in (some, none)]
 
 
 def _finish(study: Study) -> Path:

@@ -9,10 +9,10 @@ from pathlib import Path
 import pandas as pd
 import pytest
 import yaml
-from compared_studies import TEMPLATES, write_pair
+from compared_studies import TEMPLATES, write_curves, write_pair
 from snakemake.utils import update_config
 
-from asrtransfer.compare import differences, figures, loudness, matrices, page, studies, tables
+from asrtransfer.compare import curves, differences, figures, loudness, matrices, page, studies, tables
 from asrtransfer.files.errors import InputError
 from study import compared, config
 from study.tables import describe_configuration
@@ -189,6 +189,35 @@ def test_the_ratio_of_several_jobs_is_their_weighted_median() -> None:
     assert find((10, 1), (20, 5), (90, 1)) == 20
     assert find((10, 1), (float("nan"), 0), (float("inf"), 3)) == 10
     assert find((float("nan"), 0)) is None
+
+
+def test_dose_curves_lie_over_each_other(tmp_path: Path) -> None:
+    doses = studies.read(write_curves(tmp_path))
+    drawn = curves.dose_curves(doses)
+    assert drawn is not None
+    assert [view.name for view in drawn.views] == [
+        f"{target} against {measure}" for target in ("Phrases", "Rank 2") for measure in ("SNR", "K1")
+    ]
+    near = {trace["name"]: trace for trace in drawn.views[2].data}
+    assert list(near) == [f"{study}, C&W, {key} varies" for study in ("some", "none") for key in ("threshold", "bound")]
+    assert near["some, C&W, bound varies"]["x"] == [30.55, 5.55]
+    assert near["some, C&W, bound varies"]["y"] == [0.9167, 0]
+    assert near["none, C&W, bound varies"]["y"] == [0, 0]
+    bound = doses["none"].tables["doses"].query("arm == 'seed' and target == 'rank-2' and confidence == 'b-100'")
+    assert near["none, C&W, bound varies"]["error_y"]["array"][0] == pytest.approx(
+        bound["utterance_bound"].iloc[0], abs=1e-4
+    )
+    assert "some, C&W, another seed: of 8 doses, most transfers at b-100 for rank 2" in drawn.conclusion
+    assert "none, C&W, another seed: none of 8 doses transfers" in drawn.conclusion
+    table = curves.lay_out_doses(doses)
+    rows = {tuple(one.text for one in row[:4]): [one.text for one in row[4:]] for row in table.rows}
+    assert len(rows) == 8
+    assert rows["C&W", "rank 2", "b-100", "another seed"][0].startswith("30.6 dB; 33 of 36 hearings; best control ")
+    assert 'id="table-curves"' in page.render(doses, TEMPLATES)
+
+
+def test_studies_of_two_confidences_have_no_dose_curve(found: dict[str, studies.Study]) -> None:
+    assert curves.dose_curves(found) is None
 
 
 def test_the_page_has_its_sections_and_loads_nothing(html: str) -> None:

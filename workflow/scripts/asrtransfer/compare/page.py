@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from asrtransfer.compare import figures, loudness, matrices, tables
+from asrtransfer.compare import curves, figures, loudness, matrices, tables
 from asrtransfer.compare.studies import Studies
 from asrtransfer.report import findings
 from asrtransfer.report.frame import render_page
@@ -33,6 +33,7 @@ def render(studies: Studies, templates: Path) -> str:
         figures.transfer(studies),
         matrices.who_hears_whom(studies),
         loudness.transfer_against_loudness(studies),
+        curves.dose_curves(studies),
         figures.attack_success(studies),
         figures.near_targets(studies),
     ]
@@ -51,5 +52,10 @@ def render(studies: Studies, templates: Path) -> str:
         figures=shown,
         claims=claims,
         claims_conclusion=claims_conclusion,
-        sheets=[tables.lay_out_results(studies), matrices.lay_out_pairs(studies), loudness.lay_out_points(studies)],
+        sheets=[
+            tables.lay_out_results(studies),
+            matrices.lay_out_pairs(studies),
+            loudness.lay_out_points(studies),
+            *([curves.lay_out_doses(studies)] if any(figure.name == "curves" for figure in shown) else []),
+        ],
     )

@@ -274,14 +274,23 @@ def _write_near(facts: Facts, arm: str) -> str:
 
 def dose(material: Material) -> str:
     """Write at which dose most transfers, whether its controls explain that, and what the loudest one does."""
-    table, level = select_doses(material.tables["doses"]), material.design.settings.confidence_level
-    sentences = []
-    for attack, heard in table.groupby("attack", sort=False):
-        arm = order_arms(heard)[0]
-        rows = heard[heard["arm"] == arm]
-        found = _write_largest_dose(rows, level) if rows["transfers"].sum() else _write_no_dose(rows)
-        sentences.append(f"{material.label(str(attack))}, {words.ARMS[arm]}: {found}")
+    level = material.design.settings.confidence_level
+    sentences = [
+        f"{material.label(str(attack))}, {words.ARMS[order_arms(rows)[0]]}: {describe_doses(rows, level)}"
+        for attack, rows in select_doses(material.tables["doses"]).groupby("attack", sort=False)
+    ]
     return " ".join([*sentences, "Where nothing is heard, a bar ends at the exact bound for utterances."])
+
+
+def describe_doses(rows: pd.DataFrame, level: float) -> str:
+    """Write at which of an attack's doses most transfers to the arm that shares least with the surrogate.
+
+    Args:
+        rows: of the table of doses, of one attack.
+        level: of confidence.
+    """
+    rows = rows[rows["arm"] == order_arms(rows)[0]]
+    return _write_largest_dose(rows, level) if rows["transfers"].sum() else _write_no_dose(rows)
 
 
 def _write_no_dose(rows: pd.DataFrame) -> str:

@@ -73,7 +73,7 @@ def dose(material: Material, conclusion: str) -> Figure | None:
     for attack in attacks:
         rows = table[table["attack"] == attack]
         for measure in MEASURES:
-            known = rows[_place(rows[f"median_{measure.column}"], measure).notna()]
+            known = rows[place_values(rows[f"median_{measure.column}"], measure).notna()]
             for outcome in OUTCOMES if len(known) else ():
                 name = f"{outcome.name} against {measure.name}"
                 full = f"{material.label(attack)}: {name}" if len(attacks) > 1 else name[0].upper() + name[1:]
@@ -84,7 +84,7 @@ def dose(material: Material, conclusion: str) -> Figure | None:
     return Figure("dose", title, tuple(views), conclusion, "doses")
 
 
-def _place(values: pd.Series, measure: Measure) -> pd.Series:
+def place_values(values: pd.Series, measure: Measure) -> pd.Series:
     """Place values on the axis: a probability by its loss in nats, which resolves 0.99 from 0.999."""
     if not measure.probability:
         return values.where(values.abs() < math.inf)
@@ -92,8 +92,8 @@ def _place(values: pd.Series, measure: Measure) -> pd.Series:
 
 
 def _draw_view(name: str, rows: pd.DataFrame, outcome: Outcome, measure: Measure) -> View:
-    rows = rows.assign(place=_place(rows[f"median_{measure.column}"], measure))
-    rows = rows.assign(upper=_find_upper(rows, outcome))
+    rows = rows.assign(place=place_values(rows[f"median_{measure.column}"], measure))
+    rows = rows.assign(upper=find_upper(rows, outcome))
     top = max(SMALLEST_TOP, rows[[outcome.share, outcome.control, "upper"]].max().max())
     arms = order_arms(rows)
     symbols = dict(zip(dict.fromkeys(rows["sweep"]), SYMBOLS * len(rows), strict=False))
@@ -105,14 +105,14 @@ def _draw_view(name: str, rows: pd.DataFrame, outcome: Outcome, measure: Measure
             *(_explain_symbol(sweep, symbol) for sweep, symbol in symbols.items() if len(symbols) > 1),
         ],
         height=460,
-        xaxis=_make_axis(measure),
+        xaxis=make_measure_axis(measure),
         yaxis=make_axis("hearings", range=[-0.03 * top, 1.05 * top], tickformat="~%"),
         legend=LEGEND,
     )
 
 
-def _make_axis(measure: Measure) -> dict[str, Any]:
-    """Describe the axis; the dose grows to the right."""
+def make_measure_axis(measure: Measure) -> dict[str, Any]:
+    """Describe the axis of a measure; the dose grows to the right."""
     if not measure.probability:
         return make_axis("signal-to-noise ratio, dB: louder to the right", autorange="reversed")
     title = "K1, placed by its loss −ln K1"
@@ -120,7 +120,7 @@ def _make_axis(measure: Measure) -> dict[str, Any]:
     return make_axis(title, type="log", autorange="reversed", **ticks)
 
 
-def _find_upper(rows: pd.DataFrame, outcome: Outcome) -> pd.Series:
+def find_upper(rows: pd.DataFrame, outcome: Outcome) -> pd.Series:
     """Find the upper limits; where nothing hits, the exact bound for utterances, which no bootstrap gives."""
     return rows[outcome.upper].where(rows[outcome.share] > 0, rows["utterance_bound"])
 
@@ -149,30 +149,39 @@ def _draw_lines(
 
 
 def _draw_line(rows: pd.DataFrame, outcome: Outcome, measure: Measure, **looks: Any) -> Any:
-    ends = [_place(rows[f"{end}_quartile_{measure.column}"], measure) for end in ("upper", "lower")]
+    ends = [place_values(rows[f"{end}_quartile_{measure.column}"], measure) for end in ("upper", "lower")]
     # The loss falls as the probability grows.
     high, low = ends[::-1] if measure.probability else ends
-    red, green, blue = (round(255 * part) for part in to_rgb(looks["line"]["color"]))
-    thin = {"thickness": 1.5, "width": 0, "color": f"rgba({red}, {green}, {blue}, 0.4)"}
+    colour = looks["line"]["color"]
     return go.Scatter(
-        x=_round(rows["place"]),
-        y=_round(rows[outcome.share]),
+        x=round_values(rows["place"]),
+        y=round_values(rows[outcome.share]),
         mode="lines+markers",
-        error_x=_make_bars(high - rows["place"], rows["place"] - low) | thin,
-        error_y=_make_bars(rows["upper"] - rows[outcome.share], rows[outcome.share] - rows[outcome.lower]) | thin,
-        text=[_describe(row, outcome) for row in rows.to_dict("records")],
+        error_x=make_bars(high - rows["place"], rows["place"] - low, colour),
+        error_y=make_bars(rows["upper"] - rows[outcome.share], rows[outcome.share] - rows[outcome.lower], colour),
+        text=[describe_dose(row, outcome) for row in rows.to_dict("records")],
         hovertemplate="%{text}<extra>%{fullData.name}</extra>",
         **looks,
     )
 
 
-def _make_bars(above: pd.Series, below: pd.Series) -> dict[str, Any]:
-    """Describe error bars; an unknown limit has none."""
-    lengths = [[max(value or 0, 0) for value in _round(end.fillna(0))] for end in (above, below)]
-    return {"type": "data", "symmetric": False, "array": lengths[0], "arrayminus": lengths[1]}
+def make_bars(above: pd.Series, below: pd.Series, colour: str) -> dict[str, Any]:
+    """Describe thin error bars of a line's colour; an unknown limit has none."""
+    lengths = [[max(value or 0, 0) for value in round_values(end.fillna(0))] for end in (above, below)]
+    red, green, blue = (round(255 * part) for part in to_rgb(colour))
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": lengths[0],
+        "arrayminus": lengths[1],
+        "thickness": 1.5,
+        "width": 0,
+        "color": f"rgba({red}, {green}, {blue}, 0.4)",
+    }
 
 
-def _describe(row: dict[Any, Any], outcome: Outcome) -> str:
+def describe_dose(row: dict[Any, Any], outcome: Outcome) -> str:
+    """Write a row of the table of doses, lines joined by ``<br>``."""
     lines = [
         f"{row['confidence']}: {row['keys']}" if row["keys"] else str(row["confidence"]),
         f"{words.percent(row[outcome.share])} of {row['hearings']} hearings{_write_limits(row, outcome)}",
@@ -206,8 +215,8 @@ def _draw_controls(rows: pd.DataFrame, symbols: dict[str, str], outcome: Outcome
         ordered = line.sort_values("place", ascending=False, kind="stable")
         target = str(line["target"].iloc[0]).replace("-", " ")
         yield go.Scatter(
-            x=_round(ordered["place"]),
-            y=_round(ordered[outcome.control]),
+            x=round_values(ordered["place"]),
+            y=round_values(ordered[outcome.control]),
             mode="lines",
             name=f"best control, {words.ARMS[arm]}",
             legendgroup="control",
@@ -223,6 +232,6 @@ def _explain_symbol(sweep: str, symbol: str) -> Any:
     return go.Scatter(x=[None], y=[None], mode="markers", name=name, marker=marker, hoverinfo="skip")
 
 
-def _round(values: pd.Series) -> list[float | None]:
+def round_values(values: pd.Series) -> list[float | None]:
     """Round to four digits, wherever the point is: losses span powers of ten."""
     return [None if pd.isna(value) else float(f"{value:.4g}") for value in values]
