@@ -35,7 +35,7 @@ unlock:
 
 test:
 	@envs/install test
-	python -m pytest $(ARGS)
+	python -m pytest -n auto --dist loadfile $(ARGS)
 
 conformance:
 	@envs/install test

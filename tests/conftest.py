@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
-from copies import Finished
+from copies import Finished, Repository
+from filelock import FileLock
 
 # What ignores a signal hands that down: a shell to what runs in its background, nohup to all. A handler is not handed
 # down, so that what tests start can be interrupted, and its terminal be closed, however the tests were started.
 for number in (signal.SIGINT, signal.SIGHUP):
     if signal.getsignal(number) is signal.SIG_IGN:
         signal.signal(number, lambda *_: None)
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """A process a core, four at most; one for a single file, and for lanes that stop programs at set moments."""
+    alone = len(config.args) == 1 and ".py" in config.args[0]
+    usual = config.option.markexpr in config.getini("addopts")
+    return min(4, os.cpu_count() or 1) if usual and not alone else 0
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -24,13 +34,26 @@ def usual_numbers() -> Iterator[None]:
         torch.set_flush_denormal(False)
 
 
+def run_once(factory: pytest.TempPathFactory, name: str, run: Callable[[Path], Finished]) -> Finished:
+    """A finished study of this process's own; where several share the tests, the first runs it and the others copy."""
+    folder = factory.mktemp(name) / "repository"
+    if "PYTEST_XDIST_WORKER" not in os.environ:
+        return run(folder)
+    common = factory.getbasetemp().parent / name
+    with FileLock(f"{common}.lock"):
+        if not (common / "output.txt").exists():
+            run(common)
+    Repository.copy(folder, common)
+    return Finished(folder, (folder / "output.txt").read_text())
+
+
 @pytest.fixture(scope="session")
 def smoke(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The smoke study, run once for all tests."""
-    return Finished.smoke(tmp_path_factory.mktemp("smoke") / "repository")
+    return run_once(tmp_path_factory, "smoke", Finished.smoke)
 
 
 @pytest.fixture(scope="session")
 def extended(smoke: Finished, tmp_path_factory: pytest.TempPathFactory) -> Finished:
     """The smoke study with an attack, a recogniser and an ensemble of the user's, run once for all tests."""
-    return Finished.extended(tmp_path_factory.mktemp("extended") / "repository", smoke)
+    return run_once(tmp_path_factory, "extended", lambda path: Finished.extended(path, smoke))
