@@ -8,6 +8,7 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from functools import partial
@@ -234,11 +235,10 @@ def test_the_report_of_the_engine_holds_tables_and_figures_with_captions_by_cate
     assert "<svg" in (copy.path / RESULTS / "report.html").read_text()
 
 
-@pytest.mark.skipif(shutil.which("snakedeploy") is None, reason="snakedeploy is not installed")
 def test_snakedeploy_deploys_a_tag(tmp_path: Path) -> None:
     address = "https://github.com/someone/asr-attack-transfer"
     command = [
-        "snakedeploy",
+        Path(sys.executable).with_name("snakedeploy"),
         "deploy-workflow",
         address,
         str(tmp_path / "own"),
