@@ -46,6 +46,12 @@ DESCRIBED: dict[str, dict[str, object]] = {
     "seed-1.twin": {"family": "deepspeech", "base": "seed-1", "seed": 1, "arm": "twin"},
     "seed-1.ulp-1": {"family": "deepspeech", "base": "seed-1", "seed": 1, "arm": "ulp"},
     "mine": {"family": "mine", "base": "mine", "seed": None, "arm": "none"},
+    "seed-1.tuned-1": {"family": "deepspeech", "base": "seed-1", "seed": 1, "arm": "tuned", "rung": "tuned-1"},
+    "seed-1.tuned-9": {"family": "deepspeech", "base": "seed-1", "seed": 1, "arm": "tuned", "rung": "tuned-9"},
+    **{
+        f"seed-2.{rung}-of-1": {"family": "deepspeech", "base": "seed-2", "seed": 2, "arm": "shares", "rung": rung}
+        for rung in ("shares-1", "shares-4", "shares-last-2")
+    },
 }
 ATTACKS: dict[str, dict[str, object]] = {
     "cw": {"label": "C&W", "published": published_cw.PUBLISHED},

@@ -29,11 +29,10 @@ def rows(tmp_path: Path) -> list[dict[str, Any]]:
     return made
 
 
-def prepare(tmp_path: Path, rows: list[dict[str, Any]], *, disjoint: bool = False) -> list[corpora.Utterance]:
+def prepare(tmp_path: Path, rows: list[dict[str, Any]], **changes: Any) -> list[corpora.Utterance]:
     pandas.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
-    return manifest.prepare(
-        tmp_path / "manifest.csv", tmp_path / "corpus", disjoint_speakers=disjoint, longest_seconds=600
-    )
+    settings = {"disjoint_speakers": False, "longest_seconds": 600, "dither": 0, "seed": 0}
+    return manifest.prepare(tmp_path / "manifest.csv", tmp_path / "corpus", **(settings | changes))
 
 
 @pytest.mark.parametrize("ending", ["csv", "tsv", "parquet"])
@@ -44,7 +43,9 @@ def test_formats(tmp_path: Path, rows: list[dict[str, Any]], ending: str) -> Non
         table.to_parquet(path)
     else:
         table.to_csv(path, index=False, sep="\t" if ending == "tsv" else ",")
-    utterances = manifest.prepare(path, tmp_path / "corpus", disjoint_speakers=True, longest_seconds=600)
+    utterances = manifest.prepare(
+        path, tmp_path / "corpus", disjoint_speakers=True, longest_seconds=600, dither=0, seed=0
+    )
     assert [(u.split, u.text, u.seconds) for u in utterances] == [
         ("train", "word train", 1.0),
         ("dev", "word dev", 2.0),
@@ -96,16 +97,15 @@ def test_one_fault(tmp_path: Path, rows: list[dict[str, Any]], key: str, value: 
     (tmp_path / "broken.wav").write_text("no audio")
     rows[1][key] = value
     with pytest.raises(InputError, match=message) as caught:
-        prepare(tmp_path, rows, disjoint=True)
+        prepare(tmp_path, rows, disjoint_speakers=True)
     assert "manifest.csv" in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
 def test_recordings_beyond_the_limit_name_its_key(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
-    pandas.DataFrame(rows).to_csv(tmp_path / "manifest.csv", index=False)
     message = r"row 3: .*test\.wav: holds 3 s of audio, more than .* 2\.5 s; raise corpus\.manifest\.longest_seconds"
     with pytest.raises(InputError, match=message):
-        manifest.prepare(tmp_path / "manifest.csv", tmp_path / "corpus", disjoint_speakers=True, longest_seconds=2.5)
+        prepare(tmp_path, rows, longest_seconds=2.5)
 
 
 def test_faults_are_counted_and_the_first_row_is_named(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
@@ -137,7 +137,9 @@ def test_unusable_manifests(tmp_path: Path, name: str, content: bytes | None, me
     if content is not None:
         (tmp_path / name).write_bytes(content)
     with pytest.raises(InputError, match=message):
-        manifest.prepare(tmp_path / name, tmp_path / "corpus", disjoint_speakers=False, longest_seconds=600)
+        manifest.prepare(
+            tmp_path / name, tmp_path / "corpus", disjoint_speakers=False, longest_seconds=600, dither=0, seed=0
+        )
 
 
 @pytest.mark.skipif(not FSDD.is_file(), reason="shared/data/fsdd-strings is not here")
@@ -146,9 +148,29 @@ def test_real_digit_strings(tmp_path: Path) -> None:
     table["path"] = [str(FSDD.parent / path) for path in table["path"]]
     few = table.groupby("split").head(3)
     few.to_csv(tmp_path / "few.csv", index=False)
-    utterances = manifest.prepare(tmp_path / "few.csv", tmp_path, disjoint_speakers=False, longest_seconds=600)
+    utterances = manifest.prepare(
+        tmp_path / "few.csv", tmp_path, disjoint_speakers=False, longest_seconds=600, dither=0, seed=0
+    )
     assert [u.utterance_id for u in utterances] == list(few.utterance_id)
     for utterance, seconds in zip(utterances, few.seconds, strict=True):
         assert utterance.seconds == pytest.approx(seconds, abs=0.001)
     with pytest.raises(InputError, match="give each speaker one split or set disjoint_speakers to false"):
         corpora.write(utterances, tmp_path, disjoint_speakers=True)
+
+
+def test_dither_is_noise_of_the_asked_size_and_each_utterances_own(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    def read(name: str, some: list[dict[str, Any]], **changes: Any) -> dict[str, np.ndarray]:
+        (tmp_path / name).mkdir()
+        own = [row | {"path": str(tmp_path / row["path"])} for row in some]
+        made = prepare(tmp_path / name, [row | {"utterance_id": row["split"]} for row in own], **changes)
+        return {
+            one.split: soundfile.read(tmp_path / name / "corpus" / one.path, dtype="int16")[0].astype(int)
+            for one in made
+        }
+
+    clean, noisy = read("clean", rows), read("noisy", rows, dither=30)
+    for split, samples in noisy.items():
+        assert np.std(samples - clean[split]) == pytest.approx(30, rel=0.03)
+    again = read("again", rows[::-1], dither=30)
+    assert all(np.array_equal(again[split], samples) for split, samples in noisy.items())
+    assert not np.array_equal(read("other", rows, dither=30, seed=1)["test"], noisy["test"])

@@ -14,8 +14,12 @@ from study import names
 FAMILIES = st.from_regex(names.NAME, fullmatch=True).filter(lambda name: not name.startswith("seed-"))
 SEEDS = st.integers(0, 999_999_999)
 ARMS = st.one_of(
-    st.just(("none", 0)), st.just(("twin", 0)), st.tuples(st.sampled_from(["ulp", "native"]), st.integers(1, 999))
+    st.just(("none", 0)),
+    st.just(("twin", 0)),
+    st.tuples(st.sampled_from(["ulp", "native", "tuned"]), st.integers(1, 999)),
+    st.tuples(st.just("shares"), st.just(0)),
 )
+SHARED = st.one_of(st.integers(1, 9).map(str), st.integers(1, 9).map("last-{}".format), st.just("recurrent"))
 PHRASES = st.text(CHARACTERS, min_size=1, max_size=60).map(lambda text: " ".join(text.split())).filter(names.slug)
 
 
@@ -23,9 +27,15 @@ PHRASES = st.text(CHARACTERS, min_size=1, max_size=60).map(lambda text: " ".join
 def trained(draw: st.DrawFn) -> names.Model:
     """A model that a study trains, and its name as the grammar writes it."""
     family, seed, (arm, which) = draw(st.none() | FAMILIES), draw(SEEDS), draw(ARMS)
-    base = f"seed-{seed}" if family is None else f"{family}.seed-{seed}"
-    name = base + {"none": "", "twin": ".twin"}.get(arm, f".{arm}-{which}")
-    return names.Model(name, family or "deepspeech", base, seed, arm, which)
+    before = "" if family is None else f"{family}."
+    base, shared, donor = f"{before}seed-{seed}", "", ""
+    end = {"none": "", "twin": ".twin"}.get(arm, f".{arm}-{which}")
+    if arm == "tuned":
+        donor = base
+    elif arm == "shares":
+        shared, number = draw(SHARED), draw(SEEDS)
+        donor, end = f"{before}seed-{number}", f".shares-{shared}-of-{number}"
+    return names.Model(base + end, family or "deepspeech", base, seed, arm, which, donor, shared)
 
 
 LOADED = FAMILIES.map(lambda name: names.Model(name, name, name, None, "none", 0))
@@ -56,6 +66,11 @@ def test_a_base_is_its_own_base_and_of_the_same_family(model: names.Model) -> No
         "seed-1.ulp",
         "seed-1.ulp-0",
         "seed-1.other",
+        "seed-1.tuned",
+        "seed-1.shares-2",
+        "seed-1.shares-0-of-2",
+        "seed-1.shares-last-of-2",
+        "seed-1.shares-2-of-seed-2",
         "a..seed-1",
         "a.b.seed-1",
         "a.twin",
@@ -114,16 +129,16 @@ def test_a_relation_is_the_same_both_ways_and_as_models_differ(first: names.Mode
     relation = names.relate([first], second)
     assert (relation == "self") is (first.name == second.name)
     assert (relation == "family") is (first.family != second.family)
-    assert (relation == "seed") is (first.family == second.family and first.base != second.base)
+    if not {first.arm, second.arm} & set(names.RUNGS):
+        assert (relation == "seed") is (first.family == second.family and first.base != second.base)
     if {first.arm, second.arm} <= {"none", "twin"} or first.arm == second.arm:
         assert names.relate([second], first) == relation
 
 
 @given(st.lists(MODELS, min_size=1, max_size=4), MODELS)
 def test_several_models_are_as_near_as_the_nearest(members: list[names.Model], remote: names.Model) -> None:
-    order = ["self", "twin", "ulp", "native", "seed", "family"]
     each = [names.relate([member], remote) for member in members]
-    assert names.relate(members, remote) == min(each, key=order.index)
+    assert names.relate(members, remote) == min(each, key=names.RELATIONS.index)
     assert names.relate(members[::-1], remote) == names.relate(members, remote)
 
 
@@ -149,8 +164,52 @@ def test_several_models_are_as_near_as_the_nearest(members: list[names.Model], r
         ("seed-1+seed-2", "seed-3", "seed"),
         ("seed-1+log-mel.seed-1", "log-mel.seed-2", "seed"),
         ("seed-1+seed-2", "log-mel.seed-1", "family"),
+        ("seed-1", "seed-1.tuned-2", "tuned"),
+        ("seed-1.tuned-2", "seed-1.twin", "tuned"),
+        ("seed-1", "seed-3.shares-2-of-1", "shares"),
+        ("seed-3.shares-recurrent-of-1", "seed-1", "shares"),
+        ("a.seed-1", "a.seed-3.shares-last-2-of-1", "shares"),
+        ("seed-2+seed-1", "seed-3.shares-2-of-1", "shares"),
+        ("seed-2", "seed-3.shares-2-of-1", "seed"),
     ],
 )
 def test_relations(surrogate: str, remote: str, relation: str) -> None:
     members = [names.parse_model(name, "deepspeech") for name in names.split_surrogate(surrogate)]
     assert names.relate(members, names.parse_model(remote, "deepspeech")) == relation
+
+
+@pytest.mark.parametrize(
+    ("surrogate", "remote", "listens"),
+    [
+        ("seed-1", "seed-2.ulp-1", True),
+        ("seed-1", "seed-1.tuned-2", True),
+        ("seed-1.tuned-2", "seed-1", True),
+        ("seed-2", "seed-1.tuned-2", False),
+        ("seed-1.ulp-1", "seed-1.tuned-2", False),
+        ("seed-1", "seed-3.shares-2-of-1", True),
+        ("seed-3", "seed-3.shares-2-of-1", False),
+        ("seed-2", "seed-3.shares-2-of-1", False),
+        ("seed-2+seed-1", "seed-3.shares-2-of-1", True),
+        ("seed-3.shares-2-of-1", "seed-3.shares-2-of-1", True),
+        ("seed-3.shares-2-of-1", "seed-3.shares-3-of-1", False),
+    ],
+)
+def test_a_rung_listens_to_its_donor(surrogate: str, remote: str, listens: bool) -> None:
+    members = [names.parse_model(name, "deepspeech") for name in names.split_surrogate(surrogate)]
+    assert names.listens(members, names.parse_model(remote, "deepspeech")) is listens
+
+
+@pytest.mark.parametrize(
+    ("name", "rung"),
+    [
+        ("seed-1", "none"),
+        ("seed-1.twin", "twin"),
+        ("seed-1.ulp-2", "ulp"),
+        ("seed-1.tuned-2", "tuned-2"),
+        ("seed-3.shares-2-of-1", "shares-2"),
+        ("seed-3.shares-last-2-of-1", "shares-last-2"),
+        ("seed-3.shares-recurrent-of-1", "shares-recurrent"),
+    ],
+)
+def test_a_rung_is_an_arm_without_its_seed(name: str, rung: str) -> None:
+    assert names.parse_model(name, "deepspeech").rung == rung

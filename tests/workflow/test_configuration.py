@@ -124,6 +124,18 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
         {"models": ["seed-1", "seed-2.twin"]},
         "models: seed-2.twin is an arm of seed-2, which is not listed; add seed-2",
     ),
+    "a rung of a model that is not there": (
+        {"models": ["seed-1", "seed-1.shares-2-of-3"]},
+        "models: seed-1.shares-2-of-3 is made from seed-3, which is not listed; add seed-3",
+    ),
+    "a rung of its own seed": (
+        {"models": ["seed-1", "seed-1.shares-2-of-1"]},
+        "models: seed-1.shares-2-of-1 shares layers with its own seed; name another",
+    ),
+    "a rung that shares all layers": (
+        {"models": ["seed-1", "seed-2.shares-6-of-1"]},
+        "models: seed-2.shares-6-of-1: the family deepspeech has 6 layers, of which one at least must be its own",
+    ),
     "a model twice": ({"models": ["seed-1", "seed-1"]}, "models: seed-1 is listed twice"),
     "a surrogate that is no model": ({"surrogates": ["seed-9"]}, "surrogates: seed-9 is not a model; add it"),
     "an ensemble of a stranger": ({"surrogates": [["seed-1", "seed-9"]]}, "surrogates: seed-9 is not a model; add it"),
@@ -263,7 +275,13 @@ def test_a_corpus_can_be_laid_over_another() -> None:
     study = read(laid_over(DEFAULT, over))
     assert params.describe_corpus(study) == {
         "kind": "manifest",
-        "settings": {"manifest": "own/manifest.csv", "longest_seconds": 600.0, "disjoint_speakers": True},
+        "settings": {
+            "manifest": "own/manifest.csv",
+            "longest_seconds": 600.0,
+            "disjoint_speakers": True,
+            "dither": 0.0,
+            "seed": 0,
+        },
     }
     assert params.list_manifests(study) == ["own/manifest.csv"]
 
@@ -372,7 +390,7 @@ def test_any_change_of_a_shipped_configuration_is_understood_or_refused(given: d
     assert re.fullmatch(RESULTS, study.results)
     hearings = designs.list_hearings(study)
     assert len(set(hearings)) == len(hearings)
-    assert {designs.relate(study, *pair) for pair in hearings} <= {"self", "seed", "twin", "ulp", "native", "family"}
+    assert {designs.relate(study, *pair) for pair in hearings} <= set(names.RELATIONS)
     assert all(re.fullmatch(rf"{names.TRAINED}|{names.LOADED}", name) for name in study.models)
 
 

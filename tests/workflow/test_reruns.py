@@ -71,6 +71,17 @@ CHANGES: dict[str, tuple[Mapping[str, Any], set[str]]] = {
         {"models": [*MODELS, "seed-1.ulp-2"]},
         {"train seed-1.ulp-2", "hear seed-1.ulp-2", "transcribe seed-1 seed-1.ulp-2"} | SELECT | AFTER,
     ),
+    "rung added": (
+        {"models": [*MODELS, "seed-2.shares-2-of-1", "seed-1.tuned-1"]},
+        {
+            f"{rule} {name}"
+            for name in ("seed-2.shares-2-of-1", "seed-1.tuned-1")
+            for rule in ("train", "hear", "transcribe seed-1")
+        }
+        | SELECT
+        | AFTER,
+    ),
+    "how arms are tuned": ({"families": {"deepspeech": {"tuning": {"learning_rate": 1e-4}}}}, set()),
     "model removed": ({"models": MODELS[:3]}, SELECT),
     "remotes chosen": ({"remotes": ["seed-2"]}, AFTER),
     "C&W iterations": (cw(iterations=90), CW | TRANSCRIBE | AFTER),

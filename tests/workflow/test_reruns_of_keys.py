@@ -90,6 +90,7 @@ UNUSED = (
     "compare",
     "scoring",
     "families.deepspeech.training.gpus",
+    "families.deepspeech.tuning",
     # No other of this project's families can stand in for it.
     "families.deepspeech.use",
 )

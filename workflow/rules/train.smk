@@ -4,6 +4,7 @@ rule train:
         train="<results>/corpus/train.parquet",
         dev="<results>/corpus/dev.parquet",
         audio=ancient("<results>/corpus/audio"),
+        donor=lambda wildcards: weights_of(told.list_donors(study, wildcards.model)),
     output:
         weights="<results>/models/{model}/weights.safetensors",
         epochs="<results>/models/{model}/epochs.safetensors",

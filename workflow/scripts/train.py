@@ -19,6 +19,8 @@ def main(job: Job) -> None:
         seed=model["seed"],
         arm=model["arm"],
         which=model["which"],
+        donor=next(iter(job.inputs("donor")), None),
+        shared=tuple(model["shared"]),
         keys=section.model_validate(model["keys"]),
         train=job.input("train"),
         dev=job.input("dev"),

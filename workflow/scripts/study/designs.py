@@ -95,7 +95,9 @@ def list_hearings(study: Study) -> list[tuple[str, str]]:
     found = []
     for surrogate in study.attacked:
         members = names.split_surrogate(surrogate)
-        remotes = [name for name in study.listening if name not in members]
+        parsed = [study.parsed(name) for name in members]
+        others = [name for name in study.listening if name not in members]
+        remotes = [name for name in others if names.listens(parsed, study.parsed(name))]
         found += [(surrogate, remote) for remote in (*members, *remotes)]
     return found
 
@@ -115,7 +117,7 @@ def find_stranger(study: Study, surrogate: str) -> str:
     place = study.models.index(own.name)
     for name in study.models[place:] + study.models[:place]:
         other = study.parsed(name)
-        if other.family == own.family and other.base != own.base:
+        if other.family == own.family and other.base != own.base and other.arm not in names.RUNGS:
             return name
     raise ConfigError("models: a transfer curve needs two seeds; add one")
 

@@ -54,6 +54,7 @@ RERUNS = {
     "surrogates": Rerun(("attack",), "the new surrogate's attacks and their hearing; tables"),
     "remotes": Rerun(("transcribe",), "the new remote's hearing of the samples; tables"),
     "family": Rerun(("train",), "training and after"),
+    "families.*.tuning": Rerun(("train",), "training of the arms `tuned-E` and after"),
     "families.*": Rerun(("train",), "training and after"),
     "families.*.use": Rerun(("train",), "as the other keys of the family"),
     "decoder": Rerun(("hear",), "hearing, of clean speech and of samples; selection; tables"),

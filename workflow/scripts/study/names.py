@@ -1,8 +1,9 @@
 """The grammar of names: models, surrogates and targets. Nothing else takes a name apart.
 
-A model is ``seed-3``, an arm of it (``seed-3.twin``, ``seed-3.ulp-1``, ``seed-3.native-2``), one of these of another
-family (``log-mel.seed-3.twin``), or a recogniser that is loaded, by the name that the configuration gives it. A
-surrogate is a set of models, joined by ``+``. A target is the slug of a phrase, or ``rank-2``, a near target.
+A model is ``seed-3``, an arm of it (``seed-3.twin``, ``seed-3.ulp-1``, ``seed-3.native-2``, and the rungs
+``seed-3.tuned-2`` and ``seed-3.shares-2-of-1``), one of these of another family (``log-mel.seed-3.twin``), or a
+recogniser that is loaded, by the name that the configuration gives it. A surrogate is a set of models, joined by
+``+``. A target is the slug of a phrase, or ``rank-2``, a near target.
 """
 
 from __future__ import annotations
@@ -11,15 +12,21 @@ import re
 from dataclasses import dataclass
 from typing import Literal
 
-Arm = Literal["none", "twin", "ulp", "native"]
-Relation = Literal["self", "twin", "seed", "ulp", "native", "family"]
+Arm = Literal["none", "twin", "ulp", "native", "tuned", "shares"]
+Relation = Literal["self", "twin", "ulp", "native", "tuned", "shares", "seed", "family"]
+RELATIONS: tuple[Relation, ...] = ("self", "twin", "ulp", "native", "tuned", "shares", "seed", "family")
+"""From the nearest to the farthest."""
+RUNGS = ("tuned", "shares")
+"""Arms that are made from the weights of another model, their donor."""
 
 NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
 """Of an attack, a family, or a recogniser that is loaded."""
 LOADED = rf"(?!seed-[0-9]){NAME}"
 """Of a recogniser that is loaded; a pattern for Python, not for pydantic."""
 _SEED = r"seed-(?:0|[1-9][0-9]{0,8})"
-_TRAINED = rf"{_SEED}(?:\.(?:twin|(?:ulp|native)-[1-9][0-9]{{0,2}}))?"
+_NUMBER = "[1-9][0-9]{0,2}"
+_SHARED = "(?:[1-9]|last-[1-9]|recurrent)"
+_TRAINED = rf"{_SEED}(?:\.(?:twin|(?:ulp|native|tuned)-{_NUMBER}|shares-{_SHARED}-of-(?:0|[1-9][0-9]{{0,8}})))?"
 TRAINED = rf"(?:{NAME}\.)?{_TRAINED}"
 MODEL = rf"(?:{TRAINED}|{NAME})"
 SURROGATE = rf"{MODEL}(?:\+{MODEL})*"
@@ -38,7 +45,9 @@ class Model:
         base: the model that it is an arm of; its own name if it is none.
         seed: of its training; None if it is loaded.
         arm: what it differs in from its base.
-        which: of the models of this arm, from 1; 0 where there is only one.
+        which: of the models of this arm, from 1; of ``tuned`` the epochs; 0 where there is only one.
+        donor: the model whose weights it starts from or shares; empty for an arm without.
+        shared: the layers that ``shares`` takes from its donor: ``2`` (the first two), ``last-2`` or ``recurrent``.
     """
 
     name: str
@@ -47,6 +56,14 @@ class Model:
     seed: int | None
     arm: Arm
     which: int
+    donor: str = ""
+    shared: str = ""
+
+    @property
+    def rung(self) -> str:
+        """What an arm differs in, without its seed and its donor: ``twin``, ``tuned-2``, ``shares-last-1``."""
+        number = self.shared or (str(self.which) if self.which and self.arm == "tuned" else "")
+        return f"{self.arm}-{number}" if number else self.arm
 
 
 def parse_model(name: str, default: str) -> Model:
@@ -57,14 +74,18 @@ def parse_model(name: str, default: str) -> Model:
         default: the family of models whose names give none.
     """
     found = re.fullmatch(
-        rf"(?:(?P<family>{NAME})\.)?(?P<seed>{_SEED})(?:\.(?P<arm>[a-z]+)(?:-(?P<which>[0-9]+))?)?", name
+        rf"(?:(?P<family>{NAME})\.)?(?P<seed>{_SEED})"
+        rf"(?:\.(?P<arm>[a-z]+)(?:-(?P<shared>{_SHARED})-of-(?P<donor>[0-9]+)|-(?P<which>[0-9]+))?)?",
+        name,
     )
     if found is None:
         return Model(name, name, name, None, "none", 0)
-    family = found["family"]
-    base = f"{family}.{found['seed']}" if family else found["seed"]
+    before = f"{found['family']}." if found["family"] else ""
+    base = f"{before}{found['seed']}"
     arm: Arm = found["arm"] or "none"  # type: ignore[assignment]
-    return Model(name, family or default, base, int(found["seed"].removeprefix("seed-")), arm, int(found["which"] or 0))
+    donor = base if arm == "tuned" else f"{before}seed-{found['donor']}" if found["donor"] else ""
+    seed, which = int(found["seed"].removeprefix("seed-")), int(found["which"] or 0)
+    return Model(name, found["family"] or default, base, seed, arm, which, donor, found["shared"] or "")
 
 
 def split_surrogate(surrogate: str) -> list[str]:
@@ -79,8 +100,24 @@ def join_surrogate(models: list[str]) -> str:
 
 def relate(members: list[Model], remote: Model) -> Relation:
     """Say what a remote differs in from a surrogate: of several models, from the nearest."""
-    order: list[Relation] = ["self", "twin", "ulp", "native", "seed", "family"]
-    return min((_relate(member, remote) for member in members), key=order.index)
+    return min((_relate(member, remote) for member in members), key=RELATIONS.index)
+
+
+def listens(members: list[Model], remote: Model) -> bool:
+    """Whether a remote hears the samples of a surrogate.
+
+    A rung and its donor hear each other. To its base, which has its seed and other weights from the start, a rung is
+    neither an arm nor a stranger; and of strangers there are enough without it.
+    """
+    rungs = {model.arm for model in (*members, remote)} & set(RUNGS)
+    if not rungs or remote.name in {member.name for member in members}:
+        return True
+    return any(_shares(member, remote) or _shares(remote, member) for member in members)
+
+
+def _shares(rung: Model, other: Model) -> bool:
+    """Whether a model is the donor of a rung, or has the donor's weights."""
+    return rung.arm in RUNGS and rung.donor == other.base and other.arm in ("none", "twin")
 
 
 def _relate(model: Model, remote: Model) -> Relation:
@@ -88,6 +125,9 @@ def _relate(model: Model, remote: Model) -> Relation:
         return "self"
     if model.family != remote.family:
         return "family"
+    for rung, other in ((remote, model), (model, remote)):
+        if _shares(rung, other):
+            return rung.arm  # type: ignore[return-value]
     if model.base != remote.base:
         return "seed"
     # A twin has its base's weights, so what tells the two apart is the arm that is no twin.

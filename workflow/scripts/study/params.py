@@ -7,6 +7,7 @@ from typing import Any
 
 from asrtransfer.attacks.section import OF_THE_JOBS
 from asrtransfer.extension import is_file, module_name
+from asrtransfer.recognisers import trained
 from asrtransfer.recognisers.section import FamilySection, LoadedSection
 from study import designs, names
 from study.config import Study
@@ -75,24 +76,38 @@ def describe_recogniser(study: Study, model: str) -> dict[str, Any]:
     """What loads a model: its family's ``use``, the ``keys`` of a loaded one, and whether it is ``trained``."""
     family = study.parsed(model).family
     section = study.families[family]
-    trained = model in study.trained
+    is_trained = model in study.trained
     # The file of trained weights tells all that loading them takes.
-    keys = {} if trained else section.model_dump(exclude=_OF_THE_JOB)
-    return {"use": name_use(family, section), "keys": keys, "trained": trained}
+    keys = {} if is_trained else section.model_dump(exclude=_OF_THE_JOB)
+    return {"use": name_use(family, section), "keys": keys, "trained": is_trained}
 
 
 def describe_training(study: Study, model: str) -> dict[str, Any]:
-    """What trains a model: its family and the keys of this, its seed, and its arm."""
+    """What trains a model: its family and the keys of this, its seed, its arm, and the layers that it shares."""
     parsed = study.parsed(model)
     section = study.families[parsed.family]
+    unused = {"use"} if parsed.arm == "tuned" else {"use", "tuning"}
     return {
         "use": name_use(parsed.family, section),
         "family": parsed.family,
-        "keys": section.model_dump(exclude={"use"}),
+        "keys": section.model_dump(exclude=unused),
         "seed": parsed.seed,
         "arm": parsed.arm,
         "which": parsed.which,
+        "shared": list_shared_layers(study, model),
     }
+
+
+def list_donors(study: Study, model: str) -> list[str]:
+    """The model whose weights a rung starts from or shares; none for another model."""
+    donor = study.parsed(model).donor
+    return [donor] if donor else []
+
+
+def list_shared_layers(study: Study, model: str) -> list[str]:
+    """The layers that a rung has of its donor; none for another model."""
+    shared, class_ = study.parsed(model).shared, study.class_of(model)
+    return trained.list_shared(class_.layers, class_.recurrent, shared) if shared else []
 
 
 def code_of_attack(study: Study, attack: str) -> list[str]:

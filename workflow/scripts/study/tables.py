@@ -15,6 +15,7 @@ COMMON = (
     "transfers",
     "controls",
     "doses",
+    "ladder",
     "attack-success",
     "failures",
     "confidence-definitions",
@@ -90,4 +91,4 @@ def _describe_target(target: str) -> dict[str, Any]:
 
 def _describe_model(study: Study, name: str) -> dict[str, Any]:
     model = study.parsed(name)
-    return {"family": model.family, "base": model.base, "seed": model.seed, "arm": model.arm}
+    return {"family": model.family, "base": model.base, "seed": model.seed, "arm": model.arm, "rung": model.rung}

@@ -17,7 +17,10 @@ from asrtransfer.files.errors import InputError
 from asrtransfer.report.facts import Facts, gather
 from asrtransfer.tables import Design
 
-TABLES = ("checks", "near-targets", "arms", "transfers", "attack-success", "failures", "models", "claims", "doses")
+TABLES = (
+    *("checks", "near-targets", "arms", "transfers", "attack-success", "failures", "models", "claims"),
+    *("doses", "ladder"),
+)
 """Tables that a comparison reads."""
 MACHINE = ("python", "torch", "machine", "processor", "accelerator", "cuda", "driver")
 """Facts of a model's card about the machine that made it."""

@@ -13,6 +13,7 @@ import pyarrow
 
 from asrtransfer.corpora import SPLITS, Utterance, check, create_audio_folder, normalise
 from asrtransfer.files.errors import InputError
+from asrtransfer.machine.random import numpy_stream
 from asrtransfer.speech import audio
 
 _COLUMNS = ("path", "text", "speaker", "split")
@@ -24,7 +25,9 @@ _UNREADABLE = (
 )
 
 
-def prepare(manifest: Path, folder: Path, *, disjoint_speakers: bool, longest_seconds: float) -> list[Utterance]:
+def prepare(
+    manifest: Path, folder: Path, *, disjoint_speakers: bool, longest_seconds: float, dither: float, seed: int
+) -> list[Utterance]:
     """Convert the recordings of a manifest into `folder`/audio and return the utterances.
 
     Args:
@@ -34,6 +37,8 @@ def prepare(manifest: Path, folder: Path, *, disjoint_speakers: bool, longest_se
         folder: the corpus folder.
         disjoint_speakers: whether a speaker in two splits is an error.
         longest_seconds: the longest recording that is accepted.
+        dither: standard deviation of the white noise that is added to each recording, in 16-bit units.
+        seed: draws it, for each utterance by its identifier.
 
     Raises:
         InputError: for an unreadable manifest or a faulty row. All rows are checked first; the error names the first
@@ -62,6 +67,8 @@ def prepare(manifest: Path, folder: Path, *, disjoint_speakers: bool, longest_se
             faults.setdefault(number, InputError(f"{manifest}: row {number}: {error}"))
             continue
         if not faults:
+            name = f"{seed}\0{utterance.utterance_id}"
+            samples = audio.add_noise(samples, dither, numpy_stream(name)) if dither else samples
             digest = audio.write_flac(folder / utterance.path, samples)
             seconds = len(samples) / audio.SAMPLE_RATE
             utterances.append(replace(utterance, seconds=seconds, sha256=digest))

@@ -87,11 +87,16 @@ class Recogniser(ABC):
         trained: whether a study trains it, by the module ``training`` of its package.
         pads: whether what stands after an utterance's end changes nothing, so that utterances of different lengths may
             share a batch.
+        layers: of a family that is trained: names of its layers with weights, from the input to the output, which a
+            model can share with another.
+        recurrent: the recurrent one among them; empty where there is none.
     """
 
     section: ClassVar[type[FamilySection]] = LoadedSection
     trained: ClassVar[bool] = False
     pads: ClassVar[bool] = False
+    layers: ClassVar[tuple[str, ...]] = ()
+    recurrent: ClassVar[str] = ""
 
     @classmethod
     def load(cls, keys: Any, device: str, weights: Path | None) -> Self:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
@@ -24,8 +24,11 @@ class TrainingJob:
         model: its name.
         family: its family's.
         seed: of its initial weights and of its dropout.
-        arm: ``none``, ``twin``, ``ulp`` or ``native``: what it differs in from the model of its seed.
-        which: of the arm's models, from 1; 0 for no arm.
+        arm: ``none``, ``twin``, ``ulp``, ``native``, ``tuned`` or ``shares``: what it differs in from its base, the
+            model of its seed, or what makes it of its donor.
+        which: of the arm's models, from 1; of ``tuned`` the epochs; 0 for no arm.
+        donor: the weights of the model that ``tuned`` starts from, or whose layers ``shares`` has; None for others.
+        shared: names of these layers, which are not trained.
         keys: section of its family.
         train, dev: tables of the splits.
         weights, epochs, curve, card: files to write; the checkpoint lies beside the weights.
@@ -39,6 +42,8 @@ class TrainingJob:
     seed: int
     arm: str
     which: int
+    donor: Path | None
+    shared: tuple[str, ...]
     keys: Any
     train: Path
     dev: Path
@@ -49,6 +54,27 @@ class TrainingJob:
     device: str
     threads: int
     code: Any
+
+
+def list_shared(layers: Sequence[str], recurrent: str, shared: str) -> list[str]:
+    """List the layers that a model has of its donor.
+
+    Args:
+        layers: of the family, from the input to the output.
+        recurrent: the recurrent one among them; empty where there is none.
+        shared: ``2`` (the first two), ``last-2`` or ``recurrent``.
+
+    Raises:
+        ValueError: if the family has no such layers, or none would be left to train.
+    """
+    if shared == "recurrent":
+        if not recurrent:
+            raise ValueError("has no recurrent layer")
+        return [recurrent]
+    count = int(shared.removeprefix("last-"))
+    if count >= len(layers):
+        raise ValueError(f"has {len(layers)} layers, of which one at least must be its own")
+    return list(layers[-count:] if shared.startswith("last-") else layers[:count])
 
 
 def train_model(use: str, job: TrainingJob, report: Report, stop: Callable[[], bool]) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -19,6 +19,8 @@ OTHERS = ("seed", "ulp", "native", "family")
 """Arms whose remotes are meant to be other models than the surrogate."""
 STRANGERS = ("seed", "family")
 """Arms whose remotes share no training with the surrogate."""
+RUNGS = ("tuned", "shares")
+"""Arms of which a study may have several, each nearer to the surrogate than the one before."""
 FEWEST_DOSES = 3
 """Confidences of an attack that make a curve."""
 
@@ -83,6 +85,21 @@ class Arm:
 
 
 @dataclass(frozen=True)
+class Rung:
+    """Primary samples for phrases, as the remotes of a rung between strangers and one ulp hear them.
+
+    Attributes:
+        name: of the rung.
+        heard: transfers among hearings.
+        utterances: with a transfer.
+    """
+
+    name: str
+    heard: Count
+    utterances: Units
+
+
+@dataclass(frozen=True)
 class Near:
     """Primary samples of one near target, as the remotes of an arm hear them; shares are 0..1."""
 
@@ -142,6 +159,7 @@ class Facts:
         has_twin: whether the study has a twin.
         twin: samples that a surrogate hears as the target and its twin hears as well.
         arms: those of :data:`OTHERS` that the study has.
+        rungs: from the one that shares least with the surrogate.
         near: by near target, confidence and those of :data:`STRANGERS` that heard any.
         models: of the study.
         published: claims with a published figure.
@@ -163,6 +181,7 @@ class Facts:
     has_twin: bool
     twin: Count
     arms: tuple[Arm, ...]
+    rungs: tuple[Rung, ...]
     near: tuple[Near, ...]
     models: Models
     published: Claims
@@ -201,6 +220,7 @@ def gather(design: Design, tables: Tables) -> Facts:
             {checks.name_hearing_check(one, twin) for one, twin, arm in design.hearings if arm == "twin"},
         ),
         arms=tuple(_describe_arm(design, tables, arm) for arm in OTHERS if arm in _find_arms(tables["arms"])),
+        rungs=tuple(_list_rungs(tables["ladder"])),
         near=_list_near(tables["near-targets"]),
         models=_describe_models(design, tables["models"]),
         published=sort_claims(tables["claims"], attacked, published=True),
@@ -270,6 +290,17 @@ def select_doses(table: pd.DataFrame) -> pd.DataFrame:
     return table[enough & table["arm"].isin(OTHERS) & (table["hearings"] > 0)]
 
 
+def has_rungs(table: pd.DataFrame) -> bool:
+    """Say whether the table of the ladder has a rung between strangers and one unit in the last place."""
+    return bool(table["arm"].isin(RUNGS).any())
+
+
+def select_ladder(table: pd.DataFrame, target_kind: str) -> pd.DataFrame:
+    """Select the rungs that somebody heard, of all attacks together."""
+    rows = table[(table["target_kind"] == target_kind) & (table["attack"] == POOLED)]
+    return rows[rows["hearings"] > 0]
+
+
 def order_arms(rows: pd.DataFrame) -> list[str]:
     """List the arms of :data:`OTHERS` that some rows have, strangers to the surrogate first."""
     found = set(rows["arm"])
@@ -315,6 +346,12 @@ def read_units(row: Mapping[Any, Any], unit: str) -> Units:
         float(row[f"{unit}_upper"]),
         None if math.isnan(bound) else bound,
     )
+
+
+def _list_rungs(table: pd.DataFrame) -> Iterator[Rung]:
+    rows = select_ladder(table, "phrase")
+    for row in rows[rows["arm"].isin(RUNGS)].to_dict("records"):
+        yield Rung(row["rung"], Count(int(row["transfers"]), int(row["hearings"])), read_units(row, "utterance"))
 
 
 def _list_near(table: pd.DataFrame) -> tuple[Near, ...]:

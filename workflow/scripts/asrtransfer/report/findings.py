@@ -4,11 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import pairwise
+from typing import Any
 
 import pandas as pd
 
 from asrtransfer.report import words
-from asrtransfer.report.facts import Arm, Count, Facts, Tables, Units, order_arms, pair_up, select_doses
+from asrtransfer.report.facts import (
+    Arm,
+    Count,
+    Facts,
+    Tables,
+    Units,
+    has_rungs,
+    order_arms,
+    pair_up,
+    select_doses,
+    select_ladder,
+)
 from asrtransfer.report.judged import Claims
 from asrtransfer.report.material import Material, quantile
 from asrtransfer.report.words import unbroken_percent as percent
@@ -270,6 +283,32 @@ def _write_near(facts: Facts, arm: str) -> str:
         f"Near targets are the top text of {words.ARMS[arm]} in {write(heard)} hearings and in its top "
         f"ten in {percent(share)}, {verb} for the clean audio ({percent(clean)})."
     )
+
+
+def ladder(material: Material) -> str:
+    """Write what transfers at each rung, and between which two the share of utterances rises."""
+    if not has_rungs(material.tables["ladder"]):
+        return ""
+    rows = select_ladder(material.tables["ladder"], "phrase").to_dict("records")
+    told = "; ".join(
+        f"{words.write_rung(row['rung'])} {row['utterances_hit']} of {words.many(row['utterances'], 'utterance')}"
+        for row in rows
+    )
+    return f"Phrases, from the least shared to all: {told}. {_find_rise(rows)}"
+
+
+def _find_rise(rows: list[dict[Any, Any]]) -> str:
+    """Write the first rung whose exact interval lies above those of all rungs before it."""
+    highest = 0.0
+    for before, row in pairwise(rows):
+        highest = max(highest, before["utterance_upper"])
+        if row["utterance_lower"] > highest:
+            limits = f"{percent(row['utterance_lower'])} to {percent(row['utterance_upper'])}"
+            return (
+                f"The first rung whose interval lies above those of all before it is {words.write_rung(row['rung'])}: "
+                f"{limits} of utterances."
+            )
+    return "No rung's interval lies above those of all before it: no rise is shown."
 
 
 def dose(material: Material) -> str:

@@ -64,6 +64,7 @@ def render(material: Material, gallery: Gallery, templates: Path, order: Sequenc
             ("claims", "Claims"),
             ("phrases", "By phrase"),
             ("transfer", "Transfer"),
+            *([("ladder", "Ladder")] if "ladder" in drawn else []),
             *([("near", "Near targets")] if "near-targets" in drawn else []),
             *([("dose", "Dose")] if "dose" in drawn else []),
             ("listen", "Listen"),
@@ -93,6 +94,7 @@ def _draw_figures(material: Material, facts: Facts) -> list[figures.Figure]:
     made = [
         figures.who_hears_whom(material, findings.who_hears_whom(material)),
         figures.distance_to_target(material, findings.distance_to_target(material)),
+        figures.ladder(material, findings.ladder(material)),
         figures.near_targets(material, findings.near_targets(facts)),
         figures.dose(material, findings.dose(material)),
         figures.confidence_and_distortion(material, findings.confidence(material)),

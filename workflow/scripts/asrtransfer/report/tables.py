@@ -225,6 +225,7 @@ TITLES = {
     "arms": "Transfers by arm, with bounds by hearing, utterance and pair",
     "transfers": "Every surrogate heard by every remote",
     "controls": "Samples beside the controls that should not carry their target",
+    "ladder": "The ladder: transfer by what remote and surrogate share",
     "doses": "Doses: transfer beside distortion, the surrogate's confidence and the controls",
     "attack-success": "Success of every attack job, with distortion",
     "failures": "Attempts that left no sample",

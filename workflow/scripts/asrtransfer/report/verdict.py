@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from asrtransfer.files.errors import InputError
 from asrtransfer.report.facts import Arm, Broken, Facts, Models, Tables, Units, gather
 from asrtransfer.report.judged import Claims, Condition, Need
-from asrtransfer.report.words import ARMS, percent, plural, write_limits
+from asrtransfer.report.words import ARMS, percent, plural, write_limits, write_rung
 from asrtransfer.tables.design import Design
 from asrtransfer.tables.needs import SHARE
 
@@ -64,6 +64,7 @@ def verdict(design: Design, tables: Tables, folder: str, cost: Cost | None = Non
         ("survival", _write_survival(facts, folder)),
         ("twin", _write_twin(facts)),
         *((ARMS[arm.name], _write_arm(arm)) for arm in facts.arms),
+        *_label_first("rungs", _write_rungs(facts)),
         *_label_first("near targets", _write_near(design, facts)),
         ("models", _write_models(facts.models, folder)),
         *(("", line) for line in _write_accidental_twins(facts.models)),
@@ -120,6 +121,14 @@ def _write_arm(arm: Arm) -> str:
     if arm.utterances is None or arm.pairs is None:
         return line
     return f"{line}: {_write_units(arm.utterances, 'utterance')}, {_write_units(arm.pairs, 'model pair')}"
+
+
+def _write_rungs(facts: Facts) -> Iterator[str]:
+    for rung in facts.rungs:
+        yield (
+            f"{write_rung(rung.name)}: {rung.heard.hits} of {rung.heard.total} hearings of phrases transfer: "
+            f"{_write_units(rung.utterances, 'utterance')}"
+        )
 
 
 def _write_units(units: Units, noun: str) -> str:

@@ -170,6 +170,17 @@ def to_int16(signal: npt.NDArray[np.float64]) -> Samples:
     return np.clip(np.rint(signal), -32768, 32767).astype(np.int16)
 
 
+def add_noise(samples: Samples, deviation: float, generator: np.random.Generator) -> Samples:
+    """Add white Gaussian noise.
+
+    Args:
+        samples: int16 (samples,).
+        deviation: standard deviation, in 16-bit units.
+        generator: draws it.
+    """
+    return to_int16(samples + generator.normal(0.0, deviation, len(samples)))
+
+
 def encode_flac(samples: Samples) -> bytes:
     """Encode samples as a 16-bit FLAC file, byte-identical for equal samples.
 

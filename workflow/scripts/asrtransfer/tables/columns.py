@@ -14,8 +14,9 @@ MEANINGS = {
     # names
     "arm": (
         "what remote and surrogate differ in: nothing (self), the run (twin), the seed (seed), one unit in "
-        "the last place of one initial weight (ulp), the hardware's arithmetic in another run (native), the family "
-        "of recognisers (family); in models: what the model differs from its base in, or none"
+        "the last place of one initial weight (ulp), the hardware's arithmetic in another run (native), some epochs of "
+        "further training (tuned), all layers but those that it shares (shares), the family of recognisers (family); "
+        "in models: what the model differs from its base in, or none"
     ),
     "attack": "name of the attack; all: pooled",
     "confidence": (
@@ -34,6 +35,9 @@ MEANINGS = {
     "phrase": "target text",
     "rank": "of the target among the surrogate's own texts for the clean audio",
     "remote": "listening model",
+    "remotes": "models of the rung",
+    "rung": "the arm; of shares the layers that remote and surrogate have in common, of tuned the epochs between them",
+    "worst_test_wer": "largest word error rate of the rung's models on the test split",
     "surrogate": "attacked model, or models joined by +",
     "sweep": (
         "key of the attack that varies from this confidence to others while all other keys stay (with the values that "

@@ -11,7 +11,7 @@ import pandas as pd
 
 from asrtransfer.statistics.published import Published
 
-ARMS = ("self", "twin", "seed", "ulp", "native", "family")
+ARMS = ("self", "twin", "seed", "ulp", "native", "tuned", "shares", "family")
 KINDS = ("adversarial", "clean", "shuffled", "moved", "noise")
 CONFIDENCES = ("low", "high")
 """Confidences that come first, in this order; others follow in the order of the jobs."""
@@ -86,13 +86,15 @@ class Model:
         family: of recognisers.
         base: the model that it is an arm of; a model that is no arm is its own base.
         seed: of the training; None if the model was loaded.
-        arm: ``none``, ``twin``, ``ulp`` or ``native``.
+        arm: ``none``, ``twin``, ``ulp``, ``native``, ``tuned`` or ``shares``.
+        rung: the arm, and of ``tuned`` and ``shares`` how much, such as ``shares-2``; empty: the arm.
     """
 
     family: str
     base: str
     seed: int | None
     arm: str
+    rung: str = ""
 
 
 @dataclass(frozen=True)

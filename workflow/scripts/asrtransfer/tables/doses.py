@@ -99,11 +99,11 @@ def _count_dose(rows: pd.DataFrame, measured: pd.DataFrame, settings: Settings) 
 
 
 def _count_controls(rows: pd.DataFrame, settings: Settings) -> dict[str, object]:
-    best, clean = _find_best(rows, "hit"), counting.selected(rows, kind="clean")
+    best, clean = find_best_control(rows, "hit"), counting.selected(rows, kind="clean")
     return {
         "control_hearings": len(best),
         "control_share": _compute_share(best, "hit"),
-        "control_top_ten_share": _compute_share(_find_best(rows, "top_ten"), "top_ten"),
+        "control_top_ten_share": _compute_share(find_best_control(rows, "top_ten"), "top_ten"),
         "p_value": _compare_utterances(counting.adversarial(rows), best, settings),
         "clean_hearings": len(clean),
         "clean_share": _compute_share(clean, "hit"),
@@ -111,8 +111,8 @@ def _count_controls(rows: pd.DataFrame, settings: Settings) -> dict[str, object]
     }
 
 
-def _find_best(rows: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
-    """Select the hearings of the kind of negative control that has the largest share."""
+def find_best_control(rows: pd.DataFrame, outcome: Outcome) -> pd.DataFrame:
+    """Select the hearings of the kind of negative control, of :data:`CONTROLS`, that has the largest share."""
     kinds = [counting.selected(rows, kind=kind) for kind in CONTROLS]
     return max(kinds, key=lambda one: one[outcome].mean() if len(one) else -1.0)
 

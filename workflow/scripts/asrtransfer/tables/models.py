@@ -13,7 +13,7 @@ from asrtransfer.tables.design import Design, Model
 from asrtransfer.tables.results import Results
 from asrtransfer.text import error_rates
 
-INTENDED = {"model", "seed", "arm", "initial_weights_sha256"}
+INTENDED = {"model", "seed", "arm", "initial_weights_sha256", "donor_weights_sha256", "shared_layers", "tuning"}
 """Keys of a card in which the study means models to differ."""
 OUTCOME = {"weights_sha256", "dev_wer_greedy", "dev_cer_greedy", "seconds"}
 """Keys of a card that follow from training."""

@@ -54,11 +54,12 @@ def arms(results: Results, design: Design) -> pd.DataFrame:
                 "confidence": confidence,
                 "counted": name,
             }
-            rows.append(key | _count_units(one, design))
+            rows.append(key | count_units(one, design))
     return pd.DataFrame(rows)
 
 
-def _count_units(rows: pd.DataFrame, design: Design) -> dict[str, object]:
+def count_units(rows: pd.DataFrame, design: Design) -> dict[str, object]:
+    """Count hits by hearing, sample, utterance, pair and surrogate, with their limits."""
     settings = design.settings
     hits, hearings = counting.tally(rows, "hearing")
     samples_hit, samples = counting.tally(rows, "sample")

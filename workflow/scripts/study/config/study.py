@@ -11,6 +11,7 @@ from asrtransfer.attacks.section import AttackSection
 from asrtransfer.extension import blamed
 from asrtransfer.recognisers.base import Frames, Recogniser, Surrogate
 from asrtransfer.recognisers.section import FamilySection, LoadedSection
+from asrtransfer.recognisers.trained import list_shared
 from asrtransfer.section import Field, FilePath, Int, Section, read_null, read_plain
 from asrtransfer.text.alphabet import CHARACTERS
 from study import names
@@ -52,8 +53,10 @@ class Study(Section):
     )
     models: Models = Field(
         description="models: seed-N, one a seed, and its arms (twin: nothing differs; ulp-K: one initial weight, by "
-        "one unit in the last place; native-K: nothing but what the hardware does); FAMILY.seed-N of another family; "
-        "or the name of a recogniser that is loaded",
+        "one unit in the last place; native-K: nothing but what the hardware does; tuned-E: trained on for E epochs; "
+        "shares-K-of-M: its first K layers are seed M's, which do not train; shares-last-K-of-M and "
+        "shares-recurrent-of-M: its last K, the recurrent one); FAMILY.seed-N of another family; or the name of a "
+        "recogniser that is loaded",
     )
     surrogates: SurrogatesOrNull = Field(
         default=None,
@@ -157,14 +160,28 @@ def _check_models(study: Study) -> None:
         model = study.parsed(name)
         if model.seed is None and not re.fullmatch(names.LOADED, name):
             raise ValueError(f"models: {name} is no model; write {FORMS[MODEL]}")
-        if model.base not in study.models:
-            raise ValueError(f"models: {name} is an arm of {model.base}, which is not listed; add {model.base}")
+        needed = model.donor or model.base
+        if needed not in study.models:
+            what = "is made from" if model.donor else "is an arm of"
+            raise ValueError(f"models: {name} {what} {needed}, which is not listed; add {needed}")
         if model.family not in study.families:
             raise ValueError(f"models: {name} is of the family {model.family}; add families.{model.family}")
         if study.class_of(name).trained is not (model.seed is not None):
             form = f"{model.family}.seed-N" if model.seed is None else f"{model.family}, without a seed"
             what = "trained" if model.seed is None else "loaded, not trained"
             raise ValueError(f"models: {name}: the family {model.family} is {what}; write {form}")
+        if model.arm == "shares":
+            _check_shared(study, model)
+
+
+def _check_shared(study: Study, model: names.Model) -> None:
+    if model.donor == model.base:
+        raise ValueError(f"models: {model.name} shares layers with its own seed; name another, or write {model.base}")
+    class_ = study.class_of(model.name)
+    try:
+        list_shared(class_.layers, class_.recurrent, model.shared)
+    except ValueError as error:
+        raise ValueError(f"models: {model.name}: the family {model.family} {error}") from None
 
 
 def _check_surrogates(study: Study) -> None:

@@ -49,7 +49,9 @@ def jobs(study: Study, rates: Rates) -> dict[str, Job]:
         return name
 
     corpus = add("corpus", {}, [])
-    made = {model: add("train", {"model": model}, [corpus]) for model in study.trained}
+    made: dict[str, str] = {}
+    for model in sorted(study.trained, key=lambda name: len(params.list_donors(study, name))):
+        made[model] = add("train", {"model": model}, [corpus, *(made[one] for one in params.list_donors(study, model))])
     loaded = {model: add("describe", {"model": model}, []) for model in study.models if model not in made}
     heard = {model: add("hear", {"model": model}, [made.get(model, corpus)]) for model in study.models}
     scored = []

@@ -196,7 +196,9 @@ def _train(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     # Assumed: as many batches at a time as there are GPUs, each as fast as alone, and copying costs nothing.
     turns = math.ceil(recipe.accumulate / recipe.gpus) / recipe.accumulate
     training, listening = costs.seconds(model, "training"), costs.seconds(model, "listening")
-    seconds = recipe.epochs * (train.seconds * training * turns + dev.seconds * listening)
+    parsed = study.parsed(model)
+    epochs = parsed.which if parsed.arm == "tuned" else recipe.epochs
+    seconds = epochs * (train.seconds * training * turns + dev.seconds * listening)
     weights = costs.of_model(model).memory / 3
     memory = costs.base + CONTEXT * (recipe.gpus - 1) + 7 * weights
     memory += costs.loaded(model, recipe.batch, train.longest, gradient=True)

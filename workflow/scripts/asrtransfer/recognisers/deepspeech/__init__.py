@@ -28,6 +28,8 @@ class DeepSpeech(Frames):
     section = DeepSpeechSection
     trained = True
     pads = True
+    layers = ("dense1", "dense2", "dense3", "lstm", "dense5", "dense6")
+    recurrent = "lstm"
 
     def __init__(self, network: Network) -> None:
         self.network = network

@@ -38,6 +38,8 @@ def save_checkpoint(
     """Write weights, optimiser state and progress, whole or not at all, with a checksum."""
     state = {f"model.{name}": tensor for name, tensor in network.state_dict().items()}
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         for key, value in optimiser.state[parameter].items():
             state[f"adam.{key}.{name}"] = value
     tensors.write(path, state, {"identity": identity, "progress": asdict(progress)})
@@ -59,6 +61,8 @@ def load_checkpoint(path: Path, network: Network, optimiser: torch.optim.Adam, i
         {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
     )
     for name, parameter in network.named_parameters():
+        if not parameter.requires_grad:
+            continue
         own = {key: state[f"adam.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
         # Adam counts steps on the CPU, also where the network is on another device.
         optimiser.state[parameter] = {

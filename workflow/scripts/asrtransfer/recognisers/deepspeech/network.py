@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from asrtransfer.files import tensors
+from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers.deepspeech.front_end import FrontEnd
 from asrtransfer.recognisers.deepspeech.sizes import INPUTS
 from asrtransfer.text import alphabet
@@ -79,6 +80,26 @@ class Network(nn.Module):
             flat = self.dense6.weight.view(-1)
             place = int(flat.abs().argsort(descending=True, stable=True)[which - 1])
             flat[place] = torch.nextafter(flat[place], torch.tensor(math.inf))
+
+    @torch.no_grad()
+    def take(self, donor: Network, layers: Sequence[str] | None = None) -> None:
+        """Take over weights of a network of the same width.
+
+        Args:
+            donor: has the weights.
+            layers: names of those to take; None takes all.
+
+        Raises:
+            InputError: if the donor has another width.
+        """
+        if donor.units != self.units:
+            raise InputError(
+                f"network.units: {self.units}, and the model that gives its weights has {donor.units}; train it anew"
+            )
+        own = self.state_dict()
+        for name, tensor in donor.state_dict().items():
+            if layers is None or name.partition(".")[0] in layers:
+                own[name].copy_(tensor)
 
     def forward(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Recognise a batch.

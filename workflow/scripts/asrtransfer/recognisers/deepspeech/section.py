@@ -76,11 +76,18 @@ class Recipe(Section):
     )
 
 
+class Tuning(Section):
+    """How an arm `tuned-E` trains its base's weights on; what is not said here is as in `training`."""
+
+    learning_rate: Float = Field(default=3e-4, gt=0, le=1, description="Adam's step size, which stays")
+
+
 class DeepSpeechSection(FamilySection):
     """Models of Mozilla DeepSpeech 0.4.1's network, which the study trains: one a seed, and its arms."""
 
     network: Network = Network()
     training: Recipe = Recipe()
+    tuning: Tuning = Tuning()
 
     @property
     def gpus(self) -> int:

@@ -16,19 +16,22 @@ from asrtransfer.machine import compute
 from asrtransfer.recognisers.deepspeech import training
 from asrtransfer.recognisers.deepspeech.checkpoint import Epoch
 from asrtransfer.recognisers.deepspeech.network import Network, load_weights, save_epochs, save_weights, weight_hash
+from asrtransfer.recognisers.deepspeech.section import Recipe
 from asrtransfer.recognisers.deepspeech.sizes import count_frames
 from asrtransfer.recognisers.trained import Report, TrainingJob
 from asrtransfer.speech.audio import SAMPLE_RATE
 from asrtransfer.speech.utterances import Speech
 from asrtransfer.text import alphabet
 
+OF_TUNING = 10**9
+"""Added to a seed, it is no model's: their names have nine digits at most."""
 LAST_EPOCHS = 3
 """Epochs at the end of each training whose weights are kept, for the transfer curve."""
 
 
 def train_model(job: TrainingJob, report: Report, stop: Callable[[], bool]) -> None:
     """Train a model; see :func:`asrtransfer.recognisers.trained.train_model`."""
-    recipe = job.keys.training
+    recipe = choose_recipe(job)
     compute.prepare(job.device, job.threads, deterministic=job.arm != "native", gpus=recipe.gpus)
     network = _initialise(job)
     start = weight_hash(network)
@@ -50,9 +53,9 @@ def train_model(job: TrainingJob, report: Report, stop: Callable[[], bool]) -> N
         speech,
         dev,
         recipe,
-        seed=job.seed,
+        seed=draw_seed(job),
         checkpoint=checkpoint,
-        identity=_identify(job, start, speech),
+        identity=_identify(job, recipe, start, speech),
         report=tell,
         stop=stop,
         devices=[f"{job.device}:{number}" for number in range(recipe.gpus)],
@@ -61,6 +64,7 @@ def train_model(job: TrainingJob, report: Report, stop: Callable[[], bool]) -> N
     epochs = {epoch: load_weights(_epoch_file(checkpoint, epoch)).state_dict() for epoch in last}
     save_epochs(epochs, job.epochs)
     parquet.write(pd.DataFrame(curve), job.curve)
+    _check_shared(job, network)
     write_card(_describe(job, network, start, speech, curve), job.card)
     for path in checkpoint.parent.glob("checkpoint*.safetensors"):
         path.unlink()
@@ -87,19 +91,58 @@ def check_lengths(speech: Speech) -> None:
             )
 
 
+def choose_recipe(job: TrainingJob) -> Recipe:
+    """Return the recipe: for ``tuned``, as many epochs as its name says, at one rate, in another order."""
+    recipe: Recipe = job.keys.training
+    if job.arm != "tuned":
+        return recipe
+    tuned = {
+        "epochs": job.which,
+        "learning_rate": job.keys.tuning.learning_rate,
+        "schedule": "constant",
+        "order_seed": recipe.order_seed + OF_TUNING,
+        "give_up": None,
+    }
+    return recipe.model_copy(update=tuned)
+
+
+def draw_seed(job: TrainingJob) -> int:
+    """Return the seed of dropout and masks: of ``tuned`` another one than its base had."""
+    return job.seed + OF_TUNING if job.arm == "tuned" else job.seed
+
+
 def _initialise(job: TrainingJob) -> Network:
     network = Network(job.keys.network.units, job.keys.network.dropout)
     network.initialise(job.seed)
     if job.arm == "ulp":
         network.nudge(job.which)
+    if job.donor is not None:
+        network.take(load_weights(job.donor), job.shared or None)
+    for layer in job.shared:
+        network.get_submodule(layer).requires_grad_(False)
     return network
 
 
-def _identify(job: TrainingJob, start: str, speech: Speech) -> str:
+def _check_shared(job: TrainingJob, network: Network) -> None:
+    """Make sure that layers which are shared have stayed the donor's.
+
+    Raises:
+        InputError: if one has not.
+    """
+    if not job.shared or job.donor is None:
+        return
+    donor = load_weights(job.donor)
+    for name in job.shared:
+        if weight_hash(network.get_submodule(name)) != weight_hash(donor.get_submodule(name)):
+            raise InputError(f"{job.donor}: its {name} has changed since the training of {job.model}; run again")
+
+
+def _identify(job: TrainingJob, recipe: Recipe, start: str, speech: Speech) -> str:
     """What a training is made of; the number of GPUs changes no weight."""
-    recipe = job.keys.training.model_dump(exclude={"gpus"})
+    kept = recipe.model_dump(exclude={"gpus"})
     network = job.keys.network.model_dump()
-    return json.dumps([start, speech.digest(), job.seed, recipe, network, job.device, job.threads, job.code])
+    made = [start, speech.digest(), draw_seed(job), kept, network, job.device, job.threads, job.code]
+    return json.dumps([*made, list(job.shared)])
 
 
 def _epoch_file(checkpoint: Path, epoch: int) -> Path:
@@ -109,11 +152,19 @@ def _epoch_file(checkpoint: Path, epoch: int) -> Path:
 
 def _describe(job: TrainingJob, network: Network, start: str, speech: Speech, curve: list[Epoch]) -> dict[str, Any]:
     """What the model's card says."""
+    rung: dict[str, Any] = {}
+    if job.donor is not None:
+        rung["donor_weights_sha256"] = weight_hash(load_weights(job.donor))
+    if job.shared:
+        rung["shared_layers"] = list(job.shared)
+    if job.arm == "tuned":
+        rung["tuning"] = {"epochs": job.which, **job.keys.tuning.model_dump()}
     return {
         "model": job.model,
         "family": job.family,
         "seed": job.seed,
         "arm": job.arm,
+        **rung,
         "units": network.units,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "recipe": job.keys.training.model_dump(),
