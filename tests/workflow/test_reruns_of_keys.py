@@ -65,7 +65,6 @@ VALUES: dict[str, Any] = {
     "attacks.*.ranks": [2, 3, 4],
     "attacks.*.iterations": 81,
     "attacks.*.threshold": 0.8,
-    "attacks.*.lowpass": 3000,
     "attacks.*.test_every": 2,
     "attacks.*.keep": 1,
     "attacks.*.cap": 5,

@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 from asrtransfer import extension
-from asrtransfer.attacks import band, guard, loop, whole
+from asrtransfer.attacks import guard, loop, whole
 from asrtransfer.attacks.loop import Report
 from asrtransfer.attacks.method import Method, Whole
 from asrtransfer.attacks.task import Goal, Outcome, Task
@@ -60,8 +60,7 @@ def run_attack(
         raise InputError(f"{use}: {class_.__name__} is no attack; make it a subclass of Method or of Whole")
     build = partial(class_, keys=section)
     checked = build if found.file is None else guard.guarded(build, found.file, limit)
-    limited = checked if section.lowpass is None else band.limit_method(checked, section.lowpass)
-    return loop.attack(surrogates, tasks, goal, limited, seed=seed, plan=plan, progress=progress)
+    return loop.attack(surrogates, tasks, goal, checked, seed=seed, plan=plan, progress=progress)
 
 
 def _attack_whole(
@@ -78,8 +77,7 @@ def _attack_whole(
         with blamed(found.file, limit):
             return work()
 
-    made = run(lambda: found.class_(section))
-    method = made if section.lowpass is None else band.LimitedWhole(made, section.lowpass)
+    method = run(lambda: found.class_(section))
     try:
         return whole.attack_whole(surrogates, tasks, goal, method, seed=seed, run=run, progress=progress)
     except InputError as error:

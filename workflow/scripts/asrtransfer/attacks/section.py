@@ -46,11 +46,6 @@ class AttackSection(Section):
         default=0.9,
         description="K1, a probability, that a sample exceeds; null: the target need only be the top transcription",
     )
-    lowpass: Annotated[Annotated[float, Field(ge=500, lt=8000)] | None, BeforeValidator(read_plain)] = Field(
-        default=None,
-        description="highest frequency of a perturbation (Hz); null: no limit. Set it where the recordings' own band "
-        "ends below 8000 Hz: what a model does above, its training has left to chance",
-    )
     test_every: Int = Field(default=1, ge=1, le=10000, description="iterations between tests for success")
     keep: Int = Field(default=3, ge=1, le=100000, description="samples kept of an utterance, the last that qualify")
     cap: Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, BeforeValidator(read_plain)] = Field(
