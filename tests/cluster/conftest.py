@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 from copies import Repository, add_extensions
-from local_slurm import LocalSlurm, Unavailable, local_slurm
+from local_slurm import LocalSlurm, Unavailable, local_slurm, wait
+from runs import list_processes
 
 
 @pytest.fixture(scope="module")
@@ -24,8 +25,14 @@ def slurm() -> Iterator[LocalSlurm]:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    """A copy in which nothing has been run, with files of the user's."""
+def repository(tmp_path: Path) -> Iterator[Repository]:
+    """A copy in which nothing has been run, with files of the user's; nothing works there when the test has ended."""
     copy = Repository.copy(tmp_path / "repository")
     add_extensions(copy.path)
-    return copy
+    yield copy
+    wait(30, lambda: not list_processes(copy.path), "the end of its processes", strict=False)
+    left = list_processes(copy.path)
+    told = [" ".join(process.cmdline()) for process in left]
+    for process in left:
+        process.kill()
+    assert told == []

@@ -111,6 +111,16 @@ def process_of(folder: Path, rule: str, model: str) -> psutil.Process | None:
     return None
 
 
+def list_processes(folder: Path) -> list[psutil.Process]:
+    """Processes that work in a folder, or below it."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error):
+            if Path(process.cwd()).is_relative_to(folder.resolve()):
+                found.append(process)
+    return found
+
+
 class Held:
     """Jobs whose processes stand still while something is done to them, so that none ends before."""
 
