@@ -18,7 +18,7 @@ RUNGS = {
 
 def rise(heard: Heard) -> list[str]:
     """From the first four layers on everything transfers; of what shares less, one utterance."""
-    near = heard.remote == "seed-2.shares-4-of-1" or heard.arm in ("tuned", "ulp")
+    near = heard.remote == "seed-2.shares-4-of-1" or heard.arm == "tuned"
     lucky = heard.remote == "seed-2.shares-1-of-1" and heard.utterance == 3
     if heard.kind == "adversarial" and (near or lucky):
         return [heard.phrase, heard.truth]

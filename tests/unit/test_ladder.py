@@ -17,7 +17,7 @@ from asrtransfer.report.material import Material
 from asrtransfer.report.verdict import verdict
 from asrtransfer.tables import tabulate
 
-ORDER = ["seed", "shares-1", "shares-4", "shares-last-2", "tuned-9", "tuned-1", "ulp", "twin"]
+ORDER = ["seed", "ulp", "shares-last-2", "shares-1", "shares-4", "tuned-9", "tuned-1", "twin"]
 
 
 def made(folder: Path, **changes: Any) -> Material:
@@ -46,8 +46,8 @@ def test_rungs_stand_in_the_order_of_what_they_share(rows: dict[str, dict[str, A
 def test_each_rung_counts_its_own_remotes(rows: dict[str, dict[str, Any]]) -> None:
     hits = {rung: (row["utterances_hit"], row["utterances"]) for rung, row in rows.items()}
     assert hits == {
-        "seed": (0, 20), "shares-1": (1, 20), "shares-4": (20, 20), "shares-last-2": (0, 20),
-        "tuned-9": (20, 20), "tuned-1": (20, 20), "ulp": (20, 20), "twin": (20, 20),
+        "seed": (0, 20), "ulp": (0, 20), "shares-last-2": (0, 20), "shares-1": (1, 20),
+        "shares-4": (20, 20), "tuned-9": (20, 20), "tuned-1": (20, 20), "twin": (20, 20),
     }  # fmt: skip
     assert {row["remotes"] for row in rows.values()} == {1}
     assert rows["shares-4"]["median_snr_db"] == 20
@@ -58,7 +58,7 @@ def test_each_rung_counts_its_own_remotes(rows: dict[str, dict[str, Any]]) -> No
 
 def test_the_planted_rise_is_found_where_it_is(material: Material) -> None:
     told = findings.ladder(material)
-    assert "another seed 0 of 20 utterances; first 1 layer 1 of 20 utterances; first 4 layers 20 of 20" in told
+    assert "last 2 layers 0 of 20 utterances; first 1 layer 1 of 20 utterances; first 4 layers 20 of 20" in told
     assert "The first rung whose interval lies above those of all before it is first 4 layers: " in told
 
 
@@ -81,9 +81,9 @@ def test_a_row_a_rung_with_the_limits_of_both_units(material: Material) -> None:
     layout = figure.views[0].layout
     assert list(layout["yaxis"]["ticktext"]) == [words.write_rung(rung) for rung in ORDER]
     utterances, pairs, control = figure.views[0].data
-    assert utterances["x"][:3] == [0, 0.05, 1]
+    assert utterances["x"][2:5] == [0, 0.05, 1]
     assert utterances["error_x"]["array"][0] == pytest.approx(0.168, abs=1e-3)
-    assert pairs["x"][2] == 1
+    assert pairs["x"][4] == 1
     assert set(control["x"]) == {0}
 
 
@@ -101,9 +101,9 @@ def test_the_verdict_has_a_line_a_rung(material: Material) -> None:
     lines = verdict(material.design, material.tables, "tables")
     start = next(place for place, line in enumerate(lines) if line.startswith("rungs"))
     assert [line[22:].partition(":")[0] for line in lines[start : start + 5]] == [
-        "first 1 layer", "first 4 layers", "last 2 layers", "trained on for 9 epochs", "trained on for 1 epoch",
+        "last 2 layers", "first 1 layer", "first 4 layers", "trained on for 9 epochs", "trained on for 1 epoch",
     ]  # fmt: skip
-    assert "20 of 20 hearings of phrases transfer: 20 of 20 utterances (at least " in lines[start + 1]
+    assert "20 of 20 hearings of phrases transfer: 20 of 20 utterances (at least " in lines[start + 2]
 
 
 def test_rungs_are_no_strangers_to_the_claims(material: Material) -> None:

@@ -18,8 +18,8 @@ ARMS = {
 """What a remote is to the surrogate."""
 SHARED = {
     "twin": "all weights",
-    "ulp": "all but one ulp of the start",
-    "native": "seed, run again",
+    "ulp": "the seed, one ulp apart",
+    "native": "the seed, run again",
     "seed": "another seed",
     "family": "another family",
 }

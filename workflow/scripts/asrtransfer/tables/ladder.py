@@ -15,8 +15,11 @@ from asrtransfer.tables.results import Results
 from asrtransfer.tables.transfers import count_units
 from asrtransfer.text import error_rates
 
-ORDER = ("family", "seed", "shares", "tuned", "native", "ulp", "twin")
-"""Arms of the ladder, from the one that shares least with the surrogate to the one that shares all."""
+ORDER = ("family", "seed", "native", "ulp", "shares", "tuned", "twin")
+"""Arms of the ladder, from the one whose weights share least with the surrogate's to the one whose weights are these.
+
+Arms of the same seed share its start, and end at other weights.
+"""
 COLUMNS = ["rung", "arm", "target_kind", "attack", "confidence", "hearings"]
 """Of the table where nobody but the surrogate itself hears."""
 
@@ -61,9 +64,10 @@ def name_rung(design: Design, remote: str, arm: str) -> str:
 
 
 def _place(rung: str) -> tuple[object, ...]:
-    """Order rungs of an arm: more shared layers later, and more epochs of tuning earlier."""
+    """Order rungs of an arm: first layers after last ones, more of them later, and more epochs of tuning earlier."""
     number = int(found[0]) if (found := re.findall(r"[0-9]+", rung)) else 0
-    return (rung.rstrip("0123456789"), -number if rung.startswith("tuned") else number)
+    first = bool(re.fullmatch(r"shares-[0-9]+", rung))
+    return (first, rung.rstrip("0123456789"), -number if rung.startswith("tuned") else number)
 
 
 def _describe(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame) -> dict[str, object]:
