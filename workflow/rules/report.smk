@@ -1,8 +1,9 @@
 rule tables:
     """Count: what was attacked, heard and trained becomes tables."""
     input:
-        # Which hearings run again is known once selection has: tables wait for it.
-        selected=ancient(selected),
+        # Which hearings run again is known once selection has: tables wait for it. Not by `selected`: Snakemake does not
+        # look whether the parameters of a job have changed that asks a checkpoint.
+        selected=ancient("<results>/selected.parquet"),
         attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),
         transcripts=expand("<results>/transcripts/{hearing}.parquet", hearing=hearing_names()),
         clean=expand("<results>/clean/{model}.parquet", model=study.models),
