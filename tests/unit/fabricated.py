@@ -18,7 +18,7 @@ from asrtransfer.files.cards import write_card
 from asrtransfer.hearing import transfer
 from asrtransfer.hearing.hear import Hearing
 from asrtransfer.tables import Design, Results, read
-from study import dealing
+from study import dealing, names
 
 JOBS = [
     ("cw", "open-the-door", "low"),
@@ -46,11 +46,18 @@ DESCRIBED: dict[str, dict[str, object]] = {
     "seed-1.twin": {"family": "deepspeech", "base": "seed-1", "seed": 1, "arm": "twin"},
     "seed-1.ulp-1": {"family": "deepspeech", "base": "seed-1", "seed": 1, "arm": "ulp"},
     "mine": {"family": "mine", "base": "mine", "seed": None, "arm": "none"},
-    "seed-1.tuned-1": {"family": "deepspeech", "base": "seed-1", "seed": 1, "arm": "tuned", "rung": "tuned-1"},
-    "seed-1.tuned-9": {"family": "deepspeech", "base": "seed-1", "seed": 1, "arm": "tuned", "rung": "tuned-9"},
     **{
-        f"seed-2.{rung}-of-1": {"family": "deepspeech", "base": "seed-2", "seed": 2, "arm": "shares", "rung": rung}
-        for rung in ("shares-1", "shares-4", "shares-last-2")
+        model.name: {
+            **{"family": "deepspeech", "base": model.base, "seed": model.seed, "arm": model.arm},
+            **{"rung": model.rung, "common": model.common, "place": model.place},
+        }
+        for model in (
+            names.parse_model(name, "deepspeech")
+            for name in (
+                *("seed-1.tuned-1", "seed-1.tuned-9", "seed-2.shares-1-of-1", "seed-2.shares-4-of-1"),
+                "seed-2.shares-last-2-of-1",
+            )
+        )
     },
 }
 ATTACKS: dict[str, dict[str, object]] = {

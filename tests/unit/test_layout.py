@@ -29,7 +29,7 @@ FLOORS = [
 ELSEWHERE = {
     # Finds attacks and recognisers by name, for both of them.
     "extension": {"files"},
-    "corpora": {"speech", "text", "files"},
+    "corpora": {"speech", "text", "files", "machine"},
     # Tries everything that a job does, on the machine at hand.
     "calibration": {"extension", "attacks", "recognisers", "ctc", "machine", "speech", "text"},
 }

@@ -213,3 +213,16 @@ def test_a_rung_listens_to_its_donor(surrogate: str, remote: str, listens: bool)
 )
 def test_a_rung_is_an_arm_without_its_seed(name: str, rung: str) -> None:
     assert names.parse_model(name, "deepspeech").rung == rung
+
+
+def test_rungs_are_put_into_words_and_order() -> None:
+    listed = ["tuned-9", "tuned-1", "shares-last-1-of-2", "shares-recurrent-of-2", "shares-1-of-2", "shares-5-of-2"]
+    models = [names.parse_model(f"seed-1.{name}", "deepspeech") for name in listed]
+    assert [model.common for model in models] == [
+        "trained on for 9 epochs", "trained on for 1 epoch", "last 1 layer", "recurrent layer", "first 1 layer",
+        "first 5 layers",
+    ]  # fmt: skip
+    places = [model.place for model in models]
+    assert places[:2] == sorted(places[:2])
+    assert places[2:] == sorted(places[2:])
+    assert names.parse_model("seed-1.ulp-1", "deepspeech").common == ""

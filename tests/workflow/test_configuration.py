@@ -275,13 +275,8 @@ def test_a_corpus_can_be_laid_over_another() -> None:
     study = read(laid_over(DEFAULT, over))
     assert params.describe_corpus(study) == {
         "kind": "manifest",
-        "settings": {
-            "manifest": "own/manifest.csv",
-            "longest_seconds": 600.0,
-            "disjoint_speakers": True,
-            "dither": 0.0,
-            "seed": 0,
-        },
+        "settings": {"manifest": "own/manifest.csv", "longest_seconds": 600.0, "disjoint_speakers": True}
+        | {"dither": 0.0, "seed": 0},
     }
     assert params.list_manifests(study) == ["own/manifest.csv"]
 

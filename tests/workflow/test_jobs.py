@@ -27,6 +27,7 @@ SCORED = {"language": 1, "tune": 1, "score": 19}
         ("smoke", {"train": 4, "hear": 4, "attack": (1 + 2) * 2 + 1, "transcribe": 4}),
         ("digits", SMALL | {"attack": 3 * ((3 + 2) * 2 + 3)}),
         ("dose", {"train": 5, "hear": 5, "attack": 3 * (1 + 2) * (8 + 5), "transcribe": 3 * 5}),
+        ("ladder", {"train": 25, "hear": 25, "attack": 3 * 2 * 3, "transcribe": 3 * 13}),
         ("strong", {"train": 11, "hear": 11, "attack": 5 * ((11 + 2) * 2 + 9), "transcribe": 5 * 11}),
         ("full-synthetic", PUBLISHED),
         ("paper", PUBLISHED | SCORED),
@@ -48,6 +49,7 @@ def test_every_configuration_is_counted() -> None:
         "smoke",
         "digits",
         "dose",
+        "ladder",
         "strong",
         "full-synthetic",
         "paper",
@@ -66,7 +68,7 @@ def test_jobs_of_the_smoke_study(repository: Repository) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["config", "smoke", "dose", "strong", "paper", "full-synthetic"])
+@pytest.mark.parametrize("name", ["config", "smoke", "dose", "ladder", "strong", "paper", "full-synthetic"])
 def test_the_plan_has_the_jobs_that_there_are(repository: Repository, name: str) -> None:
     content: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     update_config(content, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))

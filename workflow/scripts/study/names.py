@@ -65,6 +65,26 @@ class Model:
         number = self.shared or (str(self.which) if self.which and self.arm == "tuned" else "")
         return f"{self.arm}-{number}" if number else self.arm
 
+    @property
+    def common(self) -> str:
+        """What a rung has in common with its donor, in words; empty for a model that is none."""
+        if self.arm == "tuned":
+            return f"trained on for {self.which} epoch{'' if self.which == 1 else 's'}"
+        if self.shared == "recurrent":
+            return "recurrent layer"
+        count = self.shared.removeprefix("last-")
+        side = "first" if count == self.shared else "last"
+        return f"{side} {count} layer{'' if count == '1' else 's'}" if count else ""
+
+    @property
+    def place(self) -> int:
+        """Place among the rungs of an arm: of more layers later, of first ones last; of more epochs earlier."""
+        if self.arm == "tuned":
+            return -self.which
+        if not self.shared.isdecimal():
+            return int(self.shared.removeprefix("last-") or 0) if self.shared != "recurrent" else 10
+        return 10 + int(self.shared)
+
 
 def parse_model(name: str, default: str) -> Model:
     """Take a model's name apart.

@@ -60,7 +60,10 @@ def describe_configuration(study: Study) -> dict[str, Any]:
     families = {study.parsed(name).family for name in study.models}
     # A section is dumped as the class that the field names, which lacks the keys of its own.
     used["families"] = {name: study.families[name].model_dump(mode="json") for name in sorted(families)}
-    for section in used["families"].values():
+    tuned = {study.parsed(name).family for name in study.models if study.parsed(name).arm == "tuned"}
+    for family, section in used["families"].items():
+        if family not in tuned:
+            section.pop("tuning", None)
         section.get("training", {}).pop("gpus", None)
         for key in ("speed", "memory"):
             section.pop(key, None)
@@ -91,4 +94,6 @@ def _describe_target(target: str) -> dict[str, Any]:
 
 def _describe_model(study: Study, name: str) -> dict[str, Any]:
     model = study.parsed(name)
-    return {"family": model.family, "base": model.base, "seed": model.seed, "arm": model.arm, "rung": model.rung}
+    described = {"family": model.family, "base": model.base, "seed": model.seed, "arm": model.arm}
+    rung = {"rung": model.rung, "common": model.common, "place": model.place}
+    return described | (rung if model.arm in names.RUNGS else {})

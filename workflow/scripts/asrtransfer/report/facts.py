@@ -89,12 +89,12 @@ class Rung:
     """Primary samples for phrases, as the remotes of a rung between strangers and one ulp hear them.
 
     Attributes:
-        name: of the rung.
+        common: what remote and surrogate have in common.
         heard: transfers among hearings.
         utterances: with a transfer.
     """
 
-    name: str
+    common: str
     heard: Count
     utterances: Units
 
@@ -351,7 +351,7 @@ def read_units(row: Mapping[Any, Any], unit: str) -> Units:
 def _list_rungs(table: pd.DataFrame) -> Iterator[Rung]:
     rows = select_ladder(table, "phrase")
     for row in rows[rows["arm"].isin(RUNGS)].to_dict("records"):
-        yield Rung(row["rung"], Count(int(row["transfers"]), int(row["hearings"])), read_units(row, "utterance"))
+        yield Rung(row["common"], Count(int(row["transfers"]), int(row["hearings"])), read_units(row, "utterance"))
 
 
 def _list_near(table: pd.DataFrame) -> tuple[Near, ...]:

@@ -291,8 +291,7 @@ def ladder(material: Material) -> str:
         return ""
     rows = select_ladder(material.tables["ladder"], "phrase").to_dict("records")
     told = "; ".join(
-        f"{words.write_rung(row['rung'])} {row['utterances_hit']} of {words.many(row['utterances'], 'utterance')}"
-        for row in rows
+        f"{row['common']} {row['utterances_hit']} of {words.many(row['utterances'], 'utterance')}" for row in rows
     )
     return f"Phrases, from the least shared to all: {told}. {_find_rise(rows)}"
 
@@ -305,7 +304,7 @@ def _find_rise(rows: list[dict[Any, Any]]) -> str:
         if row["utterance_lower"] > highest:
             limits = f"{percent(row['utterance_lower'])} to {percent(row['utterance_upper'])}"
             return (
-                f"The first rung whose interval lies above those of all before it is {words.write_rung(row['rung'])}: "
+                f"The first rung whose interval lies above those of all before it is {row['common']}: "
                 f"{limits} of utterances."
             )
     return "No rung's interval lies above those of all before it: no rise is shown."

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from asrtransfer.files.errors import InputError
 from asrtransfer.report.facts import Arm, Broken, Facts, Models, Tables, Units, gather
 from asrtransfer.report.judged import Claims, Condition, Need
-from asrtransfer.report.words import ARMS, percent, plural, write_limits, write_rung
+from asrtransfer.report.words import ARMS, percent, plural, write_limits
 from asrtransfer.tables.design import Design
 from asrtransfer.tables.needs import SHARE
 
@@ -126,7 +126,7 @@ def _write_arm(arm: Arm) -> str:
 def _write_rungs(facts: Facts) -> Iterator[str]:
     for rung in facts.rungs:
         yield (
-            f"{write_rung(rung.name)}: {rung.heard.hits} of {rung.heard.total} hearings of phrases transfer: "
+            f"{rung.common}: {rung.heard.hits} of {rung.heard.total} hearings of phrases transfer: "
             f"{_write_units(rung.utterances, 'utterance')}"
         )
 

@@ -16,14 +16,6 @@ ARMS = {
     "family": "another family",
 }
 """What a remote is to the surrogate."""
-SHARED = {
-    "twin": "all weights",
-    "ulp": "the seed, one ulp apart",
-    "native": "the seed, run again",
-    "seed": "another seed",
-    "family": "another family",
-}
-"""What a remote shares with the surrogate, of the rungs without a number."""
 TARGET_KINDS = {"phrase": "Phrases", "near": "Near targets"}
 NO_VERDICT = "There is no verdict: a positive control failed, so nothing below can be trusted."
 NARROW = "\u202f"
@@ -66,19 +58,6 @@ def write_limits(
     if bound is None:
         return f"{write(lower)} to {write(upper)}"
     return f"{'at least' if hits else 'at most'} {write(bound)}"
-
-
-def write_rung(rung: str) -> str:
-    """Write what remote and surrogate share: ``shares-2`` is ``first 2 layers``."""
-    if rung in SHARED:
-        return SHARED[rung]
-    arm, _, rest = rung.partition("-")
-    if arm == "tuned":
-        return f"trained on for {many(int(rest), 'epoch')}" if rest else ARMS[arm]
-    if rest == "recurrent":
-        return "recurrent layer"
-    side, _, number = rest.rpartition("-")
-    return f"{side or 'first'} {many(int(number), 'layer')}" if number else ARMS[arm]
 
 
 def many(count: int, noun: str) -> str:

@@ -36,7 +36,8 @@ MEANINGS = {
     "rank": "of the target among the surrogate's own texts for the clean audio",
     "remote": "listening model",
     "remotes": "models of the rung",
-    "rung": "the arm; of shares the layers that remote and surrogate have in common, of tuned the epochs between them",
+    "rung": "the arm, and of shares and tuned how much",
+    "common": "what remote and surrogate have in common",
     "worst_test_wer": "largest word error rate of the rung's models on the test split",
     "surrogate": "attacked model, or models joined by +",
     "sweep": (

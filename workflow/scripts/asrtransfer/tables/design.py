@@ -87,7 +87,9 @@ class Model:
         base: the model that it is an arm of; a model that is no arm is its own base.
         seed: of the training; None if the model was loaded.
         arm: ``none``, ``twin``, ``ulp``, ``native``, ``tuned`` or ``shares``.
-        rung: the arm, and of ``tuned`` and ``shares`` how much, such as ``shares-2``; empty: the arm.
+        rung: of ``tuned`` and ``shares``, the arm and how much, such as ``shares-2``; empty for others.
+        common: what a rung has in common with the model that it was made from, in words.
+        place: among the rungs of its arm.
     """
 
     family: str
@@ -95,6 +97,8 @@ class Model:
     seed: int | None
     arm: str
     rung: str = ""
+    common: str = ""
+    place: int = 0
 
 
 @dataclass(frozen=True)

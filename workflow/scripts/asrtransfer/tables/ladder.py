@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-import re
 from itertools import product
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -20,8 +20,26 @@ ORDER = ("family", "seed", "native", "ulp", "shares", "tuned", "twin")
 
 Arms of the same seed share its start, and end at other weights.
 """
-COLUMNS = ["rung", "arm", "target_kind", "attack", "confidence", "hearings"]
+COMMON = {
+    "twin": "all weights",
+    "ulp": "the seed, one ulp apart",
+    "native": "the seed, run again",
+    "seed": "another seed",
+    "family": "another family",
+}
+"""What a remote has in common with the surrogate, of the arms that are one rung."""
+COLUMNS = ["rung", "common", "arm", "target_kind", "attack", "confidence", "hearings"]
 """Of the table where nobody but the surrogate itself hears."""
+
+
+class _Rung(NamedTuple):
+    """Place of its arm and its own, arm, name, and what remote and surrogate have in common."""
+
+    arm_place: int
+    place: int
+    arm: str
+    name: str
+    common: str
 
 
 def ladder(results: Results, design: Design) -> pd.DataFrame:
@@ -33,41 +51,32 @@ def ladder(results: Results, design: Design) -> pd.DataFrame:
     heard = results.hearings[results.hearings["primary"]]
     stored = results.samples[results.samples["primary"]]
     sizes = stored[[*SAMPLE, "snr_db"]].astype({"iteration": "int64"})
-    pairs = pd.DataFrame([list(row) for row in design.hearings], columns=["surrogate", "remote", "arm"])
-    pairs["rung"] = [name_rung(design, remote, arm) for remote, arm in zip(pairs["remote"], pairs["arm"], strict=True)]
-    pairs = pairs[pairs["arm"].isin(ORDER)]
-    found = set(zip(pairs["arm"], pairs["rung"], strict=True))
-    rungs = sorted(found, key=lambda pair: (ORDER.index(pair[0]), _place(pair[1])))
+    ends: dict[_Rung, list[tuple[str, str]]] = {}
+    for surrogate, remote, arm in design.hearings:
+        if arm in ORDER:
+            ends.setdefault(_find_rung(design, surrogate, remote, arm), []).append((surrogate, remote))
     cells = list(dict.fromkeys(zip(design.job_table["attack"], design.job_table["confidence"], strict=True)))
     rows = []
-    for (arm, rung), kind, (attack, confidence) in product(rungs, TARGET_KINDS, [(POOLED, POOLED), *cells]):
+    for rung, kind, (attack, confidence) in product(sorted(ends), TARGET_KINDS, [(POOLED, POOLED), *cells]):
         chosen = {} if attack == POOLED else {"attack": attack, "confidence": confidence}
         if counting.selected(design.job_table, target_kind=kind, **chosen).empty:
             continue
-        remotes = pairs.loc[pairs["rung"] == rung, "remote"].unique()
-        part = counting.selected(heard, arm=arm, target_kind=kind, **chosen)
-        part = part[part["remote"].isin(remotes)]
-        key = {"rung": rung, "arm": arm, "target_kind": kind, "attack": attack, "confidence": confidence}
+        part = counting.selected(heard, arm=rung.arm, target_kind=kind, **chosen)
+        pairs = pd.MultiIndex.from_arrays([part["surrogate"].astype(str), part["remote"].astype(str)])
+        part = part[pairs.isin(ends[rung])]
+        key = {"rung": rung.name, "common": rung.common, "arm": rung.arm, "target_kind": kind}
+        key |= {"attack": attack, "confidence": confidence}
         rows.append(key | count_units(counting.adversarial(part), design) | _describe(results, part, sizes))
     return pd.DataFrame(rows, columns=None if rows else COLUMNS)
 
 
-def name_rung(design: Design, remote: str, arm: str) -> str:
-    """Return the rung of a hearing: of ``shares`` and ``tuned`` the remote's own, else its arm.
-
-    A surrogate that is a rung itself gives its name to what its donor hears of it.
-    """
-    if arm not in ("shares", "tuned"):
-        return arm
-    own = design.models[remote]
-    return own.rung if own.arm == arm else arm
-
-
-def _place(rung: str) -> tuple[object, ...]:
-    """Order rungs of an arm: first layers after last ones, more of them later, and more epochs of tuning earlier."""
-    number = int(found[0]) if (found := re.findall(r"[0-9]+", rung)) else 0
-    first = bool(re.fullmatch(r"shares-[0-9]+", rung))
-    return (first, rung.rstrip("0123456789"), -number if rung.startswith("tuned") else number)
+def _find_rung(design: Design, surrogate: str, remote: str, arm: str) -> _Rung:
+    """Find the rung of a hearing: that of the remote, or of the member of the surrogate that was made from it."""
+    models = [design.models[name] for name in (remote, *design.surrogates[surrogate])]
+    made = next((model for model in models if model.arm == arm and model.rung), None)
+    if made is None:
+        return _Rung(ORDER.index(arm), 0, arm, arm, COMMON[arm])
+    return _Rung(ORDER.index(arm), made.place, arm, made.rung, made.common)
 
 
 def _describe(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame) -> dict[str, object]:

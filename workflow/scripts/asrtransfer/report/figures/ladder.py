@@ -11,7 +11,6 @@ from asrtransfer.report import words
 from asrtransfer.report.facts import has_rungs, select_ladder
 from asrtransfer.report.figures.base import COLOURS, LEGEND, SERIES, Figure, View, make_axis, make_view
 from asrtransfer.report.material import Material
-from asrtransfer.report.words import write_rung
 
 UNITS = {"utterance": ("circle", SERIES[0], -0.13), "pair": ("diamond-open", SERIES[1], 0.13)}
 """Of the exact intervals: symbol, colour, and place beside the middle of a row."""
@@ -31,7 +30,7 @@ def ladder(material: Material, conclusion: str) -> Figure | None:
 
 
 def _draw(name: str, rows: pd.DataFrame) -> View:
-    labels = [write_rung(rung) for rung in rows["rung"]]
+    labels = list(rows["common"])
     control = go.Scatter(
         x=[None if pd.isna(share) else round(float(share), 4) for share in rows["control_share"]],
         y=list(range(len(rows))),
