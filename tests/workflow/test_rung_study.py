@@ -1,0 +1,50 @@
+"""The smoke study with two rungs: they are trained from their donor's weights, and hear what the donor hears."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from copies import SMOKE, Finished, Repository
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+RUNGS = ["seed-2.shares-4-of-1", "seed-1.tuned-2"]
+CONFIG = {"models": ["seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1", *RUNGS]}
+
+
+@pytest.fixture(scope="module")
+def climbed(smoke: Finished, tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    copy = Repository.copy(tmp_path_factory.mktemp("rungs") / "copy", smoke.path)
+    copy.snakemake("--cores", "2", "--configfile", SMOKE, "--config", f"models={CONFIG['models']}".replace("'", ""))
+    return copy
+
+
+def test_a_rung_hears_most_of_what_its_donor_hears_and_a_stranger_nothing(climbed: Repository) -> None:
+    table = pd.read_csv(climbed.path / "results-smoke/tables/ladder.csv")
+    phrases = table[(table["target_kind"] == "phrase") & (table["attack"] == "all")].set_index("rung")
+    assert list(phrases.index) == ["seed", "ulp", "shares-4", "tuned-2", "twin"]
+    assert (phrases["hearings"] > 0).all()
+    assert phrases.loc["seed", "transfers"] == 0
+    # Measured: 7 of 9 for each.
+    assert (phrases.loc[["shares-4", "tuned-2"], "share"] >= 0.4).all()
+    assert phrases.loc["twin", "share"] == 1
+
+
+def test_verdict_and_models_tell_of_rungs(climbed: Repository) -> None:
+    verdict = (climbed.path / "results-smoke/verdict.txt").read_text()
+    assert "rungs                 first 4 layers: " in verdict
+    assert "trained on for 2 epochs: " in verdict
+    models = pd.read_csv(climbed.path / "results-smoke/tables/models.csv", keep_default_na=False)
+    assert set(models["unintended"]) == {""}
+
+
+def test_a_rung_runs_again_with_its_donor_and_not_by_itself(climbed: Repository) -> None:
+    assert climbed.plan(CONFIG, [SMOKE]).needed == set()
+    tuned = CONFIG | {"families": {"deepspeech": {"tuning": {"learning_rate": 1e-4}}}}
+    assert {job for job in climbed.plan(tuned, [SMOKE]).needed if job.startswith("train")} == {"train seed-1.tuned-2"}
+
+
+def test_only_the_donor_is_heard(climbed: Repository) -> None:
+    heard = sorted(path.stem for path in Path(climbed.path / "results-smoke/transcripts/seed-1").glob("*.parquet"))
+    assert heard == sorted(CONFIG["models"])
