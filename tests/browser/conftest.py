@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -79,29 +79,30 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-@pytest.fixture(scope="module")
-def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    from compared_studies import TEMPLATES, write_pair
+def render_comparison(folder: Path, write: Callable[[Path], list[Path]]) -> Path:
+    """Write studies into a folder, and their comparison beside them."""
+    from compared_studies import TEMPLATES
 
     from asrtransfer.compare import page, studies
 
-    folder = tmp_path_factory.mktemp("pair")
     path = folder / "comparison.html"
-    path.write_text(page.render(studies.read(write_pair(folder)), TEMPLATES))
+    path.write_text(page.render(studies.read(write(folder)), TEMPLATES))
     return path
+
+
+@pytest.fixture(scope="module")
+def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    from compared_studies import write_pair
+
+    return render_comparison(tmp_path_factory.mktemp("pair"), write_pair)
 
 
 @pytest.fixture(scope="session")
 def compared_doses(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A page with dose curves."""
-    from compared_studies import TEMPLATES, write_curves
+    from compared_studies import write_curves
 
-    from asrtransfer.compare import page, studies
-
-    folder = tmp_path_factory.mktemp("curves")
-    path = folder / "comparison.html"
-    path.write_text(page.render(studies.read(write_curves(folder)), TEMPLATES))
-    return path
+    return render_comparison(tmp_path_factory.mktemp("curves"), write_curves)
 
 
 DESK, PHONE = (1280, 800), (390, 844)

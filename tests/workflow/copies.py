@@ -81,7 +81,6 @@ class Repository:
         configfiles: Sequence[str] = (),
         targets: Sequence[str] = (),
         cores: int = 1,
-        executor: str = "dryrun",
     ) -> Plan:
         """What ``snakemake -n`` would do, with the default profile's triggers; a tenth of a second a call."""
         profile = yaml.safe_load((self.path / "profiles/default/profile.yaml").read_text())
@@ -94,7 +93,7 @@ class Repository:
                 workdir=self.path,
             )
             dag = workflow.dag(DAGSettings(targets=set(targets), rerun_triggers=triggers))
-            dag.execute_workflow(executor=executor)
+            dag.execute_workflow(executor="dryrun")
             graph = workflow._workflow.dag
             jobs = [job for job in graph.jobs if job.rule.name != "all"]
             needed = {job for job in jobs if graph.finished(job)}

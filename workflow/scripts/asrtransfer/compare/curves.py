@@ -12,7 +12,7 @@ import plotly.graph_objects as go
 from asrtransfer.compare.figures import SYMBOLS
 from asrtransfer.compare.loudness import DASHES
 from asrtransfer.compare.studies import Studies, Study
-from asrtransfer.compare.tables import make_table, show
+from asrtransfer.compare.tables import lay_out_texts
 from asrtransfer.report.facts import Count, order_arms, select_doses
 from asrtransfer.report.figures.base import LEGEND, Figure, View, choose_colours, make_axis, make_view
 from asrtransfer.report.figures.dose import (
@@ -28,7 +28,7 @@ from asrtransfer.report.figures.dose import (
     round_values,
 )
 from asrtransfer.report.findings import describe_doses, write
-from asrtransfer.report.tables import Table, cell
+from asrtransfer.report.tables import Table
 from asrtransfer.report.words import ARMS
 from asrtransfer.report.words import unbroken_percent as percent
 
@@ -57,14 +57,13 @@ def dose_curves(studies: Studies) -> Figure | None:
 
 def lay_out_doses(studies: Studies) -> Table:
     """Lay out the doses, a column a study: the numbers of the figure."""
-    columns = [dict(_tell_doses(study)) for study in studies.values()]
-    keys = dict.fromkeys(key for column in columns for key in column)
-    rows = [[*(cell("key", part) for part in key), *(show(column.get(key)) for column in columns)] for key in keys]
-    head = ["attack", "target", "confidence", "heard by", *studies]
-    return make_table("curves", "Doses, and transfer to other models", head, rows)
+    found = {name: dict(_tell_doses(study)) for name, study in studies.items()}
+    return lay_out_texts(
+        "curves", "Doses, and transfer to other models", ["attack", "target", "confidence", "heard by"], found
+    )
 
 
-def _tell_doses(study: Study) -> Iterator[tuple[tuple[str, str, str, str], str]]:
+def _tell_doses(study: Study) -> Iterator[tuple[tuple[str, ...], str]]:
     for row in _select(study).to_dict("records"):
         key = (study.label(row["attack"]), row["target"].replace("-", " "), row["confidence"], ARMS[row["arm"]])
         size = f"{row['median_snr_db']:.1f} dB; " if pd.notna(row["median_snr_db"]) else ""

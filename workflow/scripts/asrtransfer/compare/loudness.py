@@ -12,12 +12,12 @@ import plotly.graph_objects as go
 
 from asrtransfer.compare.figures import SYMBOLS
 from asrtransfer.compare.studies import Studies, Study
-from asrtransfer.compare.tables import make_table, show, write_units
+from asrtransfer.compare.tables import lay_out_texts, write_units
 from asrtransfer.report import words
 from asrtransfer.report.facts import STRANGERS, Count, Units, read_units
 from asrtransfer.report.figures.base import LEGEND, Figure, View, choose_colours, make_axis, make_view
 from asrtransfer.report.findings import write
-from asrtransfer.report.tables import Table, cell
+from asrtransfer.report.tables import Table
 from asrtransfer.report.words import unbroken_percent as percent
 from asrtransfer.tables.design import POOLED
 
@@ -84,17 +84,15 @@ def transfer_against_loudness(studies: Studies) -> Figure | None:
 
 def lay_out_points(studies: Studies) -> Table:
     """Lay out the points, a column a study: the numbers of the figure."""
-    columns = [
-        {
+    found: dict[str, dict[tuple[str, ...], str]] = {
+        name: {
             (point.attack, point.confidence, words.TARGET_KINDS[point.kind].lower(), words.ARMS[point.arm]): point.told
             for point in list_points(study)
         }
-        for study in studies.values()
-    ]
-    keys = dict.fromkeys(key for column in columns for key in column)
-    rows = [[*(cell("key", part) for part in key), *(show(column.get(key)) for column in columns)] for key in keys]
-    title = "Signal to noise, and transfer to other models"
-    return make_table("loudness", title, ["attack", "confidence", "targets", "heard by", *studies], rows)
+        for name, study in studies.items()
+    }
+    keys = ["attack", "confidence", "targets", "heard by"]
+    return lay_out_texts("loudness", "Signal to noise, and transfer to other models", keys, found)
 
 
 def list_points(study: Study) -> Iterator[Point]:

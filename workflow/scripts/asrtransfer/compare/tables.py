@@ -116,6 +116,24 @@ def make_table(name: str, title: str, columns: Sequence[str], rows: Sequence[Seq
     return Table(name, title, described, tuple(map(tuple, rows)), len(rows))
 
 
+def lay_out_texts(
+    name: str, title: str, keys: Sequence[str], found: Mapping[str, Mapping[tuple[str, ...], str]]
+) -> Table:
+    """Lay out texts, a row a key and a column a study; what a study lacks is a dash.
+
+    Args:
+        name: of the table.
+        title: of the table.
+        keys: labels of a key's parts.
+        found: by study, the texts by key.
+    """
+    rows = [
+        [*(cell("key", part) for part in key), *(show(texts.get(key)) for texts in found.values())]
+        for key in dict.fromkeys(key for texts in found.values() for key in texts)
+    ]
+    return make_table(name, title, [*keys, *found], rows)
+
+
 def _choose_look(label: str, cells: Sequence[Cell]) -> str:
     """Choose the class of a column: ``prose`` for long cells, ``long`` for a name that may break anywhere."""
     looks = {"prose": any(len(one.text) > SHORT for one in cells), "long": len(label) > SHORT}

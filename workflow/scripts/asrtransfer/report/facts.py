@@ -86,7 +86,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Rung:
-    """Primary samples for phrases, as the remotes of a rung between strangers and one ulp hear them.
+    """Primary samples for phrases, as the remotes of a rung hear them, which is neither strangers nor a twin.
 
     Attributes:
         common: what remote and surrogate have in common.
@@ -291,7 +291,7 @@ def select_doses(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def has_rungs(table: pd.DataFrame) -> bool:
-    """Say whether the table of the ladder has a rung between strangers and one unit in the last place."""
+    """Say whether the table of the ladder has a rung that is made from the weights of another model."""
     return bool(table["arm"].isin(RUNGS).any())
 
 

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from itertools import product
 from typing import NamedTuple
 
 import pandas as pd
 
 from asrtransfer.tables import counting
-from asrtransfer.tables.design import POOLED, SAMPLE, TARGET_KINDS, Design
+from asrtransfer.tables.design import SAMPLE, Design
 from asrtransfer.tables.doses import find_best_control
+from asrtransfer.tables.models import read_tops
 from asrtransfer.tables.results import Results
-from asrtransfer.tables.transfers import count_units
+from asrtransfer.tables.transfers import count_units, list_cells
 from asrtransfer.text import error_rates
 
 ORDER = ("family", "seed", "native", "ulp", "shares", "tuned", "twin")
@@ -55,18 +57,14 @@ def ladder(results: Results, design: Design) -> pd.DataFrame:
     for surrogate, remote, arm in design.hearings:
         if arm in ORDER:
             ends.setdefault(_find_rung(design, surrogate, remote, arm), []).append((surrogate, remote))
-    cells = list(dict.fromkeys(zip(design.job_table["attack"], design.job_table["confidence"], strict=True)))
+    rates = {name: error_rates.wer(*read_tops(clean, "test")[1:]) for name, clean in results.clean.items()}
     rows = []
-    for rung, kind, (attack, confidence) in product(sorted(ends), TARGET_KINDS, [(POOLED, POOLED), *cells]):
-        chosen = {} if attack == POOLED else {"attack": attack, "confidence": confidence}
-        if counting.selected(design.job_table, target_kind=kind, **chosen).empty:
-            continue
-        part = counting.selected(heard, arm=rung.arm, target_kind=kind, **chosen)
+    for rung, (cell, chosen) in product(sorted(ends), list_cells(design)):
+        part = counting.selected(heard, arm=rung.arm, **chosen)
         pairs = pd.MultiIndex.from_arrays([part["surrogate"].astype(str), part["remote"].astype(str)])
         part = part[pairs.isin(ends[rung])]
-        key = {"rung": rung.name, "common": rung.common, "arm": rung.arm, "target_kind": kind}
-        key |= {"attack": attack, "confidence": confidence}
-        rows.append(key | count_units(counting.adversarial(part), design) | _describe(results, part, sizes))
+        key = {"rung": rung.name, "common": rung.common, "arm": rung.arm} | cell
+        rows.append(key | count_units(counting.adversarial(part), design) | _describe(part, sizes, rates))
     return pd.DataFrame(rows, columns=None if rows else COLUMNS)
 
 
@@ -79,21 +77,15 @@ def _find_rung(design: Design, surrogate: str, remote: str, arm: str) -> _Rung:
     return _Rung(ORDER.index(arm), made.place, arm, made.rung, made.common)
 
 
-def _describe(results: Results, rows: pd.DataFrame, sizes: pd.DataFrame) -> dict[str, object]:
+def _describe(rows: pd.DataFrame, sizes: pd.DataFrame, rates: Mapping[str, float]) -> dict[str, object]:
     """Describe the samples, the best negative control and the remotes: a worse model is another kind of stranger."""
     samples = counting.adversarial(rows)[SAMPLE].drop_duplicates().merge(sizes, on=SAMPLE)
     control = find_best_control(rows, "hit")
-    rates = [_rate(results.clean[str(remote)]) for remote in rows["remote"].unique()]
+    found = [rates[str(remote)] for remote in rows["remote"].unique()]
     return {
         "median_snr_db": samples["snr_db"].median(),
         "control_hearings": len(control),
         "control_share": counting.share(*counting.tally(control, "hearing")),
-        "remotes": len(rates),
-        "worst_test_wer": max(rates, default=math.nan),
+        "remotes": len(found),
+        "worst_test_wer": max(found, default=math.nan),
     }
-
-
-def _rate(clean: pd.DataFrame) -> float:
-    rows = clean[clean["split"] == "test"]
-    tops = [texts[0] if len(texts) else "" for texts in rows["texts"]]
-    return error_rates.wer(list(rows["text"]), tops)

@@ -62,9 +62,7 @@ def _rate_clean(clean: pd.DataFrame) -> dict[str, object]:
     """Compute error rates by split; those of greedy decoding are null where the recogniser has none."""
     found: dict[str, object] = {}
     for split in ("dev", "test"):
-        rows = clean[clean["split"] == split]
-        truths = list(rows["text"])
-        tops = [texts[0] if len(texts) else "" for texts in rows["texts"]]
+        rows, truths, tops = read_tops(clean, split)
         greedy = list(rows["greedy"]) if rows["greedy"].notna().all() else None
         found[f"{split}_wer"] = error_rates.wer(truths, tops)
         found[f"{split}_cer"] = error_rates.cer(truths, tops)
@@ -75,6 +73,12 @@ def _rate_clean(clean: pd.DataFrame) -> dict[str, object]:
         found[f"{split}_median_k1"] = _rate_confidence(rows[right])
         found[f"{split}_utterances"] = len(rows)
     return found
+
+
+def read_tops(clean: pd.DataFrame, split: str) -> tuple[pd.DataFrame, list[str], list[str]]:
+    """Return a split's rows of a model's clean transcripts, what they say, and the top text of each."""
+    rows = clean[clean["split"] == split]
+    return rows, list(rows["text"]), [texts[0] if len(texts) else "" for texts in rows["texts"]]
 
 
 def _rate_confidence(right: pd.DataFrame) -> float:

@@ -39,23 +39,29 @@ def controls(results: Results, design: Design) -> pd.DataFrame:
 def arms(results: Results, design: Design) -> pd.DataFrame:
     """Count transfers by arm, with bounds by each unit."""
     heard = counting.adversarial(results.hearings)
-    cells = list(dict.fromkeys(zip(design.job_table["attack"], design.job_table["confidence"], strict=True)))
     rows = []
-    for arm, kind, (attack, confidence) in product(design.arms, TARGET_KINDS, [(POOLED, POOLED), *cells]):
-        chosen = {} if attack == POOLED else {"attack": attack, "confidence": confidence}
-        if counting.selected(design.job_table, target_kind=kind, **chosen).empty:
-            continue
-        part = counting.selected(heard, arm=arm, target_kind=kind, **chosen)
+    for arm, (cell, chosen) in product(design.arms, list_cells(design)):
+        part = counting.selected(heard, arm=arm, **chosen)
         for name, one in counting.counted(part):
-            key = {
-                "arm": arm,
-                "target_kind": kind,
-                "attack": attack,
-                "confidence": confidence,
-                "counted": name,
-            }
-            rows.append(key | count_units(one, design))
+            rows.append({"arm": arm} | cell | {"counted": name} | count_units(one, design))
     return pd.DataFrame(rows)
+
+
+def list_cells(design: Design) -> list[tuple[dict[str, str], dict[str, str]]]:
+    """List what is counted apart: a kind of target, first of all attacks together, then of each at each confidence.
+
+    Returns:
+        For each cell that has jobs, its names (target_kind, attack, confidence), and the columns that select its rows.
+    """
+    jobs = design.job_table
+    ends = dict.fromkeys(zip(jobs["attack"], jobs["confidence"], strict=True))
+    found = []
+    for kind, (attack, confidence) in product(TARGET_KINDS, [(POOLED, POOLED), *ends]):
+        chosen = {"target_kind": kind}
+        chosen |= {} if attack == POOLED else {"attack": attack, "confidence": confidence}
+        if not counting.selected(jobs, **chosen).empty:
+            found.append(({"target_kind": kind, "attack": attack, "confidence": confidence}, chosen))
+    return found
 
 
 def count_units(rows: pd.DataFrame, design: Design) -> dict[str, object]:

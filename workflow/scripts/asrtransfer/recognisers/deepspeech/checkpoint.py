@@ -37,9 +37,7 @@ def save_checkpoint(
 ) -> None:
     """Write weights, optimiser state and progress, whole or not at all, with a checksum."""
     state = {f"model.{name}": tensor for name, tensor in network.state_dict().items()}
-    for name, parameter in network.named_parameters():
-        if not parameter.requires_grad:
-            continue
+    for name, parameter in network.list_trained().items():
         for key, value in optimiser.state[parameter].items():
             state[f"adam.{key}.{name}"] = value
     tensors.write(path, state, {"identity": identity, "progress": asdict(progress)})
@@ -60,9 +58,7 @@ def load_checkpoint(path: Path, network: Network, optimiser: torch.optim.Adam, i
     network.load_state_dict(
         {name.removeprefix("model."): tensor for name, tensor in state.items() if name.startswith("model.")}
     )
-    for name, parameter in network.named_parameters():
-        if not parameter.requires_grad:
-            continue
+    for name, parameter in network.list_trained().items():
         own = {key: state[f"adam.{key}.{name}"] for key in ("step", "exp_avg", "exp_avg_sq")}
         # Adam counts steps on the CPU, also where the network is on another device.
         optimiser.state[parameter] = {

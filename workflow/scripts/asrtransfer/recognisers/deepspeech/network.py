@@ -81,6 +81,10 @@ class Network(nn.Module):
             place = int(flat.abs().argsort(descending=True, stable=True)[which - 1])
             flat[place] = torch.nextafter(flat[place], torch.tensor(math.inf))
 
+    def list_trained(self) -> dict[str, nn.Parameter]:
+        """Return the parameters that training changes, by name."""
+        return {name: parameter for name, parameter in self.named_parameters() if parameter.requires_grad}
+
     @torch.no_grad()
     def take(self, donor: Network, layers: Sequence[str] | None = None) -> None:
         """Take over weights of a network of the same width.

@@ -64,8 +64,10 @@ def train_model(job: TrainingJob, report: Report, stop: Callable[[], bool]) -> N
     epochs = {epoch: load_weights(_epoch_file(checkpoint, epoch)).state_dict() for epoch in last}
     save_epochs(epochs, job.epochs)
     parquet.write(pd.DataFrame(curve), job.curve)
-    _check_shared(job, network)
-    write_card(_describe(job, network, start, speech, curve), job.card)
+    donor = None if job.donor is None else load_weights(job.donor)
+    if donor is not None:
+        _check_shared(job, network, donor)
+    write_card(_describe(job, network, donor, start, speech, curve), job.card)
     for path in checkpoint.parent.glob("checkpoint*.safetensors"):
         path.unlink()
 
@@ -123,15 +125,12 @@ def _initialise(job: TrainingJob) -> Network:
     return network
 
 
-def _check_shared(job: TrainingJob, network: Network) -> None:
+def _check_shared(job: TrainingJob, network: Network, donor: Network) -> None:
     """Make sure that layers which are shared have stayed the donor's.
 
     Raises:
         InputError: if one has not.
     """
-    if not job.shared or job.donor is None:
-        return
-    donor = load_weights(job.donor)
     for name in job.shared:
         if weight_hash(network.get_submodule(name)) != weight_hash(donor.get_submodule(name)):
             raise InputError(f"{job.donor}: its {name} has changed since the training of {job.model}; run again")
@@ -150,11 +149,13 @@ def _epoch_file(checkpoint: Path, epoch: int) -> Path:
     return checkpoint.with_name(f"checkpoint-{epoch}.safetensors")
 
 
-def _describe(job: TrainingJob, network: Network, start: str, speech: Speech, curve: list[Epoch]) -> dict[str, Any]:
+def _describe(
+    job: TrainingJob, network: Network, donor: Network | None, start: str, speech: Speech, curve: list[Epoch]
+) -> dict[str, Any]:
     """What the model's card says."""
     rung: dict[str, Any] = {}
-    if job.donor is not None:
-        rung["donor_weights_sha256"] = weight_hash(load_weights(job.donor))
+    if donor is not None:
+        rung["donor_weights_sha256"] = weight_hash(donor)
     if job.shared:
         rung["shared_layers"] = list(job.shared)
     if job.arm == "tuned":

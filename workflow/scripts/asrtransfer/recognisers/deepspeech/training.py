@@ -81,8 +81,7 @@ def train(
         InputError: if the checkpoint is damaged, or a batch too large for the device's memory.
     """
     compute.allow_tf32(recipe.precision != "fp32")
-    trained = [parameter for parameter in network.parameters() if parameter.requires_grad]
-    optimiser = torch.optim.Adam(trained, lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
+    optimiser = torch.optim.Adam(network.list_trained().values(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
     progress = Progress([])
     remove_parts(checkpoint)
     if checkpoint.exists():
