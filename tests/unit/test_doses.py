@@ -119,14 +119,19 @@ def test_a_grid_of_two_keys_is_split_along_its_longer_side() -> None:
     assert found["1.0-0.8"] == found["3.0-0.8"] != found["3.0-1.0"]
 
 
-def test_the_shipped_study_has_two_sweeps_and_the_published_confidences() -> None:
+def test_the_shipped_study_sweeps_bound_and_threshold_and_has_the_published_confidences() -> None:
     attacks = study_tables.describe_design(study_of("dose"))["attacks"]
     assert list(attacks) == ["cw"]
     sweeps = pd.Series(name_sweeps(attacks["cw"]["settings"]))
-    assert sweeps.value_counts().to_dict() == {"bound": 8, "threshold": 5}
+    # The smallest bounds need smaller steps: another sweep.
+    assert sweeps.value_counts().to_dict() == {
+        "bound (learning_rate 100)": 5,
+        "bound (learning_rate 5)": 3,
+        "threshold": 5,
+    }
     assert set(sweeps.index[sweeps == "threshold"]) >= {"low", "high"}
     assert (attacks["cw"]["thresholds"]["low"], attacks["cw"]["thresholds"]["high"]) == (None, 0.9)
-    fixed = [values for name, values in attacks["cw"]["settings"].items() if sweeps[name] == "bound"]
+    fixed = [values for name, values in attacks["cw"]["settings"].items() if sweeps[name].startswith("bound")]
     assert all((values["shrink"], values["threshold"]) == (1, None) for values in fixed)
 
 
