@@ -24,6 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 
 from asrtransfer.machine import compute
 from asrtransfer.recognisers.deepspeech import training
+from asrtransfer.recognisers.deepspeech.batches import Batch, Batches
 from asrtransfer.recognisers.deepspeech.network import Network
 from asrtransfer.recognisers.deepspeech.section import Recipe
 from asrtransfer.speech import audio, utterances
@@ -82,14 +83,21 @@ def main() -> None:
         table = found(given.library) if given.library else made(Path(name), given.batch * given.steps)
         table = table.sort_values("seconds", ignore_index=True)
         read = utterances.Speech(table, Path("/"))
+        batches = Batches(read, given.batch)
+        places = [number % len(batches) for number in range(given.steps)]
         everything = list(read.batches(given.batch))
-        order = [everything[number % len(everything)] for number in range(given.steps)]
-        memory = list(training.batches_of(read, order))
-        steps(memory)
+        order = [everything[place] for place in places]
+        memory = list(read.loaded(order))
+        texts = [[read.texts[index] for index in indices] for indices in order]
+
+        def hold() -> list[Batch]:
+            return [Batch(*audio, said) for audio, said in zip(memory, texts, strict=True)]
+
+        steps(hold())
         ratios = []
         for _ in range(given.repeats):
-            fed = steps(training.batches_of(read, order))
-            ratios.append(steps(memory) / fed)
+            fed = steps(batches.read(places))
+            ratios.append(steps(hold()) / fed)
         start = time.perf_counter()
         for _ in read.loaded(order):
             pass

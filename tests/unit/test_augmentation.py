@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from asrtransfer.recognisers.deepspeech.augmentation import hide
-from asrtransfer.recognisers.deepspeech.front_end import FrontEnd
+from asrtransfer.recognisers.deepspeech.front_end import FrontEnd, Spectrum
 from asrtransfer.recognisers.deepspeech.section import SpecAugment
 
 COUNTS = torch.tensor([40, 25])
@@ -14,8 +14,8 @@ COUNTS = torch.tensor([40, 25])
 def hidden(settings: SpecAugment, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor, torch.Tensor]:
     random = torch.Generator().manual_seed(9)
     bands, energy = torch.randn(2, 40, 26, generator=random), torch.randn(2, 40, generator=random)
-    found = hide(settings, bands, energy, COUNTS, torch.Generator().manual_seed(seed))
-    return bands, energy, *found
+    found = hide(settings, Spectrum(bands, energy, COUNTS), torch.Generator().manual_seed(seed))
+    return bands, energy, found.bands, found.energy
 
 
 def test_masks_hold_the_mean_of_the_frames_that_count() -> None:
@@ -48,9 +48,10 @@ def test_no_masks_change_nothing() -> None:
     lengths = torch.tensor([8000, 5000])
     settings = SpecAugment(frequency_masks=0, time_masks=0)
     draws = torch.Generator()
-    plain, _ = FrontEnd()(audio, lengths)
-    same, _ = FrontEnd()(audio, lengths, lambda *given: hide(settings, *given, draws))
-    masked, _ = FrontEnd()(audio, lengths, lambda *given: hide(SpecAugment(), *given, draws))
-    assert torch.equal(plain, same)
-    assert not torch.equal(plain, masked)
+    front_end = FrontEnd()
+    plain = front_end.analyse(audio, lengths)
+    same = front_end.stack(hide(settings, plain, draws))
+    masked = front_end.stack(hide(SpecAugment(), plain, draws))
+    assert torch.equal(front_end.stack(plain), same)
+    assert not torch.equal(same, masked)
     assert masked.isfinite().all()

@@ -13,6 +13,7 @@ import torch
 from asrtransfer.files.errors import InputError
 from asrtransfer.machine import compute
 from asrtransfer.recognisers.deepspeech import DeepSpeech, training
+from asrtransfer.recognisers.deepspeech.batches import Batches
 from asrtransfer.recognisers.deepspeech.front_end import frame_counts
 from asrtransfer.recognisers.deepspeech.network import Network, weight_hash
 from asrtransfer.recognisers.deepspeech.section import Recipe, SpecAugment
@@ -61,7 +62,7 @@ def few(train_split: Speech) -> Speech:
 
 
 def test_the_toy_learns(toy: DeepSpeech, dev_split: Speech) -> None:
-    _, wer, cer = training.evaluate(toy.network, dev_split, 8)
+    _, wer, cer = training.evaluate(toy.network, Batches(dev_split, 8))
     assert wer <= 0.1
     assert cer <= 0.03
 
@@ -177,11 +178,11 @@ def test_accumulated_batches_step_as_one_large_batch(train_split: Speech) -> Non
     """Of unequal sizes, without dropout; Adam's first step hardly depends on a gradient's size, so it is compared."""
     speech = Speech(train_split.table.head(10), train_split.folder)
     gradients = []
-    for sizes in ([[*range(10)]], [[*range(6)], [*range(6, 10)]]):
+    for size in (10, 6):
         network = Network(24)
         network.initialise(1)
         optimiser = torch.optim.SGD(network.parameters(), lr=0.0)
-        batches = list(training.batches_of(speech, sizes))
+        batches = list(Batches(speech, size).read(range(-(-10 // size))))
         loss = training.train_step([network], optimiser, batches, RECIPE, seeds=[1, 2])
         gradients.append((loss, [parameter.grad.clone() for parameter in network.parameters()]))
     assert gradients[0][0] == pytest.approx(gradients[1][0], rel=1e-5)
@@ -211,7 +212,7 @@ def test_devices_that_share_a_step_leave_the_weights_as_they_are(
 
 def test_the_batches_of_a_step_go_round_and_draw_for_themselves(train_split: Speech) -> None:
     speech = Speech(train_split.table.head(4), train_split.folder)
-    batches = list(training.batches_of(speech, [[0], [1], [2], [2]]))
+    batches = list(Batches(speech, 1).read([0, 1, 2, 2]))
     networks, heard = [Network(24, dropout=0.5) for _ in range(3)], []
     for number, network in enumerate(networks):
         network.initialise(1)
@@ -318,13 +319,12 @@ def test_a_file_that_is_missing_ends_reading_ahead_by_name(
 
 
 def test_order_and_schedule() -> None:
-    batches = [[0], [1], [2], [3], [4], [5]]
     by_length = RECIPE.model_copy(update={"order": "length"})
-    assert list(training.ordered(batches, by_length, 1)) == batches
-    first, second = (list(training.ordered(batches, RECIPE, epoch)) for epoch in (1, 2))
-    assert sorted(first) == sorted(second) == batches
+    assert training.draw_order(6, by_length, 1) == [0, 1, 2, 3, 4, 5]
+    first, second = (training.draw_order(6, RECIPE, epoch) for epoch in (1, 2))
+    assert sorted(first) == sorted(second) == [0, 1, 2, 3, 4, 5]
     assert first != second
-    assert first == list(training.ordered(batches, RECIPE, 1))
+    assert first == training.draw_order(6, RECIPE, 1)
     rates = [training.scale(RECIPE, step, 100) for step in range(100)]
     assert rates[0] == pytest.approx(0.1)
     assert max(rates) == rates[9] == pytest.approx(1)

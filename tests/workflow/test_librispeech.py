@@ -24,6 +24,7 @@ from archives import archive
 from copies import ROOT, Repository
 
 from asrtransfer.recognisers.deepspeech import training
+from asrtransfer.recognisers.deepspeech.batches import Batches
 from asrtransfer.recognisers.deepspeech.network import PUBLISHED_PARAMETERS, Network
 from asrtransfer.recognisers.deepspeech.section import Recipe
 from asrtransfer.speech.utterances import Speech
@@ -198,6 +199,6 @@ def test_the_published_width_trains_on_real_speech(tmp_path: Path) -> None:
     network.initialise(1)
     assert sum(parameter.numel() for parameter in network.parameters()) == PUBLISHED_PARAMETERS
     optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
-    [batch] = training.batches_of(speech, [[0, 1]])
+    [batch] = Batches(speech, 2).read([0])
     losses = [training.train_step([network], optimiser, [batch], recipe, [step]) for step in range(6)]
     assert losses[-1] < 0.9 * losses[0]

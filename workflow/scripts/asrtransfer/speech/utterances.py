@@ -37,6 +37,7 @@ class Speech:
         folder: the folder to which the paths are relative.
         texts: the text of each utterance.
         utterance_ids: the identifier of each utterance.
+        kept: whether the split is small enough to be kept in memory.
     """
 
     def __init__(self, table: pd.DataFrame, folder: Path) -> None:
@@ -47,7 +48,7 @@ class Speech:
         self._paths: list[str] = [str(path) for path in self.table["path"]]
         checksums = self.table["sha256"] if "sha256" in self.table else [None] * len(self.table)
         self._checksums: list[object] = list(checksums)
-        self._keep = float(self.table["seconds"].sum()) <= KEPT_SECONDS
+        self.kept = float(self.table["seconds"].sum()) <= KEPT_SECONDS
         self._kept: dict[int, NDArray[np.int16]] = {}
 
     @classmethod
@@ -91,7 +92,7 @@ class Speech:
         if index in self._kept:
             return self._kept[index]
         samples = audio.read_flac(self.folder / self._paths[index], self._checksums[index])
-        if self._keep:
+        if self.kept:
             self._kept[index] = samples
         return samples
 
@@ -108,7 +109,7 @@ class Speech:
             batches: row indices of each batch.
             readers: number of threads; with 0, each batch is read on demand, with the same result.
         """
-        if self._keep or not readers:
+        if self.kept or not readers:
             yield from map(self.batch, batches)
             return
         waiting: deque[Future[tuple[Tensor, Tensor]]] = deque()

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import torch
-from torch import Tensor
 
+from asrtransfer.recognisers.deepspeech.front_end import Spectrum
 from asrtransfer.recognisers.deepspeech.section import SpecAugment
 
 
-def hide(
-    masks: SpecAugment, bands: Tensor, energy: Tensor, counts: Tensor, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
+def hide(masks: SpecAugment, spectrum: Spectrum, generator: torch.Generator) -> Spectrum:
     """Hide bands and stretches of time behind the utterance's mean; no time warping.
 
     Args:
         masks: how many, and how large; the widths are drawn from 0 up.
-        bands: float32 (batch, frames, bands).
-        energy: float32 (batch, frames); hidden where time is.
-        counts: int64 (batch,), each utterance's frames.
+        spectrum: of some utterances; the energy is hidden where time is.
         generator: on the CPU.
     """
+    bands, energy, counts = spectrum
     frames = torch.arange(bands.shape[1], device=bands.device)
     valid = frames < counts[:, None]
     hidden_time = torch.zeros(bands.shape[:2], dtype=torch.bool)
@@ -33,9 +30,10 @@ def hide(
     means = (bands * valid[:, :, None]).sum(dim=1) / counts[:, None]
     mean_energy = (energy * valid).sum(dim=1) / counts
     hidden = hidden_time[:, :, None] | hidden_bands[:, None, :]
-    return (
+    return Spectrum(
         torch.where(hidden, means[:, None, :], bands),
         torch.where(hidden_time, mean_energy[:, None], energy),
+        counts,
     )
 
 

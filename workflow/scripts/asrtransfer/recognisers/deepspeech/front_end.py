@@ -8,7 +8,7 @@ and nine frames of context on each side.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from typing import Any, NamedTuple
 
 import torch
 import torchaudio.functional
@@ -19,9 +19,6 @@ from asrtransfer.recognisers.deepspeech.sizes import CEPSTRA, CONTEXT, HOP, INPU
 PRE_EMPHASIS = 0.97
 FILTERS = 26
 LIFTER = 22
-Change = Callable[[Tensor, Tensor, Tensor], tuple[Tensor, Tensor]]
-"""An augmentation in training: maps log mel bands (batch, frames, 26), log energy (batch, frames) and frame counts
-(batch,) to new bands and energy."""
 # The epsilon of float64, by which python_speech_features replaces zero before a logarithm.
 FLOOR = 2.220446049250313e-16
 
@@ -59,6 +56,66 @@ def lifter() -> Tensor:
     return (1 + LIFTER / 2 * torch.sin(math.pi * n / LIFTER)).float()
 
 
+class Spectrum(NamedTuple):
+    """Log mel bands, float32 (batch, frames, 26), log energy (batch, frames), and int64 (batch,) valid frames."""
+
+    bands: Tensor
+    energy: Tensor
+    counts: Tensor
+
+
+class _Power(torch.autograd.Function):
+    """Power spectra of overlapping windows.
+
+    The gradient of PyTorch's own operators takes a complex transform of twice the size and adds windows up sample by
+    sample; this one takes half of a transform and two additions.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, audio: Tensor, window: Tensor) -> Tensor:
+        """Map (batch, samples) to (batch, frames, 257)."""
+        spectrum = torch.fft.rfft(audio.unfold(1, WINDOW, HOP) * window, n=WINDOW)
+        ctx.save_for_backward(spectrum, window)
+        return (spectrum.real.square() + spectrum.imag.square()) / WINDOW
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Transform back: of the sum over all frequencies, the inverse transform counts all but two of them twice."""
+        spectrum, window = ctx.saved_tensors
+        weighted = spectrum * gradient
+        weighted[:, :, [0, -1]] *= 2
+        return _overlap(torch.fft.irfft(weighted, n=WINDOW) * window), None
+
+
+def _overlap(windows: Tensor) -> Tensor:
+    """Add up windows (batch, frames, 512), one every hop, to (batch, samples)."""
+    batch, frames, _ = windows.shape
+    audio = windows.new_zeros(batch, frames + 1, HOP)
+    audio[:, :-1] = windows[:, :, :HOP]
+    audio[:, 1:, : WINDOW - HOP] += windows[:, :, HOP:]
+    return audio.reshape(batch, -1)[:, : (frames - 1) * HOP + WINDOW]
+
+
+class _Stacked(torch.autograd.Function):
+    """Every frame with its context; the gradient adds up a frame's places, not one number after the other."""
+
+    @staticmethod
+    def forward(ctx: Any, padded: Tensor) -> Tensor:
+        """Map (batch, context + frames + context, 26) to (batch, frames, 494)."""
+        frames = padded.shape[1] - 2 * CONTEXT
+        return padded.unfold(1, 2 * CONTEXT + 1, 1).transpose(2, 3).reshape(padded.shape[0], frames, INPUTS)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        """Add up the gradients of the 19 places that a frame has."""
+        batch, frames, _ = gradient.shape
+        placed = gradient.reshape(batch, frames, 2 * CONTEXT + 1, CEPSTRA)
+        total = gradient.new_zeros(batch, frames + 2 * CONTEXT, CEPSTRA)
+        for place in range(2 * CONTEXT + 1):
+            total[:, place : place + frames] += placed[:, :, place]
+        return total
+
+
 class FrontEnd(nn.Module):
     """Convert audio to the 494 inputs per frame of DeepSpeech 0.4.1, differentiable with respect to the audio.
 
@@ -85,7 +142,7 @@ class FrontEnd(nn.Module):
         for name, value in constants.items():
             self.register_buffer(name, value, persistent=False)
 
-    def forward(self, audio: Tensor, lengths: Tensor, change: Change | None = None) -> tuple[Tensor, Tensor]:
+    def forward(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """Stack the cepstra of every frame with their context.
 
         The result does not depend on ``audio`` after the length of an utterance.
@@ -93,25 +150,15 @@ class FrontEnd(nn.Module):
         Args:
             audio: float32 (batch, samples), 16-bit units.
             lengths: int64 (batch,), in samples, each at most ``samples``.
-            change: augmentation between mel bands and cepstra, or None.
 
         Returns:
             float32 (batch, frames, 494), and int64 (batch,), the number of valid frames of each utterance.
         """
-        counts = frame_counts(lengths)
-        cepstra = self.cepstra(audio, lengths, change)
-        frames = torch.arange(cepstra.shape[1], device=audio.device)
-        cepstra = cepstra * (frames < counts[:, None])[:, :, None]
-        padded = nn.functional.pad(cepstra, (0, 0, CONTEXT, CONTEXT))
-        stacked = padded.unfold(1, 2 * CONTEXT + 1, 1).transpose(2, 3)
-        return stacked.reshape(*cepstra.shape[:2], INPUTS), counts
+        spectrum = self.analyse(audio, lengths)
+        return self.stack(spectrum), spectrum.counts
 
-    def cepstra(self, audio: Tensor, lengths: Tensor, change: Change | None = None) -> Tensor:
-        """Compute liftered cepstra with the log energy as coefficient 0; arguments as for `forward`.
-
-        Returns:
-            float32 (batch, frames, 26); frames after the end of an utterance are those of silence.
-        """
+    def analyse(self, audio: Tensor, lengths: Tensor) -> Spectrum:
+        """Compute the mel spectrum; arguments as for `forward`. After an utterance's end it is that of silence."""
         samples = torch.arange(audio.shape[1], device=audio.device)
         audio = audio * (samples < lengths[:, None])
         emphasised = torch.cat((audio[:, :1], audio[:, 1:] - PRE_EMPHASIS * audio[:, :-1]), dim=1)
@@ -119,12 +166,21 @@ class FrontEnd(nn.Module):
         emphasised = emphasised * (samples < lengths[:, None])
         frames = count_frames(audio.shape[1])
         padded = nn.functional.pad(emphasised, (0, (frames - 1) * HOP + WINDOW - audio.shape[1]))
-        windows = padded.unfold(1, WINDOW, HOP) * self.window
-        spectrum = torch.fft.rfft(windows, n=WINDOW)
-        power = (spectrum.real.square() + spectrum.imag.square()) / WINDOW
+        power = _Power.apply(padded, self.window)
         energy = power.sum(dim=2).clamp(min=FLOOR).log()
         bands = (power @ self.filters).clamp(min=FLOOR).log()
-        if change is not None:
-            bands, energy = change(bands, energy, frame_counts(lengths))
-        cepstra = bands @ self.cosines * self.weights
-        return torch.cat((energy[:, :, None], cepstra[:, :, 1:]), dim=2)
+        return Spectrum(bands, energy, frame_counts(lengths))
+
+    def cepstra(self, spectrum: Spectrum) -> Tensor:
+        """Compute liftered cepstra, float32 (batch, frames, 26), with the log energy as coefficient 0."""
+        cepstra = spectrum.bands @ self.cosines * self.weights
+        return torch.cat((spectrum.energy[:, :, None], cepstra[:, :, 1:]), dim=2)
+
+    def stack(self, spectrum: Spectrum) -> Tensor:
+        """Stack the cepstra of every frame with their context, float32 (batch, frames, 494)."""
+        cepstra = self.cepstra(spectrum)
+        frames = torch.arange(cepstra.shape[1], device=cepstra.device)
+        cepstra = cepstra * (frames < spectrum.counts[:, None])[:, :, None]
+        padded = nn.functional.pad(cepstra, (0, 0, CONTEXT, CONTEXT))
+        stacked: Tensor = _Stacked.apply(padded)
+        return stacked

@@ -10,7 +10,7 @@ from __future__ import annotations
 import copy
 import math
 import time
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import islice
@@ -25,6 +25,7 @@ from asrtransfer.files.errors import InputError
 from asrtransfer.files.whole import remove_parts
 from asrtransfer.machine import compute
 from asrtransfer.recognisers.deepspeech.augmentation import hide
+from asrtransfer.recognisers.deepspeech.batches import Batch, Batches
 from asrtransfer.recognisers.deepspeech.checkpoint import Epoch, Progress, load_checkpoint, save_checkpoint
 from asrtransfer.recognisers.deepspeech.network import Network
 from asrtransfer.recognisers.deepspeech.section import Recipe
@@ -81,6 +82,7 @@ def train(
         InputError: if the checkpoint is damaged, or a batch too large for the device's memory.
     """
     compute.allow_tf32(recipe.precision != "fp32")
+    batches, dev_batches = Batches(speech, recipe.batch), Batches(dev, recipe.batch)
     optimiser = torch.optim.Adam(network.list_trained().values(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
     progress = Progress([])
     remove_parts(checkpoint)
@@ -91,12 +93,12 @@ def train(
     def save() -> None:
         save_checkpoint(checkpoint, network, optimiser, progress, identity)
 
-    run = Run(networks, optimiser, recipe, speech, seed, progress, save, stop)
+    run = Run(networks, optimiser, recipe, batches, seed, progress, save, stop)
     for epoch in range(len(progress.curve) + 1, recipe.epochs + 1):
         check_progress(progress.curve, recipe)
         start = time.monotonic()
         run.train_epoch(epoch)
-        dev_loss, dev_wer, dev_cer = evaluate(network, dev, recipe.batch)
+        dev_loss, dev_wer, dev_cer = evaluate(network, dev_batches)
         progress.curve.append(
             Epoch(
                 epoch=epoch,
@@ -122,7 +124,7 @@ class Run:
         networks: of the same weights, each on a device; the optimiser's is the first.
         optimiser: of the first network.
         recipe: of the training.
-        speech: to train on.
+        batches: to train on.
         seed: draws dropout and masks.
         progress: how far it has come.
         save: writes the checkpoint.
@@ -132,7 +134,7 @@ class Run:
     networks: list[Network]
     optimiser: torch.optim.Adam
     recipe: Recipe
-    speech: Speech
+    batches: Batches
     seed: int
     progress: Progress
     save: Callable[[], None]
@@ -146,11 +148,10 @@ class Run:
         """
         recipe, progress = self.recipe, self.progress
         saved = time.monotonic()
-        batches = list(self.speech.batches(recipe.batch))
-        steps = math.ceil(len(batches) / recipe.accumulate)
+        steps = math.ceil(len(self.batches) / recipe.accumulate)
         done = progress.steps - (epoch - 1) * steps
-        todo = list(ordered(batches, recipe, epoch))[done * recipe.accumulate :]
-        with closing(batches_of(self.speech, todo)) as reading:
+        todo = draw_order(len(self.batches), recipe, epoch)[done * recipe.accumulate :]
+        with closing(self.batches.read(todo)) as reading:
             while group := list(islice(reading, recipe.accumulate)):
                 self._take_step(group, scale(recipe, progress.steps, recipe.epochs * steps))
                 if self.stop():
@@ -198,30 +199,12 @@ def check_progress(curve: Sequence[Epoch], recipe: Recipe) -> None:
         )
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Utterances that run at once: padded audio, float32 (batch, samples), lengths in samples, and what is said."""
-
-    audio: Tensor
-    lengths: Tensor
-    texts: list[str]
-
-
-def batches_of(speech: Speech, batches: Sequence[list[int]]) -> Generator[Batch, None, None]:
-    """The batches of some indices, read ahead."""
-    with closing(speech.loaded(batches)) as loaded:
-        for indices, (audio, lengths) in zip(batches, loaded, strict=True):
-            yield Batch(audio, lengths, [speech.texts[index] for index in indices])
-
-
-def ordered(batches: list[list[int]], recipe: Recipe, epoch: int) -> Iterator[list[int]]:
-    """The batches in the order in which this epoch sees them."""
+def draw_order(batches: int, recipe: Recipe, epoch: int) -> list[int]:
+    """Draw the order in which an epoch sees the batches, by their places."""
     if recipe.order == "length":
-        yield from batches
-        return
+        return list(range(batches))
     generator = torch.Generator().manual_seed(step_seed(recipe.order_seed, epoch))
-    for place in torch.randperm(len(batches), generator=generator).tolist():
-        yield batches[place]
+    return torch.randperm(batches, generator=generator).tolist()
 
 
 def scale(recipe: Recipe, step: int, steps: int) -> float:
@@ -307,27 +290,25 @@ def _recognised(network: Network, batch: Batch, recipe: Recipe, seed: int) -> tu
     device = network.device
     masks = torch.Generator().manual_seed(seed)
     torch.manual_seed(seed)
-
-    def hide_parts(bands: Tensor, energy: Tensor, counts: Tensor) -> tuple[Tensor, Tensor]:
-        assert recipe.spec_augment is not None
-        return hide(recipe.spec_augment, bands, energy, counts, masks)
-
-    inputs, counts = network.front_end(
-        batch.audio.to(device), batch.lengths.to(device), hide_parts if recipe.spec_augment is not None else None
-    )
+    spectrum = batch.analyse(network.front_end)
+    if recipe.spec_augment is not None:
+        spectrum = hide(recipe.spec_augment, spectrum, masks)
+    inputs = network.front_end.stack(spectrum)
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-        return network.recognise(inputs), counts
+        return network.recognise(inputs), spectrum.counts
 
 
 @torch.no_grad()
-def evaluate(network: Network, speech: Speech, batch: int) -> tuple[float, float, float]:
+def evaluate(network: Network, batches: Batches) -> tuple[float, float, float]:
     """Mean CTC loss an utterance, WER and CER (shares, greedy decoding) over a split."""
-    device = network.device
     network.eval()
     loss = 0.0
-    texts: list[str] = []
-    for part in batches_of(speech, list(speech.batches(batch))):
-        log_probs, counts = network(part.audio.to(device), part.lengths.to(device))
-        loss += float(confidence.ctc_loss(log_probs, counts, part.texts).sum())
-        texts += greedy(log_probs, counts)
-    return loss / len(speech), error_rates.wer(speech.texts, texts), error_rates.cer(speech.texts, texts)
+    meant: list[str] = []
+    heard: list[str] = []
+    for batch in batches.read(range(len(batches))):
+        spectrum = batch.analyse(network.front_end)
+        log_probs = network.recognise(network.front_end.stack(spectrum))
+        loss += float(confidence.ctc_loss(log_probs, spectrum.counts, batch.texts).sum())
+        meant += batch.texts
+        heard += greedy(log_probs, spectrum.counts)
+    return loss / len(meant), error_rates.wer(meant, heard), error_rates.cer(meant, heard)

@@ -16,6 +16,7 @@ import torch
 
 from asrtransfer.machine import compute
 from asrtransfer.recognisers.deepspeech import DeepSpeech, training
+from asrtransfer.recognisers.deepspeech.batches import Batch
 from asrtransfer.recognisers.deepspeech.network import Network
 from asrtransfer.recognisers.deepspeech.section import DeepSpeechSection, Recipe
 from asrtransfer.speech.utterances import make_noise, pad
@@ -35,13 +36,13 @@ def seconds_per_step(recogniser: DeepSpeech, utterances: int, seconds: float) ->
     """Seconds that a step of training takes, and not the first."""
     network = recogniser.network
     audio, lengths = pad(make_noise(utterances, seconds))
-    batch = training.Batch(audio, lengths, [TEXT[: int(seconds * 6)].strip()] * utterances)
+    texts = [TEXT[: int(seconds * 6)].strip()] * utterances
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-4)
     network.requires_grad_(True)
     start = 0.0
     for number in range(2):
         start = read_clock(network)
-        training.train_step([network], optimiser, [batch], Recipe(), seeds=[number])
+        training.train_step([network], optimiser, [Batch(audio, lengths, texts)], Recipe(), seeds=[number])
     took = read_clock(network) - start
     network.requires_grad_(False).eval()
     optimiser.zero_grad(set_to_none=True)
@@ -50,7 +51,8 @@ def seconds_per_step(recogniser: DeepSpeech, utterances: int, seconds: float) ->
 
 def find_parting(device: str, units: int, steps: int) -> int | None:
     """The step, from 1, after which two trainings of one seed first differ in a weight; None if they do not."""
-    batch = training.Batch(*pad(make_noise(8, 4.0)), [TEXT[:24].strip()] * 8)
+    audio, lengths = pad(make_noise(8, 4.0))
+    texts = [TEXT[:24].strip()] * 8
     networks, optimisers = [], []
     for _ in range(2):
         network = Network(units, dropout=0.2)
@@ -59,7 +61,7 @@ def find_parting(device: str, units: int, steps: int) -> int | None:
         optimisers.append(torch.optim.Adam(network.parameters(), lr=1e-4))
     for step in range(1, steps + 1):
         for network, optimiser in zip(networks, optimisers, strict=True):
-            training.train_step([network], optimiser, [batch], Recipe(), seeds=[step])
+            training.train_step([network], optimiser, [Batch(audio, lengths, texts)], Recipe(), seeds=[step])
         pairs = zip(networks[0].parameters(), networks[1].parameters(), strict=True)
         if not all(torch.equal(one, other) for one, other in pairs):
             return step
