@@ -122,11 +122,11 @@ class Network(nn.Module):
         """Log-probabilities, float32 (batch, frames, 29), of front end outputs (batch, frames, 494)."""
         hidden = inputs
         for dense in (self.dense1, self.dense2, self.dense3):
-            hidden = self.dropout(nn.functional.hardtanh(dense(hidden), 0, ACTIVATION_CEILING))
+            hidden = self.dropout(dense(hidden).clamp(0, ACTIVATION_CEILING))
         # Within an autocast, PyTorch runs cuDNN's LSTM in float16 (pytorch/pytorch#42385), whose range ends at 65504.
         with torch.autocast(hidden.device.type, enabled=False):
             hidden, _ = self.lstm(hidden.float())
-        hidden = self.dropout(nn.functional.hardtanh(self.dense5(hidden), 0, ACTIVATION_CEILING))
+        hidden = self.dropout(self.dense5(hidden).clamp(0, ACTIVATION_CEILING))
         # The layers may have been computed in bfloat16.
         return self.dense6(hidden).float().log_softmax(dim=2)
 
