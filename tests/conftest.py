@@ -22,8 +22,8 @@ for number in (signal.SIGINT, signal.SIGHUP):
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """A process a core, four at most; one for a single file, and for lanes that stop programs at set moments."""
     alone = len(config.args) == 1 and ".py" in config.args[0]
-    usual = config.option.markexpr in config.getini("addopts")
-    return min(4, os.cpu_count() or 1) if usual and not alone else 0
+    undisturbed = not config.option.markexpr.startswith("not (slow or cluster")
+    return 0 if alone or undisturbed else min(4, os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True, scope="module")
