@@ -50,7 +50,7 @@ def run(
     attack: Attack,
     confidence: str,
     batch: int = 8,
-    **changes: float,
+    **changes: Any,
 ) -> list[Outcome]:
     threshold = None if confidence == "low" else THRESHOLD
     keys = {"iterations": 120, "keep": 3, "threshold": threshold, **attack.keys, **changes}

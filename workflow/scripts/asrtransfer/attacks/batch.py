@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from asrtransfer.attacks.ensembles import COMBINATIONS
 from asrtransfer.attacks.method import Method
 from asrtransfer.attacks.objective import Proof, as_int16, as_stored
 from asrtransfer.attacks.task import Goal, Outcome, Sample
@@ -26,13 +27,21 @@ class Batch:
         build: makes the attack.
         goal: of the attack.
         seed: what names this job among all.
+        members: how many surrogates there are.
         device: where the surrogates are.
     """
 
     def __init__(
-        self, outcomes: Sequence[Outcome], build: Build, goal: Goal, seed: str, device: torch.device | str
+        self,
+        outcomes: Sequence[Outcome],
+        build: Build,
+        goal: Goal,
+        seed: str,
+        members: int,
+        device: torch.device | str,
     ) -> None:
         self.goal = goal
+        self.combination = COMBINATIONS[goal.combine](members, seed)
         self.outcomes = list(outcomes)
         self.phrases = [outcome.task.phrase or "" for outcome in self.outcomes]
         self.kept: list[deque[Sample]] = [deque(maxlen=goal.keep) for _ in self.outcomes]
@@ -76,6 +85,7 @@ class Batch:
         self.store()
         rows = torch.tensor(going, dtype=torch.int64, device=self.lengths.device)
         self.method.keep(rows)
+        self.combination.keep(rows)
         self.lengths = self.lengths[rows]
         self.outcomes = [self.outcomes[row] for row in going]
         self.phrases = [self.phrases[row] for row in going]

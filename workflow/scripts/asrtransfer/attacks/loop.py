@@ -9,7 +9,7 @@ from torch import Tensor
 
 from asrtransfer.attacks.batch import Batch, Build
 from asrtransfer.attacks.method import FULL_SCALE
-from asrtransfer.attacks.objective import aim_all, find_candidates, prove
+from asrtransfer.attacks.objective import find_candidates, prove
 from asrtransfer.attacks.task import Goal, Outcome, Task
 from asrtransfer.machine.memory import Plan
 from asrtransfer.recognisers.base import Aim, Surrogate
@@ -52,7 +52,7 @@ def attack(
     def work(part: range) -> None:
         for outcome in (some := todo[part.start : part.stop]):
             outcome.samples = []
-        batch = Batch(some, build, goal, seed, surrogates[0].device)
+        batch = Batch(some, build, goal, seed, len(surrogates), surrogates[0].device)
         before, total = part.start * goal.iterations, len(todo) * goal.iterations
         _attack_batch(surrogates, batch, lambda iteration: progress(before + iteration * len(some), total))
 
@@ -73,7 +73,7 @@ def is_feasible(surrogates: Sequence[Surrogate], task: Task) -> bool:
 def _attack_batch(surrogates: Sequence[Surrogate], batch: Batch, progress: Callable[[int], None]) -> None:
     goal = batch.goal
     for iteration in range(1, goal.iterations + 1):
-        aim, gradient = _compute_gradient(surrogates, batch)
+        aim, gradient = _compute_gradient(surrogates, batch, iteration)
         batch.note_losses(aim.loss)
         hits: list[int] = []
         if iteration % goal.test_every == 0 and (rows := find_candidates(aim, goal.threshold)):
@@ -89,12 +89,20 @@ def _attack_batch(surrogates: Sequence[Surrogate], batch: Batch, progress: Calla
     batch.store()
 
 
-def _compute_gradient(surrogates: Sequence[Surrogate], batch: Batch) -> tuple[Aim, Tensor]:
+def _compute_gradient(surrogates: Sequence[Surrogate], batch: Batch, iteration: int) -> tuple[Aim, Tensor]:
     """Each utterance's loss, and its gradient for the perturbation."""
     method = batch.method
     delta = method.perturbation().detach().requires_grad_()
     noise = method.noise()
     heard = delta + (method.audio if noise is None else noise.add_(method.audio))
-    aim = aim_all(surrogates, heard.clamp(-FULL_SCALE, FULL_SCALE - 1), batch.lengths, batch.phrases)
-    (gradient,) = torch.autograd.grad(aim.loss.sum(), delta)
-    return aim._replace(loss=aim.loss.detach()), gradient
+    heard = heard.clamp(-FULL_SCALE, FULL_SCALE - 1)
+    aims: list[Aim] = []
+    gradients: list[Tensor] = []
+    for place in batch.combination.choose(iteration):
+        aim = surrogates[place].aim(heard, batch.lengths, batch.phrases)
+        # The members' graphs share the audio, which the next one needs.
+        gradients += torch.autograd.grad(aim.loss.sum(), delta, retain_graph=True)
+        aims.append(aim._replace(loss=aim.loss.detach()))
+    losses = torch.stack([aim.loss for aim in aims])
+    loss, gradient = batch.combination.join(losses, torch.stack(gradients), batch.method.lengths)
+    return Aim(loss, lambda: [all(row) for row in zip(*(aim.says() for aim in aims), strict=True)]), gradient

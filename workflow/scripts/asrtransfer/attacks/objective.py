@@ -1,8 +1,4 @@
-"""What an attack lowers, and when it has succeeded: for one surrogate, or for several at once.
-
-Of several surrogates the losses are averaged, and an utterance has reached its target when every one of them hears it
-in the audio as stored.
-"""
+"""When an attack has succeeded: every surrogate hears the target in the audio as stored."""
 
 from __future__ import annotations
 
@@ -30,21 +26,6 @@ class Proof:
 
     loss: float
     k5: float | None
-
-
-def aim_all(surrogates: Sequence[Surrogate], audio: Tensor, lengths: Tensor, texts: Sequence[str]) -> Aim:
-    """Aim at the mean loss of some surrogates; of one, at its own.
-
-    Args:
-        audio: float32 (batch, samples), 16-bit units, zero after each utterance's end.
-        lengths: int64 (batch,), in samples.
-        texts: one a row.
-    """
-    aims = [surrogate.aim(audio, lengths, texts) for surrogate in surrogates]
-    if len(aims) == 1:
-        return aims[0]
-    loss = torch.stack([one.loss for one in aims]).mean(dim=0)
-    return Aim(loss, lambda: [all(row) for row in zip(*(one.says() for one in aims), strict=True)])
 
 
 def find_candidates(aim: Aim, threshold: float | None) -> list[int]:

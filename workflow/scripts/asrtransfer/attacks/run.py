@@ -53,6 +53,7 @@ def run_attack(
         iterations=section.iterations,
         test_every=section.test_every,
         keep=section.keep,
+        combine=section.combine,
     )
     if issubclass(class_, Whole):
         return _attack_whole(found, section, surrogates, tasks, goal, seed, limit, progress)

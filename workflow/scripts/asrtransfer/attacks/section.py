@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator
 
@@ -51,6 +51,11 @@ class AttackSection(Section):
     cap: Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, BeforeValidator(read_plain)] = Field(
         default=None,
         description="samples kept of a job (surrogate, target, confidence), filled round-robin; null: all",
+    )
+    combine: Literal["mean", "worst", "drawn", "dynamic"] = Field(
+        default="mean",
+        description="what an attack step by step lowers of an ensemble: the mean of the members' losses, the worst of "
+        "them, that of one drawn for each iteration, or a mean whose weights follow their gradients",
     )
     seed: Seed = Field(default=0, description="draws noise, random starts and the order in which the cap is filled")
 

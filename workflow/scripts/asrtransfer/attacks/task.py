@@ -37,12 +37,14 @@ class Goal:
         test_every: iterations between tests for success.
         keep: samples kept of an utterance, the last that qualify. Where the attack does not improve on a success, an
             utterance is finished when it has them.
+        combine: what is lowered of several surrogates; see :data:`asrtransfer.attacks.ensembles.COMBINATIONS`.
     """
 
     threshold: float | None
     iterations: int
     test_every: int
     keep: int
+    combine: str = "mean"
 
 
 @dataclass(frozen=True)

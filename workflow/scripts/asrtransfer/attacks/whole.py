@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from asrtransfer.attacks.loop import Report, is_feasible
 from asrtransfer.attacks.method import Whole
-from asrtransfer.attacks.objective import Proof, aim_all, prove
+from asrtransfer.attacks.objective import Proof, prove
 from asrtransfer.attacks.task import Goal, Outcome, Sample, Task
 from asrtransfer.files.errors import InputError
 from asrtransfer.machine.random import numpy_stream
@@ -66,7 +66,7 @@ def _attack_one(
     bound = run(lambda: method.bound(clean.copy()))
     audio, lengths = (tensor.to(surrogates[0].device) for tensor in pad([stored]))
     with torch.no_grad():
-        outcome.best_loss = float(aim_all(surrogates, audio, lengths, [phrase]).loss[0])
+        outcome.best_loss = max(float(one.aim(audio, lengths, [phrase]).loss[0]) for one in surrogates)
     proof: Proof | None = prove(surrogates, audio, lengths, [phrase], goal.threshold)[0]
     change = np.abs(stored.astype(np.int64) - clean).max()
     if proof is not None and (bound is None or change <= bound):

@@ -246,6 +246,8 @@ def _attack(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     audio, count = speech(study, "test"), designs.count_utterances(study, job)
     members = names.split_surrogate(job.surrogate)
     iteration = sum(costs.seconds(member, "attack") for member in members)
+    if settings.combine == "drawn":
+        iteration /= len(members)
     seconds = iteration * count * audio.mean * settings.iterations
     batch = min(count, AT_ONCE)
     memory = costs.base + sum(costs.loaded(member, batch, audio.longest, gradient=True) for member in members)
