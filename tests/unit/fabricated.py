@@ -49,13 +49,14 @@ DESCRIBED: dict[str, dict[str, object]] = {
     **{
         model.name: {
             **{"family": "deepspeech", "base": model.base, "seed": model.seed, "arm": model.arm},
-            **{"rung": model.rung, "common": model.common, "place": model.place},
+            **{"rung": model.rung, "common": model.common, "place": model.place, "channel": model.channel},
+            **({"source": model.source} if model.channel else {}),
         }
         for model in (
             names.parse_model(name, "deepspeech")
             for name in (
                 *("seed-1.tuned-1", "seed-1.tuned-9", "seed-2.shares-1-of-1", "seed-2.shares-4-of-1"),
-                "seed-2.shares-last-2-of-1",
+                *("seed-2.shares-last-2-of-1", "seed-1@phone", "seed-1@room"),
             )
         )
     },
@@ -141,10 +142,10 @@ class Study:
     @property
     def scored(self) -> list[str]:
         """Models that a language model scores: the trained ones."""
-        return [model for model in self.models if DESCRIBED[model]["seed"] is not None]
+        return [model for model in self.models if DESCRIBED[model]["seed"] is not None and "@" not in model]
 
     def weight(self, model: str) -> str:
-        return self.weights.get(model, model.removesuffix(".twin"))
+        return self.weights.get(model, model.partition("@")[0].removesuffix(".twin"))
 
     def truth(self, utterance: int) -> str:
         return f"utterance number {'abcdefghijklmnopqrstuvwxyz'[utterance % 26] * (1 + utterance // 26)}"

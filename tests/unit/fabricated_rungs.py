@@ -13,12 +13,14 @@ RUNGS = {
     "seed-2.shares-last-2-of-1": "shares",
     "seed-1.tuned-9": "tuned",
     "seed-1.tuned-1": "tuned",
+    "seed-1@phone": "channel",
+    "seed-1@room": "channel",
 }
 
 
 def rise(heard: Heard) -> list[str]:
     """From the first four layers on everything transfers; of what shares less, one utterance."""
-    near = heard.remote == "seed-2.shares-4-of-1" or heard.arm == "tuned"
+    near = heard.remote in ("seed-2.shares-4-of-1", "seed-1@phone") or heard.arm == "tuned"
     lucky = heard.remote == "seed-2.shares-1-of-1" and heard.utterance == 3
     if heard.kind == "adversarial" and (near or lucky):
         return [heard.phrase, heard.truth]

@@ -17,7 +17,10 @@ from asrtransfer.report.material import Material
 from asrtransfer.report.verdict import verdict
 from asrtransfer.tables import tabulate
 
-ORDER = ["seed", "ulp", "shares-last-2", "shares-1", "shares-4", "tuned-9", "tuned-1", "twin"]
+ORDER = [
+    *("seed", "ulp", "shares-last-2", "shares-1", "shares-4", "tuned-9", "tuned-1"),
+    *("self@phone", "self@room", "twin"),
+]
 
 
 def made(folder: Path, **changes: Any) -> Material:
@@ -48,6 +51,7 @@ def test_each_rung_counts_its_own_remotes(rows: dict[str, dict[str, Any]]) -> No
     assert hits == {
         "seed": (0, 20), "ulp": (0, 20), "shares-last-2": (0, 20), "shares-1": (1, 20),
         "shares-4": (20, 20), "tuned-9": (20, 20), "tuned-1": (20, 20), "twin": (20, 20),
+        "self@phone": (20, 20), "self@room": (0, 20),
     }  # fmt: skip
     assert {row["remotes"] for row in rows.values()} == {1}
     assert rows["shares-4"]["median_snr_db"] == 20
@@ -81,7 +85,8 @@ def test_a_row_a_rung_with_the_limits_of_both_units(material: Material) -> None:
     layout = figure.views[0].layout
     assert list(layout["yaxis"]["ticktext"]) == [
         "another seed", "the seed, one ulp apart", "last 2 layers", "first 1 layer", "first 4 layers",
-        "trained on for 9 epochs", "trained on for 1 epoch", "all weights",
+        "trained on for 9 epochs", "trained on for 1 epoch", "all weights, heard through phone",
+        "all weights, heard through room", "all weights",
     ]  # fmt: skip
     utterances, pairs, control = figure.views[0].data
     assert utterances["x"][2:5] == [0, 0.05, 1]
@@ -103,8 +108,9 @@ def test_a_study_without_rungs_has_no_such_figure(tmp_path: Path) -> None:
 def test_the_verdict_has_a_line_a_rung(material: Material) -> None:
     lines = verdict(material.design, material.tables, "tables")
     start = next(place for place, line in enumerate(lines) if line.startswith("rungs"))
-    assert [line[22:].partition(":")[0] for line in lines[start : start + 5]] == [
+    assert [line[22:].partition(":")[0] for line in lines[start : start + 7]] == [
         "last 2 layers", "first 1 layer", "first 4 layers", "trained on for 9 epochs", "trained on for 1 epoch",
+        "all weights, heard through phone", "all weights, heard through room",
     ]  # fmt: skip
     assert "20 of 20 hearings of phrases transfer: 20 of 20 utterances (at least " in lines[start + 2]
 

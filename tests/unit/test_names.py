@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 
 import pytest
@@ -38,6 +39,7 @@ def trained(draw: st.DrawFn) -> names.Model:
     return names.Model(base + end, family or "deepspeech", base, seed, arm, which, donor, shared)
 
 
+CHANNELS = st.from_regex(names.NAME, fullmatch=True)
 LOADED = FAMILIES.map(lambda name: names.Model(name, name, name, None, "none", 0))
 MODELS = st.one_of(trained(), LOADED)
 
@@ -48,6 +50,15 @@ def test_a_model_is_what_its_name_was_made_of(model: names.Model) -> None:
     assert names.parse_model(model.name, "deepspeech") == model
     assert (re.fullmatch(names.TRAINED, model.name) is None) is (model.seed is None)
     assert (re.fullmatch(names.LOADED, model.name) is None) is (model.seed is not None)
+
+
+@given(MODELS, CHANNELS)
+def test_a_model_through_a_channel_is_that_model(model: names.Model, channel: str) -> None:
+    heard = names.parse_model(f"{model.name}@{channel}", "deepspeech")
+    assert re.fullmatch(names.MODEL, heard.name)
+    assert re.fullmatch(names.SURROGATE, heard.name) is None
+    assert heard == dataclasses.replace(model, name=heard.name, channel=channel)
+    assert (heard.source, heard.channel) == (model.name, channel)
 
 
 @given(MODELS)
@@ -80,7 +91,10 @@ def test_a_base_is_its_own_base_and_of_the_same_family(model: names.Model) -> No
         "a_b",
         "seed-1 ",
         "seed-1+seed-2",
-        "seed-1@x",
+        "seed-1@",
+        "seed-1@X",
+        "seed-1@a@b",
+        "@a",
         "seed-1/x",
         "1",
     ],
@@ -171,6 +185,8 @@ def test_several_models_are_as_near_as_the_nearest(members: list[names.Model], r
         ("a.seed-1", "a.seed-3.shares-last-2-of-1", "shares"),
         ("seed-2+seed-1", "seed-3.shares-2-of-1", "shares"),
         ("seed-2", "seed-3.shares-2-of-1", "seed"),
+        ("seed-1", "seed-1@phone", "channel"),
+        ("seed-1", "seed-1.twin@phone", "channel"),
     ],
 )
 def test_relations(surrogate: str, remote: str, relation: str) -> None:
@@ -192,6 +208,14 @@ def test_relations(surrogate: str, remote: str, relation: str) -> None:
         ("seed-2+seed-1", "seed-3.shares-2-of-1", True),
         ("seed-3.shares-2-of-1", "seed-3.shares-2-of-1", True),
         ("seed-3.shares-2-of-1", "seed-3.shares-3-of-1", False),
+        ("seed-1", "seed-1@phone", True),
+        ("seed-1", "seed-1.twin@phone", True),
+        ("seed-1", "seed-1.ulp-1@phone", True),
+        ("seed-1", "seed-3.shares-2-of-1@phone", True),
+        ("seed-2+seed-1", "seed-1@phone", True),
+        ("seed-1", "seed-2@phone", False),
+        ("seed-3", "seed-3.shares-2-of-1@phone", False),
+        ("seed-1", "log-mel.seed-1@phone", False),
     ],
 )
 def test_a_rung_listens_to_its_donor(surrogate: str, remote: str, listens: bool) -> None:
@@ -209,6 +233,8 @@ def test_a_rung_listens_to_its_donor(surrogate: str, remote: str, listens: bool)
         ("seed-3.shares-2-of-1", "shares-2"),
         ("seed-3.shares-last-2-of-1", "shares-last-2"),
         ("seed-3.shares-recurrent-of-1", "shares-recurrent"),
+        ("seed-1@phone", "self@phone"),
+        ("seed-3.shares-2-of-1@phone", "shares-2@phone"),
     ],
 )
 def test_a_rung_is_an_arm_without_its_seed(name: str, rung: str) -> None:
@@ -226,3 +252,8 @@ def test_rungs_are_put_into_words_and_order() -> None:
     assert places[:2] == sorted(places[:2])
     assert places[2:] == sorted(places[2:])
     assert names.parse_model("seed-1.ulp-1", "deepspeech").common == ""
+    heard = ["seed-1.twin@phone", "seed-1@phone", "seed-1.tuned-1@phone"]
+    assert [names.parse_model(name, "deepspeech").common for name in heard] == [
+        "all weights, heard through phone", "all weights, heard through phone",
+        "trained on for 1 epoch, heard through phone",
+    ]  # fmt: skip

@@ -66,6 +66,7 @@ VALUES: dict[str, Any] = {
     "attacks.*.iterations": 81,
     "attacks.*.threshold": 0.8,
     "attacks.*.test_every": 2,
+    "attacks.*.combine": "worst",
     "attacks.*.keep": 1,
     "attacks.*.cap": 5,
     "attacks.*.seed": 1,
@@ -86,6 +87,7 @@ KEYS = document.keys()
 UNUSED = (
     "corpus.manifest",
     "corpus.librispeech",
+    "channels",
     "compare",
     "scoring",
     "families.deepspeech.training.gpus",

@@ -1,7 +1,8 @@
-"""The smoke study with two rungs: they are trained from their donor's weights, and hear what the donor hears."""
+"""The smoke study with two rungs and a channel: made from their donor's weights, they hear its samples alone."""
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pandas as pd
@@ -9,21 +10,25 @@ import pytest
 from copies import SMOKE, Finished, Repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-RUNGS = ["seed-2.shares-4-of-1", "seed-1.tuned-2"]
-CONFIG = {"models": ["seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1", *RUNGS]}
+RUNGS = ["seed-2.shares-4-of-1", "seed-1.tuned-2", "seed-1@phone"]
+PHONE = {"telephone": True}
+CONFIG = {"models": ["seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1", *RUNGS], "channels": {"phone": PHONE}}
+PHONED = {"hear seed-1@phone", "transcribe seed-1 seed-1@phone"}
+AFTER = {"tables", "verdict", "report"}
 
 
 @pytest.fixture(scope="module")
 def climbed(smoke: Finished, tmp_path_factory: pytest.TempPathFactory) -> Repository:
     copy = Repository.copy(tmp_path_factory.mktemp("rungs") / "copy", smoke.path)
-    copy.snakemake("--cores", "2", "--configfile", SMOKE, "--config", f"models={CONFIG['models']}".replace("'", ""))
+    given = [f"{key}={json.dumps(value)}" for key, value in CONFIG.items()]
+    copy.snakemake("--cores", "2", "--configfile", SMOKE, "--config", *given)
     return copy
 
 
 def test_a_rung_hears_most_of_what_its_donor_hears_and_a_stranger_nothing(climbed: Repository) -> None:
     table = pd.read_csv(climbed.path / "results-smoke/tables/ladder.csv")
     phrases = table[(table["target_kind"] == "phrase") & (table["attack"] == "all")].set_index("rung")
-    assert list(phrases.index) == ["seed", "ulp", "shares-4", "tuned-2", "twin"]
+    assert list(phrases.index) == ["seed", "ulp", "shares-4", "tuned-2", "self@phone", "twin"]
     assert (phrases["hearings"] > 0).all()
     assert phrases.loc["seed", "transfers"] == 0
     # Measured: 7 of 9 for each.
@@ -43,6 +48,14 @@ def test_a_rung_runs_again_with_its_donor_and_not_by_itself(climbed: Repository)
     assert climbed.plan(CONFIG, [SMOKE]).needed == set()
     tuned = CONFIG | {"families": {"deepspeech": {"tuning": {"learning_rate": 1e-4}}}}
     assert {job for job in climbed.plan(tuned, [SMOKE]).needed if job.startswith("train")} == {"train seed-1.tuned-2"}
+
+
+def test_a_channel_runs_its_own_hearings_again_and_nothing_else(climbed: Repository) -> None:
+    softer = CONFIG | {"channels": {"phone": PHONE | {"gain": -6}}}
+    assert {name for name in climbed.plan(softer, [SMOKE]).needed if name != "all"} == PHONED | AFTER
+    path = climbed.path / "workflow/scripts/asrtransfer/channels/carry.py"
+    path.write_text(path.read_text().replace("LEVELS = 256", "LEVELS = 128"))
+    assert {name for name in climbed.plan(CONFIG, [SMOKE]).needed if name != "all"} == PHONED | AFTER
 
 
 def test_only_the_donor_is_heard(climbed: Repository) -> None:

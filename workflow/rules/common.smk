@@ -102,9 +102,18 @@ def untimed(rule):
 
 def weights_of(models):
     """The weights of some models, of those that are trained."""
+    sources = [study.parsed(name).source for name in models]
     return expand(
         "<results>/models/{model}/weights.safetensors",
-        model=[name for name in models if name in study.trained],
+        model=[name for name in sources if name in study.trained],
+    )
+
+
+def cards():
+    """The card of every model: through a channel, that of the model that hears."""
+    return expand(
+        "<results>/models/{model}/card.json",
+        model=[study.parsed(name).source for name in study.models],
     )
 
 

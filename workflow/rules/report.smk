@@ -7,7 +7,7 @@ rule tables:
         attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),
         transcripts=expand("<results>/transcripts/{hearing}.parquet", hearing=hearing_names()),
         clean=expand("<results>/clean/{model}.parquet", model=study.models),
-        cards=expand("<results>/models/{model}/card.json", model=study.models),
+        cards=cards(),
         scored=expand(
             "<results>/scored/{model}.parquet",
             model=told.list_scored(study),
@@ -75,7 +75,7 @@ rule report:
         attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),
         transcripts=expand("<results>/transcripts/{hearing}.parquet", hearing=hearing_names()),
         curves=expand("<results>/models/{model}/curve.parquet", model=study.trained),
-        cards=expand("<results>/models/{model}/card.json", model=study.models),
+        cards=cards(),
     output:
         report=report(
             "<results>/report.html",

@@ -10,7 +10,7 @@ from asrtransfer.machine import compute
 from asrtransfer.speech.utterances import Speech
 from asrtransfer.text import error_rates
 from job import Job, run
-from models import load_model
+from models import load_channel, load_model
 
 
 def main(job: Job) -> None:
@@ -18,11 +18,11 @@ def main(job: Job) -> None:
     params = job.params
     with open_pool(decoding.build(**params.decoder), job.threads) as decoder:
         compute.prepare(params.device, params.threads)
-        model = load_model(job)
+        model, channel = load_model(job), load_channel(job)
         parts = []
         for split in ("dev", "test"):
             speech = Speech.read(job.input(split))
-            heard = hear(model, decoder, [speech.samples(index) for index in range(len(speech))])
+            heard = hear(model, decoder, [channel(speech.samples(index)) for index in range(len(speech))])
             parts.append(tabulate(speech, heard, split))
             wer = error_rates.wer(speech.texts, [one.top for one in heard])
             job.progress(f"{split}: WER {wer:.1%}", last=True)

@@ -1,5 +1,7 @@
 """The models that the jobs of a rule run, loaded from their inputs and parameters."""
 
+from collections.abc import Callable
+from importlib import import_module
 from typing import Any
 
 from asrtransfer import recognisers
@@ -7,10 +9,23 @@ from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers.base import Frames, Recogniser, Surrogate
 from job import Job
 
+Channel = Callable[[Any], Any]
+"""Makes of audio, int16 (samples,), what arrives."""
+
 
 def load_model(job: Job) -> Recogniser:
     """Load the model that a job hears with."""
     return _load_all(job, [job.params.model])[0]
+
+
+def load_channel(job: Job) -> Channel:
+    """Load the channel that a job's model hears through; without one, audio stays as it is."""
+    channel = job.params.model.get("channel")
+    if channel is None:
+        return lambda audio: audio
+    # By the name that it has: an edit of the channels shall not run again what hears without one.
+    carry = import_module(channel["module"]).carry
+    return lambda audio: carry(channel["keys"], audio)
 
 
 def load_frames(job: Job) -> Frames:

@@ -7,7 +7,7 @@ from asrtransfer.hearing import transfer
 from asrtransfer.machine import compute
 from asrtransfer.speech.utterances import Speech
 from job import Job, run
-from models import load_model
+from models import load_channel, load_model
 
 
 def main(job: Job) -> None:
@@ -21,7 +21,7 @@ def main(job: Job) -> None:
         speech = Speech.read(job.input("selected"), job.input("audio").parent).part(own)
         clean = {name: speech.samples(index) for index, name in enumerate(speech.utterance_ids)}
         texts = dict(zip(speech.utterance_ids, speech.texts, strict=True))
-        listener = transfer.Listener(remote, decoder, clean, texts, certify=params.certify)
+        listener = transfer.Listener(remote, decoder, clean, texts, certify=params.certify, channel=load_channel(job))
         paths = job.inputs("samples")
         for count, path in enumerate(paths, start=1):
             samples = parquet.read(path)

@@ -117,7 +117,7 @@ def find_stranger(study: Study, surrogate: str) -> str:
     place = study.models.index(own.name)
     for name in study.models[place:] + study.models[:place]:
         other = study.parsed(name)
-        if other.family == own.family and other.base != own.base and other.arm not in names.RUNGS:
+        if other.family == own.family and other.base != own.base and other.arm not in names.RUNGS and not other.channel:
             return name
     raise ConfigError("models: a transfer curve needs two seeds; add one")
 

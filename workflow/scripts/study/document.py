@@ -52,6 +52,7 @@ RERUNS = {
     "corpus": Rerun(("corpus",), "everything"),
     "models": Rerun(("train",), "the new model's training and hearing; selection; its attacks if it is a surrogate"),
     "surrogates": Rerun(("attack",), "the new surrogate's attacks and their hearing; tables"),
+    "channels": Rerun(("hear",), "hearing through the channel; tables"),
     "remotes": Rerun(("transcribe",), "the new remote's hearing of the samples; tables"),
     "family": Rerun(("train",), "training and after"),
     "families.*.tuning": Rerun(("train",), "training of the arms `tuned-E` and after"),
@@ -143,8 +144,9 @@ def _keys(whole: dict[str, Any], section: dict[str, Any], prefix: str) -> Iterat
     for name, field in section["properties"].items():
         options = [_resolved(whole, option) for option in field.get("anyOf", [field])]
         kinds = [option for option in options if option.get("type") != "null"]
-        if "properties" in kinds[0]:
-            yield from _keys(whole, kinds[0], f"{prefix}{name}.")
+        inner = _find_section(whole, kinds[0])
+        if inner is not None:
+            yield from _keys(whole, inner, f"{prefix}{name}." if inner is kinds[0] else f"{prefix}{name}.*.")
             continue
         values = _values(whole, kinds[0]) + (", or null" if len(kinds) < len(options) else "")
         if name in section.get("required", []):
@@ -153,6 +155,14 @@ def _keys(whole: dict[str, Any], section: dict[str, Any], prefix: str) -> Iterat
             default = f"`{json.dumps(field['default'])}`"
         meaning = field.get("description", "")
         yield Key(prefix + name, meaning, field.get("unit", ""), values, default)
+
+
+def _find_section(whole: dict[str, Any], kind: dict[str, Any]) -> dict[str, Any] | None:
+    """Find the section that a kind of value is, or that each of its names has; None where there is none."""
+    if "properties" in kind:
+        return kind
+    named = [_resolved(whole, one) for one in kind.get("patternProperties", {}).values()]
+    return next((one for one in named if "properties" in one), None)
 
 
 def _resolved(whole: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
@@ -213,13 +223,10 @@ def _purpose(whole: dict[str, Any], section: str) -> str:
     found = whole
     for name in section.split(".") if section else []:
         if name == "*":
-            return str(AttackSection.__doc__)
+            return str(AttackSection.__doc__ if section.startswith("attacks") else found["description"])
         field = found["properties"][name]
-        found = next(
-            kind
-            for kind in (_resolved(whole, option) for option in field.get("anyOf", [field]))
-            if "properties" in kind
-        )
+        kinds = [_resolved(whole, option) for option in field.get("anyOf", [field])]
+        found = next(inner for kind in kinds if (inner := _find_section(whole, kind)) is not None)
     return str(found["description"])
 
 

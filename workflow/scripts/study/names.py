@@ -1,26 +1,27 @@
 """The grammar of names: models, surrogates and targets. Nothing else takes a name apart.
 
 A model is ``seed-3``, an arm of it (``seed-3.twin``, ``seed-3.ulp-1``, ``seed-3.native-2``, and the rungs
-``seed-3.tuned-2`` and ``seed-3.shares-2-of-1``), one of these of another family (``log-mel.seed-3.twin``), or a
-recogniser that is loaded, by the name that the configuration gives it. A surrogate is a set of models, joined by
-``+``. A target is the slug of a phrase, or ``rank-2``, a near target.
+``seed-3.tuned-2`` and ``seed-3.shares-2-of-1``), one of these of another family (``log-mel.seed-3.twin``), a
+recogniser that is loaded, by the name that the configuration gives it, or any of these heard through a channel
+(``seed-3@telephone``). A surrogate is a set of models, joined by ``+``. A target is the slug of a phrase, or
+``rank-2``, a near target.
 """
 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
 
 Arm = Literal["none", "twin", "ulp", "native", "tuned", "shares"]
-Relation = Literal["self", "twin", "ulp", "native", "tuned", "shares", "seed", "family"]
-RELATIONS: tuple[Relation, ...] = ("self", "twin", "ulp", "native", "tuned", "shares", "seed", "family")
+Relation = Literal["self", "twin", "ulp", "native", "tuned", "shares", "channel", "seed", "family"]
+RELATIONS: tuple[Relation, ...] = get_args(Relation)
 """From the nearest to the farthest."""
 RUNGS = ("tuned", "shares")
 """Arms that are made from the weights of another model, their donor."""
 
 NAME = r"[a-z][a-z0-9]*(?:-[a-z0-9]+)*"
-"""Of an attack, a family, or a recogniser that is loaded."""
+"""Of an attack, a family, a recogniser that is loaded, or a channel."""
 LOADED = rf"(?!seed-[0-9]){NAME}"
 """Of a recogniser that is loaded; a pattern for Python, not for pydantic."""
 _SEED = r"seed-(?:0|[1-9][0-9]{0,8})"
@@ -28,8 +29,9 @@ _NUMBER = "[1-9][0-9]{0,2}"
 _SHARED = "(?:[1-9]|last-[1-9]|recurrent)"
 _TRAINED = rf"{_SEED}(?:\.(?:twin|(?:ulp|native|tuned)-{_NUMBER}|shares-{_SHARED}-of-(?:0|[1-9][0-9]{{0,8}})))?"
 TRAINED = rf"(?:{NAME}\.)?{_TRAINED}"
-MODEL = rf"(?:{TRAINED}|{NAME})"
-SURROGATE = rf"{MODEL}(?:\+{MODEL})*"
+_SOURCE = rf"(?:{TRAINED}|{NAME})"
+MODEL = rf"{_SOURCE}(?:@{NAME})?"
+SURROGATE = rf"{_SOURCE}(?:\+{_SOURCE})*"
 TARGET = r"[a-z-]+[0-9]*"
 RANKS = list(range(2, 11))
 """Of the near targets that an attack may ask for: the first ten texts but the first."""
@@ -48,6 +50,7 @@ class Model:
         which: of the models of this arm, from 1; of ``tuned`` the epochs; 0 where there is only one.
         donor: the model whose weights it starts from or shares; empty for an arm without.
         shared: the layers that ``shares`` takes from its donor: ``2`` (the first two), ``last-2`` or ``recurrent``.
+        channel: through which it hears; empty if nothing lies between.
     """
 
     name: str
@@ -58,16 +61,30 @@ class Model:
     which: int
     donor: str = ""
     shared: str = ""
+    channel: str = ""
+
+    @property
+    def source(self) -> str:
+        """The model that hears at the end of the channel; its own name without one."""
+        return self.name.partition("@")[0]
 
     @property
     def rung(self) -> str:
-        """What an arm differs in, without its seed and its donor: ``twin``, ``tuned-2``, ``shares-last-1``."""
+        """What a model differs in, without seed and donor: ``twin``, ``tuned-2``, ``shares-last-1``, ``twin@phone``."""
         number = self.shared or (str(self.which) if self.which and self.arm == "tuned" else "")
-        return f"{self.arm}-{number}" if number else self.arm
+        arm = "self" if self.channel and self.arm == "none" else self.arm
+        return (f"{arm}-{number}" if number else arm) + (f"@{self.channel}" if self.channel else "")
 
     @property
     def common(self) -> str:
         """What a rung has in common with its donor, in words; empty for a model that is none."""
+        if self.channel:
+            through = f"heard through {self.channel}"
+            return f"{self._common}, {through}" if self._common else f"all weights, {through}"
+        return self._common
+
+    @property
+    def _common(self) -> str:
         if self.arm == "tuned":
             return f"trained on for {self.which} epoch{'' if self.which == 1 else 's'}"
         if self.shared == "recurrent":
@@ -93,6 +110,9 @@ def parse_model(name: str, default: str) -> Model:
         name: matches :data:`MODEL`.
         default: the family of models whose names give none.
     """
+    source, _, channel = name.partition("@")
+    if channel:
+        return replace(parse_model(source, default), name=name, channel=channel)
     found = re.fullmatch(
         rf"(?:(?P<family>{NAME})\.)?(?P<seed>{_SEED})"
         rf"(?:\.(?P<arm>[a-z]+)(?:-(?P<shared>{_SHARED})-of-(?P<donor>[0-9]+)|-(?P<which>[0-9]+))?)?",
@@ -127,8 +147,12 @@ def listens(members: list[Model], remote: Model) -> bool:
     """Whether a remote hears the samples of a surrogate.
 
     A rung and its donor hear each other. To its base, which has its seed and other weights from the start, a rung is
-    neither an arm nor a stranger; and of strangers there are enough without it.
+    neither an arm nor a stranger; and of strangers there are enough without it. Through a channel a model hears what
+    it also hears without, but not strangers.
     """
+    if remote.channel:
+        source = replace(remote, name=remote.source, channel="")
+        return relate(members, source) not in ("seed", "family") and listens(members, source)
     rungs = {model.arm for model in (*members, remote)} & set(RUNGS)
     if not rungs or remote.name in {member.name for member in members}:
         return True
@@ -141,6 +165,8 @@ def _shares(rung: Model, other: Model) -> bool:
 
 
 def _relate(model: Model, remote: Model) -> Relation:
+    if remote.channel:
+        return "channel"
     if model.name == remote.name:
         return "self"
     if model.family != remote.family:

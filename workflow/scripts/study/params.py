@@ -13,6 +13,8 @@ from study import designs, names
 from study.config import Study
 from study.config.scoring import LANGUAGE_MODELS, Scoring
 
+CHANNELS = "asrtransfer.channels.carry"
+"""The module that a model has which hears through a channel."""
 # Keys that say how long a job may take, not what comes of it.
 _OF_THE_JOB = set(LoadedSection.model_fields)
 
@@ -73,13 +75,15 @@ def describe_heard(study: Study, surrogate: str, selected: Sequence[Row]) -> lis
 
 
 def describe_recogniser(study: Study, model: str) -> dict[str, Any]:
-    """What loads a model: its family's ``use``, the ``keys`` of a loaded one, and whether it is ``trained``."""
+    """What loads a model: its family's ``use``, ``keys`` if it is loaded, if it is ``trained``, its ``channel``."""
     family = study.parsed(model).family
     section = study.families[family]
-    is_trained = model in study.trained
+    is_trained = study.parsed(model).source in study.trained
     # The file of trained weights tells all that loading them takes.
     keys = {} if is_trained else section.model_dump(exclude=_OF_THE_JOB)
-    return {"use": name_use(family, section), "keys": keys, "trained": is_trained}
+    told = {"use": name_use(family, section), "keys": keys, "trained": is_trained}
+    channel = study.parsed(model).channel
+    return told | ({"channel": {"module": CHANNELS, "keys": study.channels[channel].model_dump()}} if channel else {})
 
 
 def describe_training(study: Study, model: str) -> dict[str, Any]:
@@ -122,7 +126,8 @@ def code_of_models(study: Study, models: list[str], part: str = "") -> list[str]
         part: of the family's package; empty for the package itself.
     """
     uses = [describe_recogniser(study, model)["use"] for model in models]
-    return [_code("recogniser", use) + (f".{part}" if part else "") for use in dict.fromkeys(uses)]
+    channels = [CHANNELS] if any(study.parsed(model).channel for model in models) else []
+    return [_code("recogniser", use) + (f".{part}" if part else "") for use in dict.fromkeys(uses)] + channels
 
 
 def _code(kind: Any, use: str) -> str:
@@ -131,7 +136,7 @@ def _code(kind: Any, use: str) -> str:
 
 def list_files(study: Study, models: list[str]) -> list[str]:
     """The files that the recognisers of some models read, of those that are not trained."""
-    sections = [study.section_of(model) for model in models if model not in study.trained]
+    sections = [study.section_of(model) for model in models if study.parsed(model).source not in study.trained]
     return [path for section in sections for path in section.files()]
 
 
@@ -205,7 +210,8 @@ def describe_tuning(study: Study) -> dict[str, Any]:
 
 def list_scored(study: Study) -> list[str]:
     """The models that are scored with a language model."""
-    return [name for name in study.models if study.has_frames(name)] if study.scoring else []
+    heard = [name for name in study.models if study.has_frames(name) and not study.parsed(name).channel]
+    return heard if study.scoring else []
 
 
 def count_gpus(study: Study, section: FamilySection | None = None) -> int:

@@ -67,6 +67,8 @@ def describe_configuration(study: Study) -> dict[str, Any]:
         section.get("training", {}).pop("gpus", None)
         for key in ("speed", "memory"):
             section.pop(key, None)
+    heard_through = {study.parsed(name).channel for name in study.models}
+    used["channels"] = {name: keys for name, keys in used["channels"].items() if name in heard_through}
     used["attacks"] = {name: section.model_dump(mode="json") for name, section in study.attacks.items()}
     if study.decoder.language_model is None:
         used["decoder"] = {key: value for key, value in used["decoder"].items() if key not in ("alpha", "beta")}
@@ -95,5 +97,10 @@ def _describe_target(target: str) -> dict[str, Any]:
 def _describe_model(study: Study, name: str) -> dict[str, Any]:
     model = study.parsed(name)
     described = {"family": model.family, "base": model.base, "seed": model.seed, "arm": model.arm}
-    rung = {"rung": model.rung, "common": model.common, "place": model.place}
-    return described | (rung if model.arm in names.RUNGS else {})
+    if not model.channel and model.arm not in names.RUNGS:
+        return described
+    described |= {"rung": model.rung, "common": model.common, "place": model.place}
+    if model.channel:
+        place = list(study.channels).index(model.channel)
+        described |= {"place": place, "channel": model.channel, "source": model.source}
+    return described

@@ -87,5 +87,5 @@ def _read_study(name: str, folder: Path) -> Study:
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: no configuration ({error!r}); delete it and run its study again") from None
     tables = {table: parquet.read(folder / "tables" / f"{table}.parquet") for table in TABLES}
-    cards = {model: read_card(folder / "models" / model / "card.json") for model in design.models}
+    cards = {model: read_card(folder / "models" / design.find_source(model) / "card.json") for model in design.models}
     return Study(name, configuration, design, tables, cards)

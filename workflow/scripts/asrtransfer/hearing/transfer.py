@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from asrtransfer.recognisers.base import Recogniser
 from asrtransfer.text import error_rates
 
 Audio = NDArray[np.int16]
+Channel = Callable[[Audio], Audio]
 JOB = ["surrogate", "attack", "target", "confidence"]
 KEPT = [*JOB, "target_kind", "utterance_id", "phrase", "primary", "iteration"]
 """Columns of a sample that its hearings have as well."""
@@ -61,6 +62,7 @@ class Listener:
     Args:
         clean: by utterance_id, int16 at 16 kHz.
         texts: by utterance_id, what is said.
+        channel: what lies between: makes of audio what arrives.
         certify: whether to skip the beam search where a bound already decides what the tables read: the rank of the
             phrase, and of primary samples and controls the best text as well. Of other samples there may be thousands
             an utterance, and no table reads their other texts.
@@ -74,13 +76,16 @@ class Listener:
         texts: Mapping[str, str],
         *,
         certify: bool,
+        channel: Channel = lambda audio: audio,
     ) -> None:
         self.remote = remote
         self.decoder = decoder
         self.clean = clean
         self.texts = texts
         self.certify = certify
-        self.heard = dict(zip(clean, hear(remote, decoder, list(clean.values())), strict=True))
+        self.channel = channel
+        self.arrived = {name: channel(audio) for name, audio in clean.items()}
+        self.heard = dict(zip(clean, hear(remote, decoder, list(self.arrived.values())), strict=True))
 
     def transcripts(self, samples: pd.DataFrame) -> list[dict[str, object]]:
         """Hear the samples of one attack job.
@@ -104,7 +109,7 @@ class Listener:
                 common["ctc_loss_clean"] = baseline[row["utterance_id"], row["phrase"]]
                 for kind, text, heard in self._audible(row):
                     rows.append({**common, "kind": kind, "text": text})
-                    audio.append(heard)
+                    audio.append(self.channel(heard))
             hearings = hear(self.remote, self.decoder, audio, [row["phrase"] for row in rows], self._needs(rows))
             result += [{**row, **measure(row, hearing)} for row, hearing in zip(rows, hearings, strict=True)]
         for row in samples[samples["primary"]].to_dict("records"):
@@ -142,7 +147,7 @@ class Listener:
 
     def _clean_losses(self, samples: pd.DataFrame) -> dict[tuple[str, str], float | None]:
         pairs = list(dict.fromkeys(zip(samples["utterance_id"], samples["phrase"], strict=True)))
-        values = compute_losses(self.remote, [self.clean[name] for name, _ in pairs], [phrase for _, phrase in pairs])
+        values = compute_losses(self.remote, [self.arrived[name] for name, _ in pairs], [phrase for _, phrase in pairs])
         return dict(zip(pairs, values, strict=True))
 
 

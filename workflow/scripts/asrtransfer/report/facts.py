@@ -19,7 +19,7 @@ OTHERS = ("seed", "ulp", "native", "family")
 """Arms whose remotes are meant to be other models than the surrogate."""
 STRANGERS = ("seed", "family")
 """Arms whose remotes share no training with the surrogate."""
-RUNGS = ("tuned", "shares")
+RUNGS = ("tuned", "shares", "channel")
 """Arms of which a study may have several, each nearer to the surrogate than the one before."""
 FEWEST_DOSES = 3
 """Confidences of an attack that make a curve."""
@@ -360,6 +360,8 @@ def _list_near(table: pd.DataFrame) -> tuple[Near, ...]:
 
 
 def _describe_models(design: Design, table: pd.DataFrame) -> Models:
+    # Through a channel a model is heard a second time.
+    table = table[table["channel"] == ""]
     rates, right = table["test_wer"], table["test_right"]
     same = table["same_weights_as_base"].fillna(False).astype(bool) & (table["arm"] != "twin")
     return Models(

@@ -105,7 +105,8 @@ def read(
         InputError: if a file is missing or damaged.
     """
     heard = {(path.parent.name, path.stem): path for path in transcripts}
-    known = {path.parent.name: read_card(path) for path in cards}
+    found = {path.parent.name: read_card(path) for path in cards}
+    known = {model: found[design.find_source(model)] for model in design.models}
     weights = {model: str(card["weights_sha256"]) for model, card in known.items()}
     summaries = [_summarise(path, other=not design.has_own_weights(*pair, weights)) for pair, path in heard.items()]
     hits = pd.concat([hit for _, hit in summaries], ignore_index=True).drop_duplicates()

@@ -84,7 +84,7 @@ def render(material: Material, gallery: Gallery, templates: Path, order: Sequenc
             (exhibit, _lay_out_hearings(material, exhibit, number), _find_transfers(material, exhibit))
             for number, exhibit in enumerate(gallery.exhibits, 1)
         ],
-        cards=[_summarise_card(material, model) for model in material.models],
+        cards=[_summarise_card(material, one) for one in material.models if not material.design.models[one].channel],
         tables=tables.everything(material.design, material.tables, order, rows),
         labels={name: attack.label for name, attack in material.design.attacks.items()},
     )

@@ -13,6 +13,7 @@ ARMS = {
     "native": "same seed, run again",
     "tuned": "trained on",
     "shares": "shares layers",
+    "channel": "through a channel",
     "family": "another family",
 }
 """What a remote is to the surrogate."""

@@ -15,8 +15,8 @@ MEANINGS = {
     "arm": (
         "what remote and surrogate differ in: nothing (self), the run (twin), the seed (seed), one unit in "
         "the last place of one initial weight (ulp), the hardware's arithmetic in another run (native), some epochs of "
-        "further training (tuned), all layers but those that it shares (shares), the family of recognisers (family); "
-        "in models: what the model differs from its base in, or none"
+        "further training (tuned), all layers but those that it shares (shares), what lies between (channel), the "
+        "family of recognisers (family); in models: what the model differs from its base in, or none"
     ),
     "attack": "name of the attack; all: pooled",
     "confidence": (
@@ -36,7 +36,8 @@ MEANINGS = {
     "rank": "of the target among the surrogate's own texts for the clean audio",
     "remote": "listening model",
     "remotes": "models of the rung",
-    "rung": "the arm, and of shares and tuned how much",
+    "rung": "the arm; of shares and tuned also how much, and of channel which, and who hears through it",
+    "channel": "through which a model hears; empty where nothing lies between",
     "common": "what remote and surrogate have in common",
     "worst_test_wer": "largest word error rate of the rung's models on the test split",
     "surrogate": "attacked model, or models joined by +",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from asrtransfer.statistics.published import Published
 
-ARMS = ("self", "twin", "seed", "ulp", "native", "tuned", "shares", "family")
+ARMS = ("self", "twin", "seed", "ulp", "native", "tuned", "shares", "channel", "family")
 KINDS = ("adversarial", "clean", "shuffled", "moved", "noise")
 CONFIDENCES = ("low", "high")
 """Confidences that come first, in this order; others follow in the order of the jobs."""
@@ -87,9 +87,12 @@ class Model:
         base: the model that it is an arm of; a model that is no arm is its own base.
         seed: of the training; None if the model was loaded.
         arm: ``none``, ``twin``, ``ulp``, ``native``, ``tuned`` or ``shares``.
-        rung: of ``tuned`` and ``shares``, the arm and how much, such as ``shares-2``; empty for others.
+        rung: of ``tuned`` and ``shares``, the arm and how much, such as ``shares-2``, and with a channel that, such as
+            ``twin@phone``; empty for others.
         common: what a rung has in common with the model that it was made from, in words.
         place: among the rungs of its arm.
+        channel: through which it hears; empty if nothing lies between.
+        source: the model that hears at the end of the channel; empty without one.
     """
 
     family: str
@@ -99,6 +102,8 @@ class Model:
     rung: str = ""
     common: str = ""
     place: int = 0
+    channel: str = ""
+    source: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,6 +160,10 @@ class Design:
         """Return the name of the near target of a rank, or None if the study has none."""
         near = (name for name, target in self.targets.items() if target.kind == "near" and target.rank == rank)
         return next(near, None)
+
+    def find_source(self, model: str) -> str:
+        """Return the model whose weights and card a model has: of one with a channel, that at its end."""
+        return self.models[model].source or model
 
     def has_own_weights(self, surrogate: str, remote: str, weights: Mapping[str, str]) -> bool:
         """Return whether a remote has the weights of any member of the surrogate.

@@ -17,10 +17,10 @@ from asrtransfer.tables.results import Results
 from asrtransfer.tables.transfers import count_units, list_cells
 from asrtransfer.text import error_rates
 
-ORDER = ("family", "seed", "native", "ulp", "shares", "tuned", "twin")
+ORDER = ("family", "seed", "native", "ulp", "shares", "tuned", "channel", "twin")
 """Arms of the ladder, from the one whose weights share least with the surrogate's to the one whose weights are these.
 
-Arms of the same seed share its start, and end at other weights.
+Arms of the same seed share its start, and end at other weights. A channel changes what is heard, not who hears.
 """
 COMMON = {
     "twin": "all weights",
@@ -47,8 +47,8 @@ class _Rung(NamedTuple):
 def ladder(results: Results, design: Design) -> pd.DataFrame:
     """Count transfers of primary samples by rung, with bounds by each unit.
 
-    One row a rung, kind of target, attack and confidence, those of all attacks together first; a rung is an arm, and
-    of ``shares`` and ``tuned`` how much.
+    One row a rung, kind of target, attack and confidence, those of all attacks together first; a rung is an arm, of
+    ``shares`` and ``tuned`` also how much, and of ``channel`` also which, and who hears.
     """
     heard = results.hearings[results.hearings["primary"]]
     stored = results.samples[results.samples["primary"]]
@@ -71,7 +71,7 @@ def ladder(results: Results, design: Design) -> pd.DataFrame:
 def _find_rung(design: Design, surrogate: str, remote: str, arm: str) -> _Rung:
     """Find the rung of a hearing: that of the remote, or of the member of the surrogate that was made from it."""
     models = [design.models[name] for name in (remote, *design.surrogates[surrogate])]
-    made = next((model for model in models if model.arm == arm and model.rung), None)
+    made = next((model for model in models if model.rung and arm == ("channel" if model.channel else model.arm)), None)
     if made is None:
         return _Rung(ORDER.index(arm), 0, arm, arm, COMMON[arm])
     return _Rung(ORDER.index(arm), made.place, arm, made.rung, made.common)

@@ -112,9 +112,10 @@ def repeats(hearings: Iterable[Sequence[str]], weights: Mapping[str, str]) -> li
 
     Returns:
         For each hearing, whether an earlier one of the same surrogate and arm has a remote with the same weights.
+        Through a channel the same weights hear something else.
     """
     ends = [(surrogate, arm, weights[remote]) for surrogate, remote, arm in hearings]
-    return [end in ends[:place] for place, end in enumerate(ends)]
+    return [end[1] != "channel" and end in ends[:place] for place, end in enumerate(ends)]
 
 
 def heard_by_others(rows: pd.DataFrame, design: Design, weights: Mapping[str, str]) -> pd.DataFrame:

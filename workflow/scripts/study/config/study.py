@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BeforeValidator, model_validator
 
 from asrtransfer.attacks.section import AttackSection
+from asrtransfer.channels.section import ChannelSection
 from asrtransfer.extension import blamed
 from asrtransfer.recognisers.base import Frames, Recogniser, Surrogate
 from asrtransfer.recognisers.section import FamilySection, LoadedSection
@@ -17,7 +18,7 @@ from asrtransfer.text.alphabet import CHARACTERS
 from study import names
 from study.config.corpus import Corpus
 from study.config.decoder import Decoder
-from study.config.errors import FORMS, MODEL, RESULTS, SURROGATE
+from study.config.errors import FORMS, MODEL, NAME, RESULTS, SURROGATE
 from study.config.extensions import class_of, find
 from study.config.neighbours import Neighbours
 from study.config.scoring import Scoring
@@ -55,8 +56,8 @@ class Study(Section):
         description="models: seed-N, one a seed, and its arms (twin: nothing differs; ulp-K: one initial weight, by "
         "one unit in the last place; native-K: nothing but what the hardware does; tuned-E: trained on for E epochs; "
         "shares-K-of-M: its first K layers are seed M's, which do not train; shares-last-K-of-M and "
-        "shares-recurrent-of-M: its last K, the recurrent one); FAMILY.seed-N of another family; or the name of a "
-        "recogniser that is loaded",
+        "shares-recurrent-of-M: its last K, the recurrent one); FAMILY.seed-N of another family; the name of a "
+        "recogniser that is loaded; or any of these as MODEL@CHANNEL, heard through one of the channels",
     )
     surrogates: SurrogatesOrNull = Field(
         default=None,
@@ -64,6 +65,9 @@ class Study(Section):
         "that is no arm",
     )
     remotes: ModelsOrNull = Field(default=None, description="models that listen; null: all")
+    channels: dict[Annotated[str, Field(pattern=NAME, max_length=40)], ChannelSection] = Field(
+        default={}, max_length=100, description="channels, by name: what lies between a sample and a model"
+    )
     decoder: Decoder = Decoder()
     scoring: Annotated[Scoring | None, BeforeValidator(read_null)] = None
     selection: Selection = Selection()
@@ -119,7 +123,7 @@ class Study(Section):
     @property
     def trained(self) -> list[str]:
         """The models that are trained."""
-        return [name for name in self.models if self.parsed(name).seed is not None]
+        return [name for name in self.models if self.parsed(name).seed is not None and "@" not in name]
 
     @property
     def attacked(self) -> list[str]:
@@ -137,6 +141,8 @@ class Study(Section):
         attacked = {member for surrogate in self.attacked for member in names.split_surrogate(surrogate)}
 
         def votes(name: str) -> bool:
+            if self.parsed(name).channel:
+                return False
             section = self.section_of(name)
             if not isinstance(section, LoadedSection):
                 return True
@@ -158,12 +164,15 @@ def _check_models(study: Study) -> None:
                 raise ValueError(f"{key}: {name} is not a model; add it to models or remove it from {key}")
     for name in study.models:
         model = study.parsed(name)
-        if model.seed is None and not re.fullmatch(names.LOADED, name):
+        if model.seed is None and not re.fullmatch(names.LOADED, model.source):
             raise ValueError(f"models: {name} is no model; write {FORMS[MODEL]}")
-        needed = model.donor or model.base
+        needed = model.source if model.channel else model.donor or model.base
         if needed not in study.models:
-            what = "is made from" if model.donor else "is an arm of"
+            made = "is made from" if model.donor else "is an arm of"
+            what = "is a channel of" if model.channel else made
             raise ValueError(f"models: {name} {what} {needed}, which is not listed; add {needed}")
+        if model.channel and model.channel not in study.channels:
+            raise ValueError(f"models: {name}: there is no channel {model.channel}; add channels.{model.channel}")
         if model.family not in study.families:
             raise ValueError(f"models: {name} is of the family {model.family}; add families.{model.family}")
         if study.class_of(name).trained is not (model.seed is not None):

@@ -52,8 +52,9 @@ def jobs(study: Study, rates: Rates) -> dict[str, Job]:
     made: dict[str, str] = {}
     for model in sorted(study.trained, key=lambda name: len(params.list_donors(study, name))):
         made[model] = add("train", {"model": model}, [corpus, *(made[one] for one in params.list_donors(study, model))])
-    loaded = {model: add("describe", {"model": model}, []) for model in study.models if model not in made}
-    heard = {model: add("hear", {"model": model}, [made.get(model, corpus)]) for model in study.models}
+    sources = {model: study.parsed(model).source for model in study.models}
+    loaded = {one: add("describe", {"model": one}, []) for one in dict.fromkeys(sources.values()) if one not in made}
+    heard = {model: add("hear", {"model": model}, [made.get(sources[model], corpus)]) for model in study.models}
     scored = []
     if study.scoring is not None:
         fetched = [add("language", {}, [])] if params.is_downloaded(study) else []
