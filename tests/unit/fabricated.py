@@ -211,6 +211,7 @@ class Study:
         for attack, target, confidence in self.jobs:
             for row in self.attack_rows(attack, surrogate, target, confidence):
                 kinds = ["adversarial", "clean", "shuffled", "moved", "noise"] if row["primary"] else ["adversarial"]
+                kinds += ["spoken"] if row["primary"] and row["target_kind"] == "phrase" else []
                 for kind in kinds if row["status"] == "sample" else []:
                     heard = Heard(
                         surrogate,
@@ -223,9 +224,9 @@ class Study:
                         int(str(row["iteration"])),
                         kind,
                         str(row["phrase"]),
-                        str(row["text"]),
+                        str(row["phrase" if kind == "spoken" else "text"]),
                     )
-                    yield self.transcript_row(row, heard)
+                    yield self.transcript_row(row | {"text": heard.truth}, heard)
 
     def transcript_row(self, row: dict[str, object], heard: Heard) -> dict[str, object]:
         """One hearing; that of a recogniser without a seed has one text and none of the scores of CTC."""

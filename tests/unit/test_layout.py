@@ -16,7 +16,7 @@ LIBRARY = SCRIPTS / "asrtransfer"
 FLOORS = [
     {"section", "files", "machine"},
     {"speech", "text"},
-    {"ctc"},
+    {"ctc", "channels"},
     {"recognisers"},
     {"attacks"},
     {"hearing"},

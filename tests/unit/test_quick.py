@@ -90,7 +90,7 @@ def test_twins_are_no_other_recognisers(found: Look) -> None:
 
 def test_controls_are_heard_beside_every_sample(found: Look) -> None:
     counts = found.hearings[found.hearings["remote"] == "deaf"]["kind"].value_counts().to_dict()
-    assert set(counts) == {"adversarial", "clean", "shuffled", "moved", "noise"}
+    assert set(counts) == {"adversarial", "clean", "shuffled", "moved", "noise", "spoken"}
     assert len(set(counts.values())) == 1
     pairs = {pair.remote: pair for pair in found.pairs}
     assert pairs["deaf"].controls_hit == 0

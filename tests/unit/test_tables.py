@@ -161,9 +161,14 @@ def test_arms_count_by_unit(tables: dict[str, pd.DataFrame]) -> None:
 def test_controls_carry_no_target(tables: dict[str, pd.DataFrame]) -> None:
     table = tables["controls"]
     phrases = table[table["target_kind"] == "phrase"]
-    assert set(phrases["kind"]) == {"adversarial", "clean", "shuffled", "moved", "noise"}
-    assert (phrases.loc[phrases["kind"] != "adversarial", "transfers"] == 0).all()
-    assert (phrases.loc[phrases["kind"] != "adversarial", "hearings"] > 0).all()
+    assert set(phrases["kind"]) == {"adversarial", "clean", "shuffled", "moved", "noise", "spoken"}
+    negative = phrases[~phrases["kind"].isin(["adversarial", "spoken"])]
+    assert (negative["transfers"] == 0).all()
+    assert (negative["hearings"] > 0).all()
+    spoken = phrases[phrases["kind"] == "spoken"]
+    assert (spoken["transfers"] == spoken["hearings"]).all()
+    assert (spoken["hearings"] > 0).all()
+    assert "spoken" not in set(table.loc[table["target_kind"] == "near", "kind"])
     row = only(table, kind="adversarial", arm="self", attack="cw", confidence="low", target_kind="phrase")
     assert (row["share"], row["hearings"], row["median_cer_target"]) == (1, 52, 0)
 

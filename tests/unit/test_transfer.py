@@ -11,6 +11,7 @@ import torch
 
 from asrtransfer.attacks import samples
 from asrtransfer.attacks.task import Outcome, Sample, Task
+from asrtransfer.corpora.synthetic import voice_names
 from asrtransfer.ctc import decoding
 from asrtransfer.files.errors import InputError
 from asrtransfer.hearing import controls, transfer
@@ -18,6 +19,7 @@ from asrtransfer.hearing.hear import Hearing, compute_losses, contains, hear, ra
 from asrtransfer.recognisers.base import Heard, Recogniser
 from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.recognisers.deepspeech.network import Network
+from asrtransfer.speech.espeak import Engine
 from asrtransfer.speech.utterances import Speech
 
 JOB = {"attack": "pgd", "surrogate": "seed-1", "target": "x", "target_kind": "phrase", "confidence": "high"}
@@ -56,7 +58,7 @@ def test_a_planted_hit_is_counted_and_a_near_miss_is_not(heard: pd.DataFrame) ->
 
 def test_every_primary_sample_has_its_controls_and_clean_audio(heard: pd.DataFrame) -> None:
     kinds = heard.groupby("utterance_id")["kind"].apply(sorted)
-    assert all(kind == ["adversarial", "clean", "moved", "noise", "shuffled"] for kind in kinds)
+    assert all(kind == ["adversarial", "clean", "moved", "noise", "shuffled", "spoken"] for kind in kinds)
     clean = heard[heard["kind"] == "clean"]
     assert np.allclose(clean["ctc_loss"], clean["ctc_loss_clean"])
     assert np.isfinite(heard["ctc_loss"]).all()
@@ -200,3 +202,29 @@ class TestControls:
         loud = np.full(100, 32767, np.int16)
         quiet = np.full(100, -32768, np.int16)
         assert controls.control("noise", loud, quiet, loud, "s").max() == 32767
+
+
+def test_a_phrase_is_spoken_once_an_utterance_and_by_several_voices(toy: DeepSpeech, dev_split: Speech) -> None:
+    clean = {name: dev_split.samples(index) for index, name in enumerate(dev_split.utterance_ids[:3])}
+    texts = dict(zip(clean, dev_split.texts, strict=False))
+    listener = transfer.Listener(toy, decoding.build("flashlight"), clean, texts, certify=False)
+    low = rows(dev_split, ["abc"] * 3)
+    spoken = [row for row in listener.transcripts(low) if row["kind"] == "spoken"]
+    assert [row["text"] for row in spoken] == ["abc"] * 3
+    assert len({row["ctc_loss"] for row in spoken}) == 3
+    heard = dict(listener.spoken)
+    again = [row for row in listener.transcripts(low.assign(confidence="high")) if row["kind"] == "spoken"]
+    assert [row["ctc_loss"] for row in again] == [row["ctc_loss"] for row in spoken]
+    assert listener.spoken == heard
+    near = listener.transcripts(low.assign(target_kind="near"))
+    assert not [row for row in near if row["kind"] == "spoken"]
+
+
+def test_a_voice_says_the_same_each_time() -> None:
+    with Engine() as engine:
+        first, other = (controls.speak(engine, "open the door", name) for name in ("a", "b"))
+        assert np.array_equal(first, controls.speak(engine, "open the door", "a"))
+    assert first.dtype == np.int16
+    assert len(first) > 8000
+    assert len(first) != len(other) or not np.array_equal(first, other)
+    assert not set(controls.VOICES) & {name for names in voice_names() for name in names}

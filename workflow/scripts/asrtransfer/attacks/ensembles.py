@@ -1,6 +1,6 @@
 """What an attack on several surrogates lowers: one loss and one gradient, made of those of the members.
 
-Whatever is lowered, an utterance has reached its target only when every member hears it in the stored audio.
+An utterance has reached its target only when every member hears it in the stored audio.
 """
 
 from __future__ import annotations

@@ -14,12 +14,12 @@ from asrtransfer.compare.figures import SYMBOLS
 from asrtransfer.compare.studies import Studies, Study
 from asrtransfer.compare.tables import lay_out_texts, write_units
 from asrtransfer.report import words
-from asrtransfer.report.facts import STRANGERS, Count, Units, read_units
+from asrtransfer.report.facts import Count, Units, read_units
 from asrtransfer.report.figures.base import LEGEND, Figure, View, choose_colours, make_axis, make_view
 from asrtransfer.report.findings import write
 from asrtransfer.report.tables import Table
 from asrtransfer.report.words import unbroken_percent as percent
-from asrtransfer.tables.design import POOLED
+from asrtransfer.tables.design import POOLED, STRANGERS
 
 DASHES = ["solid", "dash", "dot", "dashdot", "longdash", "longdashdot"]
 REMARK = (

@@ -1,29 +1,18 @@
-"""Synthetic speech: household commands spoken by the formant voices of espeak-ng, byte-identical for a seed.
-
-espeak-ng keeps state between calls (oscillator phases, a random generator seeded by the clock), so the result of a call
-depends on earlier calls. Here a freshly loaded library with seeded random generators speaks each utterance, which takes
-about 4 ms. An utterance then depends only on its text and voice, in any order of calls, and voices with breath noise
-are as reproducible as the others.
-"""
+"""Synthetic speech: household commands spoken by the formant voices of espeak-ng, byte-identical for a seed."""
 
 from __future__ import annotations
 
-import _ctypes
-import ctypes
 import itertools
-import shutil
-import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Self
 
-import espeakng_loader
 import numpy as np
 
 from asrtransfer.corpora import SPLITS, Utterance, create_audio_folder
 from asrtransfer.files.errors import InputError
 from asrtransfer.speech import audio
+from asrtransfer.speech.espeak import Engine, trim_silence
 
 _ACTIONS = (
     *("open", "take", "order", "delete", "move", "fix", "bring", "check", "wash", "text"),
@@ -76,7 +65,6 @@ _RATE = (160, 185)
 """Words per minute; the range from which a voice draws its mean rate."""
 _PITCH = {"m": (35, 60), "f": (40, 65)}
 """The 0..100 scale of espeak, centred on the pitch of the variant."""
-_MARGIN_SECONDS = 0.15
 _NOISE_PEAK = (3, 30)
 """16-bit units. Digital silence has no finite logarithm, and no recording contains it."""
 
@@ -116,7 +104,7 @@ def prepare(
     create_audio_folder(folder)
     counts = {"dev": dev_utterances, "test": test_utterances}
     utterances = []
-    with _Engine() as engine:
+    with Engine() as engine:
         for split in SPLITS:
             seconds = 0.0
             for number in itertools.count():
@@ -207,93 +195,10 @@ def _check_amounts(pools: dict[str, list[str]], minutes: float, dev_utterances: 
             )
 
 
-def _speak_sentence(engine: _Engine, text: str, voice: _Voice, rng: np.random.Generator) -> audio.Samples:
+def _speak_sentence(engine: Engine, text: str, voice: _Voice, rng: np.random.Generator) -> audio.Samples:
     rate = voice.rate + int(rng.integers(-6, 7))
     pitch = voice.pitch + int(rng.integers(-6, 7))
     spoken = engine.say(text, voice.name, rate=rate, pitch=pitch, volume=int(rng.integers(45, 71)))
-    signal = audio.resample(_trim_silence(spoken.astype(np.float64), engine.rate), engine.rate)
+    signal = audio.resample(trim_silence(spoken.astype(np.float64), engine.rate), engine.rate)
     peak = int(rng.integers(*_NOISE_PEAK))
     return audio.to_int16(signal + rng.integers(-peak, peak + 1, size=len(signal)))
-
-
-def _trim_silence(signal: np.ndarray, rate: int) -> np.ndarray:
-    loud = np.flatnonzero(np.abs(signal) > 0.01 * np.abs(signal).max())
-    margin = np.zeros(round(_MARGIN_SECONDS * rate))
-    return np.concatenate([margin, signal[loud[0] : loud[-1] + 1], margin])
-
-
-# Names and values from espeak-ng's speak_lib.h.
-_AUDIO_OUTPUT_SYNCHRONOUS = 2
-_ESPEAK_CHARS_UTF8 = 1
-_ESPEAK_RATE, _ESPEAK_VOLUME, _ESPEAK_PITCH = 1, 2, 3
-_POSITION_CHARACTER = 1
-_SYNTH_CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-
-
-class _Engine:
-    """espeak-ng without state between calls.
-
-    Attributes:
-        rate: sample rate in Hz, known after the first call.
-    """
-
-    rate: int
-
-    def __enter__(self) -> Self:
-        # A private copy, because any other handle on the installed library would keep it loaded with its state.
-        self._folder = tempfile.TemporaryDirectory()
-        self._library = Path(self._folder.name) / "espeak-ng"
-        shutil.copyfile(espeakng_loader.get_library_path(), self._library)
-        self._c = ctypes.CDLL(None)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._folder.cleanup()
-
-    def say(self, text: str, voice: str, *, rate: int, pitch: int, volume: int) -> audio.Samples:
-        """Speak a text.
-
-        Args:
-            text: a sentence.
-            voice: name of the espeak voice.
-            rate: words per minute.
-            pitch: 0..100.
-            volume: 0..100.
-
-        Returns:
-            int16 (samples,) at `self.rate` Hz.
-        """
-        library = ctypes.CDLL(str(self._library))
-        try:
-            parameters = {_ESPEAK_RATE: rate, _ESPEAK_PITCH: pitch, _ESPEAK_VOLUME: volume}
-            return self._synthesise(library, text, voice, parameters)
-        finally:
-            library.espeak_Terminate()
-            _ctypes.dlclose(library._handle)
-
-    def _synthesise(self, library: ctypes.CDLL, text: str, voice: str, parameters: dict[int, int]) -> audio.Samples:
-        chunks: list[bytes] = []
-
-        @_SYNTH_CALLBACK
-        def collect(samples, count, _events):  # type: ignore[no-untyped-def]
-            if samples and count > 0:
-                chunks.append(ctypes.string_at(samples, count * 2))
-            return 0
-
-        data = espeakng_loader.get_data_path().encode()
-        self.rate = library.espeak_Initialize(_AUDIO_OUTPUT_SYNCHRONOUS, 0, data, 0)
-        if self.rate <= 0:
-            raise RuntimeError(f"espeak-ng does not start with the data in {data.decode()}")
-        library.espeak_SetSynthCallback(collect)
-        # The generator of espeak-ng is seeded by the clock; the Klatt synthesiser uses that of the C library.
-        library.espeak_ng_SetRandSeed(ctypes.c_long(1))
-        self._c.srand(ctypes.c_uint(1))
-        if library.espeak_SetVoiceByName(voice.encode()):
-            raise RuntimeError(f"espeak-ng has no voice {voice}")
-        for parameter, value in parameters.items():
-            library.espeak_SetParameter(parameter, value, 0)
-        content = text.encode()
-        size = ctypes.c_size_t(len(content) + 1)
-        if library.espeak_Synth(content, size, 0, _POSITION_CHARACTER, 0, _ESPEAK_CHARS_UTF8, None, None):
-            raise RuntimeError(f"espeak-ng refuses {text!r}")
-        return np.frombuffer(b"".join(chunks), np.int16)

@@ -1,4 +1,4 @@
-"""Negative controls: audio with a perturbation of the same size that should not carry the target."""
+"""Controls: audio that should not carry the target, with a perturbation of the same size; and the target, spoken."""
 
 from __future__ import annotations
 
@@ -8,10 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from asrtransfer.machine.random import numpy_stream
+from asrtransfer.speech import audio
+from asrtransfer.speech.espeak import Engine, trim_silence
 
 Samples = NDArray[np.int16]
 Kind = Literal["shuffled", "moved", "noise"]
 KINDS: tuple[Kind, ...] = ("shuffled", "moved", "noise")
+"""Of negative controls."""
+SPOKEN = "spoken"
+"""The kind of the positive control."""
+VOICES = tuple(f"{accent}+{variant}" for variant in ("m5", "m8", "f5") for accent in ("en-us", "en-gb-x-rp", "en"))
+"""Voices of espeak-ng that speak no corpus: accents of :mod:`asrtransfer.corpora.synthetic`, in other variants."""
 
 
 def control(kind: Kind, clean: Samples, adversarial: Samples, other: Samples, seed: str) -> Samples:
@@ -40,5 +47,26 @@ def control(kind: Kind, clean: Samples, adversarial: Samples, other: Samples, se
     return _add(clean, noise * (np.linalg.norm(perturbation) / np.linalg.norm(noise)))
 
 
-def _add(audio: Samples, perturbation: NDArray[np.float64]) -> Samples:
-    return np.clip(np.rint(audio + perturbation), -32768, 32767).astype(np.int16)
+def speak(engine: Engine, phrase: str, name: str) -> Samples:
+    """Speak a phrase: the positive control, which no model had a part in.
+
+    Args:
+        engine: that speaks.
+        phrase: what is said.
+        name: of the utterance in whose place it stands; draws voice, rate and pitch.
+
+    Returns:
+        int16 (samples,), 16 kHz.
+    """
+    random = numpy_stream(f"spoken\0{name}")
+    voice = VOICES[int(random.integers(len(VOICES)))]
+    spoken = engine.say(
+        phrase, voice, rate=int(random.integers(160, 186)), pitch=int(random.integers(40, 61)), volume=60
+    )
+    signal = audio.resample(trim_silence(spoken.astype(np.float64), engine.rate), engine.rate)
+    # Digital silence has no finite logarithm.
+    return audio.to_int16(signal + random.integers(-10, 11, size=len(signal)))
+
+
+def _add(clean: Samples, perturbation: NDArray[np.float64]) -> Samples:
+    return np.clip(np.rint(clean + perturbation), -32768, 32767).astype(np.int16)

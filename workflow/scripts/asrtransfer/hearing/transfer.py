@@ -15,6 +15,7 @@ from asrtransfer.ctc.base import Decoder
 from asrtransfer.hearing import controls
 from asrtransfer.hearing.hear import Hearing, Need, compute_losses, contains, hear, rank
 from asrtransfer.recognisers.base import Recogniser
+from asrtransfer.speech.espeak import Engine
 from asrtransfer.text import error_rates
 
 Audio = NDArray[np.int16]
@@ -86,12 +87,13 @@ class Listener:
         self.channel = channel
         self.arrived = {name: channel(audio) for name, audio in clean.items()}
         self.heard = dict(zip(clean, hear(remote, decoder, list(self.arrived.values())), strict=True))
+        self.spoken: dict[tuple[str, str], Hearing] = {}
 
     def transcripts(self, samples: pd.DataFrame) -> list[dict[str, object]]:
         """Hear the samples of one attack job.
 
-        Every sample is heard (kind ``adversarial``), and of each primary one also the ``clean`` audio and the negative
-        controls of :mod:`asrtransfer.hearing.controls`.
+        Every sample is heard (kind ``adversarial``), and of each primary one also the ``clean`` audio, the negative
+        controls of :mod:`asrtransfer.hearing.controls`, and the phrase as a voice speaks it, if its target is one.
 
         Args:
             samples: rows of a job's table that hold a sample.
@@ -118,7 +120,26 @@ class Listener:
             common = {key: row[key] for key in KEPT}
             common.update(kind="clean", text=self.texts[name], ctc_loss_clean=loss)
             result.append({**common, **measure(common, self.heard[name]), "ctc_loss": loss})
-        return result
+        spoken = samples[samples["primary"] & (samples["target_kind"] == "phrase")]
+        return result + self._hear_spoken(spoken, baseline)
+
+    def _hear_spoken(
+        self, samples: pd.DataFrame, baseline: Mapping[tuple[str, str], float | None]
+    ) -> list[dict[str, object]]:
+        """Hear the phrases of some samples as a voice speaks them, each in the place of its utterance, once."""
+        pairs = list(zip(samples["phrase"], samples["utterance_id"], strict=True))
+        new = [pair for pair in dict.fromkeys(pairs) if pair not in self.spoken]
+        if new:
+            with Engine() as engine:
+                audio = [self.channel(controls.speak(engine, phrase, name)) for phrase, name in new]
+            heard = hear(self.remote, self.decoder, audio, [phrase for phrase, _ in new])
+            self.spoken |= dict(zip(new, heard, strict=True))
+        rows = []
+        for row, pair in zip(samples.to_dict("records"), pairs, strict=True):
+            common = {key: row[key] for key in KEPT}
+            common.update(kind=controls.SPOKEN, text=row["phrase"], ctc_loss_clean=baseline[pair[::-1]])
+            rows.append({**common, **measure(common, self.spoken[pair])})
+        return rows
 
     def _needs(self, rows: list[dict[str, object]]) -> list[Need] | None:
         return [("best" if row["primary"] else "place") for row in rows] if self.certify else None

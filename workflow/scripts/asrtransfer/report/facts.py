@@ -11,14 +11,12 @@ import pandas as pd
 
 from asrtransfer.report.judged import Claims, judge_absence, sort_claims
 from asrtransfer.tables import checks
-from asrtransfer.tables.design import POOLED, Design
+from asrtransfer.tables.design import POOLED, STRANGERS, Design
 from asrtransfer.tables.results import heard_by_others, repeats
 
 Tables = Mapping[str, pd.DataFrame]
 OTHERS = ("seed", "ulp", "native", "family")
 """Arms whose remotes are meant to be other models than the surrogate."""
-STRANGERS = ("seed", "family")
-"""Arms whose remotes share no training with the surrogate."""
 RUNGS = ("tuned", "shares", "channel")
 """Arms of which a study may have several, each nearer to the surrogate than the one before."""
 FEWEST_DOSES = 3
@@ -158,6 +156,7 @@ class Facts:
         ensembles: whether a surrogate has several members, each of which hears its samples.
         has_twin: whether the study has a twin.
         twin: samples that a surrogate hears as the target and its twin hears as well.
+        spoken: phrases spoken by a voice that a stranger hears as meant.
         arms: those of :data:`OTHERS` that the study has.
         rungs: from the one that shares least with the surrogate.
         near: by near target, confidence and those of :data:`STRANGERS` that heard any.
@@ -180,6 +179,7 @@ class Facts:
     ensembles: bool
     has_twin: bool
     twin: Count
+    spoken: Count
     arms: tuple[Arm, ...]
     rungs: tuple[Rung, ...]
     near: tuple[Near, ...]
@@ -219,6 +219,7 @@ def gather(design: Design, tables: Tables) -> Facts:
             tables["checks"],
             {checks.name_hearing_check(one, twin) for one, twin, arm in design.hearings if arm == "twin"},
         ),
+        spoken=_count_right(tables["checks"], {checks.SPOKEN}),
         arms=tuple(_describe_arm(design, tables, arm) for arm in OTHERS if arm in _find_arms(tables["arms"])),
         rungs=tuple(_list_rungs(tables["ladder"])),
         near=_list_near(tables["near-targets"]),

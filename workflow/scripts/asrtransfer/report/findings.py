@@ -27,6 +27,7 @@ from asrtransfer.report.material import Material, quantile
 from asrtransfer.report.words import unbroken_percent as percent
 from asrtransfer.statistics.published import Published
 from asrtransfer.tables import PHRASES
+from asrtransfer.tables.design import STRANGERS
 
 SAME_SEED = ("ulp", "native")
 NEARER = 0.05
@@ -384,4 +385,9 @@ def controls(tables: Tables) -> str:
     table = tables["controls"]
     rows = table[table["kind"].isin(["shuffled", "moved", "noise", "clean"]) & (table["target_kind"] == "phrase")]
     count = Count(int(rows["transfers"].sum()), int(rows["hearings"].sum()))
-    return f"Clean, shuffled, moved and noisy audio is heard as the phrase in {write(count)} hearings by any model."
+    negative = f"Clean, shuffled, moved and noisy audio is heard as the phrase in {write(count)} hearings by any model."
+    spoken = table[(table["kind"] == "spoken") & table["arm"].isin(STRANGERS)]
+    if not spoken["hearings"].sum():
+        return negative
+    heard = Count(int(spoken["transfers"].sum()), int(spoken["hearings"].sum()))
+    return f"{negative} The phrase itself, spoken by a voice, is heard in {write(heard)} hearings by strangers."

@@ -15,8 +15,7 @@ import pyarrow.parquet
 from asrtransfer.files import parquet
 from asrtransfer.files.cards import read_card
 from asrtransfer.files.errors import InputError
-from asrtransfer.report.facts import STRANGERS
-from asrtransfer.tables.design import SAMPLE, Design
+from asrtransfer.tables.design import SAMPLE, STRANGERS, Design
 
 JOB = SAMPLE[:4]
 

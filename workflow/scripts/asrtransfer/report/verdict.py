@@ -63,6 +63,7 @@ def verdict(design: Design, tables: Tables, folder: str, cost: Cost | None = Non
         ("samples", _write_samples(design, facts)),
         ("survival", _write_survival(facts, folder)),
         ("twin", _write_twin(facts)),
+        *([("spoken phrases", _write_spoken(facts))] if facts.spoken.total else []),
         *((ARMS[arm.name], _write_arm(arm)) for arm in facts.arms),
         *_label_first("rungs", _write_rungs(facts)),
         *_label_first("near targets", _write_near(design, facts)),
@@ -112,6 +113,12 @@ def _write_twin(facts: Facts) -> str:
         return "none in this study; add seed-N.twin to models to prove that a transfer would be seen"
     count = facts.twin
     return f"weights equal, as they must be; it hears {count.hits} of {count.total} samples as its surrogate does"
+
+
+def _write_spoken(facts: Facts) -> str:
+    count = facts.spoken
+    line = f"{count.hits} of {count.total} that a voice speaks are heard as meant by models that share no training"
+    return line if count.hits else f"{line}; THIS STUDY CANNOT SHOW A TRANSFER"
 
 
 def _write_arm(arm: Arm) -> str:

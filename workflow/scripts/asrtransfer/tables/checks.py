@@ -9,7 +9,7 @@ import pyarrow
 
 from asrtransfer.files.errors import InputError
 from asrtransfer.tables import counting
-from asrtransfer.tables.design import SAMPLE, Design
+from asrtransfer.tables.design import SAMPLE, STRANGERS, Design
 from asrtransfer.tables.results import Results, scored
 
 PHRASE = "open the door"
@@ -25,6 +25,8 @@ PLANTED: dict[tuple[str, ...], tuple[bool, bool]] = {
 """Texts as a remote might hear :data:`PHRASE`, and how they must count: hit, top ten."""
 SURVIVAL = "survival"
 """Name of the check that surrogates hear their own stored samples as meant."""
+SPOKEN = "spoken phrases"
+"""Name of the check that strangers hear phrases which a voice speaks."""
 
 
 def name_weights_check(twin: str) -> str:
@@ -53,6 +55,7 @@ def checks(results: Results, design: Design) -> pd.DataFrame:
         *_check_twins(heard, design),
         stored_audio(results.samples, heard),
         _row(SURVIVAL, samples, samples - survived, False, lost),
+        *_check_spoken(results.hearings),
     ]
     return pd.DataFrame(rows)
 
@@ -130,6 +133,16 @@ def _find_counterparts(design: Design, surrogate: str, twin: str) -> list[str]:
     base = design.models[twin].base
     same = [member for member in design.surrogates[surrogate] if design.models[member].base == base]
     return [member for member in same if design.models[member].arm in ("none", "twin")]
+
+
+def _check_spoken(hearings: pd.DataFrame) -> Iterator[dict[str, object]]:
+    """Check that a transfer would be seen: that some stranger hears some phrase that a voice speaks."""
+    heard = counting.selected(hearings, kind="spoken")
+    heard = heard[heard["arm"].isin(STRANGERS)].drop_duplicates(["remote", "utterance_id", "target"])
+    if len(heard):
+        missed = int((~heard["hit"]).sum())
+        meaning = "phrases that a voice speaks, and a stranger does not hear; passed if any is heard"
+        yield _row(SPOKEN, len(heard), missed, False, meaning) | {"passed": missed < len(heard)}
 
 
 def _row(name: str, checked: int, wrong: int, fatal: bool, meaning: str) -> dict[str, object]:

@@ -30,7 +30,7 @@ MEANINGS = {
     "kind": (
         "audio that was heard: adversarial (the sample), clean (the audio without perturbation), shuffled (the "
         "perturbation's values in a drawn order), moved (the perturbation on another utterance), noise (of equal L2 "
-        "norm)"
+        "norm), spoken (the phrase itself, by a voice of espeak-ng)"
     ),
     "phrase": "target text",
     "rank": "of the target among the surrogate's own texts for the clean audio",

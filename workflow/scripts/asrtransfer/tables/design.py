@@ -12,7 +12,9 @@ import pandas as pd
 from asrtransfer.statistics.published import Published
 
 ARMS = ("self", "twin", "seed", "ulp", "native", "tuned", "shares", "channel", "family")
-KINDS = ("adversarial", "clean", "shuffled", "moved", "noise")
+STRANGERS = ("seed", "family")
+"""Arms whose remotes share no training with the surrogate."""
+KINDS = ("adversarial", "clean", "shuffled", "moved", "noise", "spoken")
 CONFIDENCES = ("low", "high")
 """Confidences that come first, in this order; others follow in the order of the jobs."""
 TARGET_KINDS = ("phrase", "near")

@@ -26,14 +26,17 @@ def transfers(results: Results, design: Design) -> pd.DataFrame:
 
 
 def controls(results: Results, design: Design) -> pd.DataFrame:
-    """Count hits in primary samples beside those in their negative controls; unit: hearing.
+    """Count hits in primary samples beside those in their controls; unit: hearing.
 
     The share of kind ``adversarial`` in arm ``self`` is the survival of samples: stored audio, decoded again.
     """
     rows = results.hearings[results.hearings["primary"]]
     keys = ["kind", "arm", "attack", "confidence", "target_kind"]
     kinds = pd.DataFrame({"kind": design.categories["kind"].categories.astype(design.categories["kind"])})
-    return _summarise(design, rows, keys, design.expected.merge(kinds, how="cross"))
+    expected = design.expected.merge(kinds, how="cross")
+    # No voice speaks a near target.
+    expected = expected[(expected["kind"] != "spoken") | (expected["target_kind"] == "phrase")]
+    return _summarise(design, rows, keys, expected)
 
 
 def arms(results: Results, design: Design) -> pd.DataFrame:

@@ -9,9 +9,10 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from asrtransfer.report import words
-from asrtransfer.report.facts import STRANGERS, select_near
+from asrtransfer.report.facts import select_near
 from asrtransfer.report.figures.base import COLOURS, LEGEND, Figure, View, make_axis, make_view
 from asrtransfer.report.material import Material
+from asrtransfer.tables.design import STRANGERS
 
 SHARE = ("share", "bootstrap_both_lower", "bootstrap_both_upper", "clean_share", "published_share")
 TOP_TEN = ("top_ten_share", "top_ten_lower", "top_ten_upper", "clean_top_ten_share", "published_top_ten_share")
