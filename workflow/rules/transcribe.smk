@@ -1,5 +1,5 @@
 rule transcribe:
-    """Hear every sample of a surrogate, and the negative controls; a job a surrogate and remote."""
+    """Hear every sample of a surrogate, and the controls; a job a surrogate and remote."""
     input:
         selected=ancient(selected),
         samples=samples_of,
