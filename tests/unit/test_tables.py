@@ -79,6 +79,8 @@ def test_phrases_in_the_shape_of_the_published_table(tables: dict[str, pd.DataFr
     assert (row["seed_top_ten"], row["seed_primary_top_ten"]) == (5, 2)
     assert row["twin_transfers"] == row["twin_hearings"] == 104
     assert row["self_transfers"] == row["self_hearings"] == 208
+    # Three strangers hear the phrase once in the place of each of 26 utterances.
+    assert row["spoken_hits"] == row["spoken_hearings"] == 3 * 26
     assert (row["published_samples"], row["published_transfers"]) == (2253, 0)
     assert only(table, phrase="total")["published_samples"] == 2253
 

@@ -167,6 +167,8 @@ PHRASE_LABELS = {
     "published_transfers": "published transfers",
     "seed_top_ten": "in the top ten",
     "seed_hearings": "hearings, another seed",
+    "spoken_hits": "heard when spoken",
+    "spoken_hearings": "hearings of it spoken",
     "same_seed_transfers": "transfers, same seed",
     "same_seed_hearings": "hearings, same seed",
     "family_transfers": "transfers, another family",

@@ -9,7 +9,7 @@ import pyarrow
 
 from asrtransfer.files.errors import InputError
 from asrtransfer.tables import counting
-from asrtransfer.tables.design import SAMPLE, STRANGERS, Design
+from asrtransfer.tables.design import SAMPLE, Design
 from asrtransfer.tables.results import Results, scored
 
 PHRASE = "open the door"
@@ -137,8 +137,7 @@ def _find_counterparts(design: Design, surrogate: str, twin: str) -> list[str]:
 
 def _check_spoken(hearings: pd.DataFrame) -> Iterator[dict[str, object]]:
     """Check that a transfer would be seen: that some stranger hears some phrase that a voice speaks."""
-    heard = counting.selected(hearings, kind="spoken")
-    heard = heard[heard["arm"].isin(STRANGERS)].drop_duplicates(["remote", "utterance_id", "target"])
+    heard = counting.select_spoken(hearings)
     if len(heard):
         missed = int((~heard["hit"]).sum())
         meaning = "phrases that a voice speaks, and a stranger does not hear; passed if any is heard"

@@ -160,6 +160,8 @@ MEANINGS = {
     "attempts_above": "attempts with such a sample",
     "seed_hearings": "hearings by models of another seed (in confidence-definitions: of samples_above)",
     "seed_transfers": "seed_hearings whose top text is the target",
+    "spoken_hearings": "hearings of the phrase itself, spoken by a voice, by strangers (arms seed and family)",
+    "spoken_hits": "of them, those whose top text is the phrase",
     # published
     "published_samples": "samples of the published study (in total: of its phrases among those above); empty if none",
     "published_transfers": "of them, transfers",

@@ -9,7 +9,7 @@ from typing import Any, Literal
 import pandas as pd
 
 from asrtransfer.statistics import bootstrap, bounds
-from asrtransfer.tables.design import SAMPLE, Settings
+from asrtransfer.tables.design import SAMPLE, STRANGERS, Settings
 
 Outcome = Literal["hit", "top_ten"]
 
@@ -21,6 +21,12 @@ UNITS: dict[str, list[str]] = {
     "surrogate": ["surrogate"],
 }
 """Columns that name a unit. A unit above the hearing hits if any of its hearings does."""
+
+
+def select_spoken(hearings: pd.DataFrame) -> pd.DataFrame:
+    """Select the hearings of spoken phrases by strangers, each voice once: it stands beside every confidence."""
+    rows = selected(hearings, kind="spoken")
+    return rows[rows["arm"].isin(STRANGERS)].drop_duplicates(["remote", "utterance_id", "target"])
 
 
 def adversarial(hearings: pd.DataFrame) -> pd.DataFrame:

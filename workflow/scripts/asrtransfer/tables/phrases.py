@@ -27,17 +27,20 @@ def phrases(results: Results, design: Design, attack: str) -> pd.DataFrame:
     published = design.attacks[attack].published
     samples = counting.selected(results.samples, attack=attack, target_kind="phrase")
     heard = counting.selected(counting.adversarial(results.hearings), attack=attack, target_kind="phrase")
+    spoken = counting.select_spoken(counting.selected(results.hearings, attack=attack))
     rows: list[dict[str, Any]] = []
     for target, phrase in design.attacks[attack].phrases.items():
-        counts = _count_phrase(design, samples[samples["target"] == target], heard[heard["target"] == target])
+        counts = _count_phrase(design, *(part[part["target"] == target] for part in (samples, heard, spoken)))
         rows.append({"phrase": phrase} | counts | _quote_phrase(published, phrase))
     known = [row["published_samples"] for row in rows if row["published_samples"] is not None]
-    total = {"phrase": TOTAL} | _count_phrase(design, samples, heard) | _quote_total(published, known)
+    total = {"phrase": TOTAL} | _count_phrase(design, samples, heard, spoken) | _quote_total(published, known)
     table = pd.DataFrame([*rows, total])
     return table.astype({"published_samples": "Int64", "published_transfers": "Int64"})
 
 
-def _count_phrase(design: Design, samples: pd.DataFrame, heard: pd.DataFrame) -> dict[str, object]:
+def _count_phrase(
+    design: Design, samples: pd.DataFrame, heard: pd.DataFrame, spoken: pd.DataFrame
+) -> dict[str, object]:
     stored = samples[samples["status"] == "sample"]
     row: dict[str, object] = {
         "utterances": samples["utterance_id"].nunique(),
@@ -52,7 +55,7 @@ def _count_phrase(design: Design, samples: pd.DataFrame, heard: pd.DataFrame) ->
             row[f"{prefix}hearings"] = len(rows)
             row[f"{prefix}transfers"] = int(rows["hit"].sum())
             row[f"{prefix}top_ten"] = int(rows["top_ten"].sum())
-    return row
+    return row | {"spoken_hearings": len(spoken), "spoken_hits": int(spoken["hit"].sum())}
 
 
 def _quote_phrase(published: Published | None, phrase: str) -> dict[str, object]:
