@@ -136,6 +136,9 @@ def tiles(facts: Facts) -> list[Tile]:
     found.append(_make_control("Own surrogate", facts.survival, "positive control: stored samples, heard again"))
     if facts.twin.total:
         found.append(_make_control("Twin", facts.twin, "positive control: trained apart, equal weights"))
+    if facts.spoken.total:
+        note = "positive control: a voice says the phrase, and models that share no training hear it"
+        found.append(Tile("Spoken phrase", write(facts.spoken), note, "good" if facts.spoken.hits else "bad"))
     note = "attempts reached their target; failures are kept"
     return [*found, Tile("Attacks", write(facts.reached), note)]
 
