@@ -104,5 +104,5 @@ def _compute_gradient(surrogates: Sequence[Surrogate], batch: Batch, iteration: 
         gradients += torch.autograd.grad(aim.loss.sum(), delta, retain_graph=True)
         aims.append(aim._replace(loss=aim.loss.detach()))
     losses = torch.stack([aim.loss for aim in aims])
-    loss, gradient = batch.combination.join(losses, torch.stack(gradients), batch.method.lengths)
+    loss, gradient = batch.combination.join(losses, torch.stack(gradients), batch.lengths.tolist())
     return Aim(loss, lambda: [all(row) for row in zip(*(aim.says() for aim in aims), strict=True)]), gradient
