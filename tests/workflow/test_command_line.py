@@ -73,7 +73,7 @@ def test_keys_of_sections_can_be_set_in_the_command(repository: Repository) -> N
     given = ["device=cpu", "selection={utterances: 5}", "attacks={pgd: null, cw: {ranks: [3]}}", "surrogates=[seed-2]"]
     output = repository.snakemake("-n", "--cores", "1", "--config", *given).stdout
     attacks = {line.strip() for line in output.splitlines() if "wildcards: attack=" in line}
-    assert len(attacks) == (2 + 1) * 2
+    assert len(attacks) == (1 + 1) * 2
     assert all("attack=cw, surrogate=seed-2, target=" in line for line in attacks)
 
 

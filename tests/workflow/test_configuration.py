@@ -386,7 +386,7 @@ def test_any_change_of_a_shipped_configuration_is_understood_or_refused(given: d
     hearings = designs.list_hearings(study)
     assert len(set(hearings)) == len(hearings)
     assert {designs.relate(study, *pair) for pair in hearings} <= set(names.RELATIONS)
-    assert all(re.fullmatch(rf"{names.TRAINED}|{names.LOADED}", name) for name in study.models)
+    assert all(re.fullmatch(rf"{names.TRAINED}|{names.LOADED}", study.parsed(name).source) for name in study.models)
 
 
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))

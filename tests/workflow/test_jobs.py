@@ -15,7 +15,7 @@ from study.cost import plan, rates
 
 ONCE = {"corpus": 1, "select": 1, "tables": 1, "verdict": 1, "report": 1}
 # (2 + 2 targets) x 2 regimes + 2 phrases, for each of three surrogates.
-SMALL = {"train": 7, "hear": 7, "attack": 3 * ((2 + 2) * 2 + 2), "transcribe": 3 * 7}
+SMALL = {"train": 7, "hear": 7, "attack": 3 * ((1 + 2) * 2 + 1), "transcribe": 3 * 7}
 PUBLISHED = {"train": 19, "hear": 19, "attack": 9 * ((11 + 2) * 2 + 9), "transcribe": 9 * 19}
 SCORED = {"language": 1, "tune": 1, "score": 19}
 
@@ -27,7 +27,7 @@ SCORED = {"language": 1, "tune": 1, "score": 19}
         ("smoke", {"train": 4, "hear": 4, "attack": (1 + 2) * 2 + 1, "transcribe": 4}),
         ("digits", SMALL | {"attack": 3 * ((3 + 2) * 2 + 3)}),
         ("dose", {"train": 5, "hear": 5, "attack": 3 * (1 + 2) * (8 + 5), "transcribe": 3 * 5}),
-        ("ladder", {"train": 25, "hear": 25, "attack": 3 * 2 * 3, "transcribe": 3 * 13}),
+        ("ladder", {"train": 25, "hear": 40, "attack": 3 * 3, "transcribe": 3 * (13 + 5)}),
         ("strong", {"train": 11, "hear": 11, "attack": 5 * ((11 + 2) * 2 + 9), "transcribe": 5 * 11}),
         ("full-synthetic", PUBLISHED),
         ("paper", PUBLISHED | SCORED),

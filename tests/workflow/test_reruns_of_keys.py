@@ -60,7 +60,7 @@ VALUES: dict[str, Any] = {
     "device": "cuda",
     "threads": 2,
     "time_limit": 60,
-    "attacks.*.use": "pgd",
+    "attacks.*.use": "cw",
     "attacks.*.phrases": ["go", "no"],
     "attacks.*.ranks": [2, 3, 4],
     "attacks.*.iterations": 81,
@@ -104,7 +104,9 @@ LESS = {"remotes": {"tables"}, "attacks.cw.confidences": {"transcribe"}, "design
 
 
 def nested(name: str, value: Any) -> dict[str, Any]:
-    for part in reversed(name.replace("*", "cw").split(".")):
+    # No other attack takes all keys of C&W's section.
+    section = "pgd" if name == "attacks.*.use" else "cw"
+    for part in reversed(name.replace("*", section).split(".")):
         value = {part: value}
     return value
 

@@ -15,9 +15,9 @@ CONTEXT = 9
 INPUTS = (2 * CONTEXT + 1) * CEPSTRA
 FRAMES_PER_SECOND = SAMPLE_RATE / HOP
 
-# Numbers a frame that autograd keeps of a pass, counted with its hooks for 64 to 1024 units on the CPU: 2,670 to
-# 23,164, which is 1300 + 21.4 a unit.
-_KEPT, _KEPT_PER_UNIT = 1300, 21.5
+# Numbers a frame that autograd keeps of a pass, counted with its hooks for 64 to 2048 units on the CPU: 2,158 to
+# 44,300, which is 800 + 21.3 a unit.
+_KEPT, _KEPT_PER_UNIT = 800, 21.5
 # Beside what is kept, a backward pass holds gradients of the largest layers.
 _PEAK = 1.5
 # Without gradients: a frame's window, spectrum and context, and some layers' outputs at a time, four of them the LSTM's
@@ -46,7 +46,7 @@ def weight_bytes(units: int) -> float:
 
 
 def attack_bytes(units: int, samples: int) -> float:
-    """Memory that attacking an utterance takes: 136 MB for ten seconds and 2048 units."""
+    """Memory that attacking an utterance takes: 145 MB for ten seconds and 2048 units."""
     frames = samples / HOP
     return _FLOAT * (_PEAK * frames * (_KEPT + _KEPT_PER_UNIT * units) + _STATE * samples)
 
