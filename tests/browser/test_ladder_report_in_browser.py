@@ -30,7 +30,7 @@ def test_every_view_of_the_ladder_has_its_rungs(opened: Opened) -> None:
         rungs = figure.locator(".ytick text").all_text_contents()
         assert rungs[0] == "another seed"
         assert rungs[-1] == "all weights"
-        assert len(rungs) == 8
+        assert len(rungs) == 10
         assert figure.locator(".scatterlayer .trace").count() == 3
     assert opened.page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
     assert opened.complaints == []
