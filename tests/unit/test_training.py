@@ -182,7 +182,8 @@ def test_accumulated_batches_step_as_one_large_batch(train_split: Speech) -> Non
         network = Network(24)
         network.initialise(1)
         optimiser = torch.optim.SGD(network.parameters(), lr=0.0)
-        batches = list(Batches(speech, size).read(range(-(-10 // size))))
+        split = Batches(speech, size)
+        batches = list(split.read(range(len(split))))
         loss = training.train_step([network], optimiser, batches, RECIPE, seeds=[1, 2])
         gradients.append((loss, [parameter.grad.clone() for parameter in network.parameters()]))
     assert gradients[0][0] == pytest.approx(gradients[1][0], rel=1e-5)
@@ -363,3 +364,8 @@ def test_a_text_that_its_audio_cannot_hold_is_refused(samples: int) -> None:
     )
     with pytest.raises(InputError, match=line):
         check_lengths(short)
+
+
+def test_a_batch_that_is_kept_is_not_read_again_in_place_of_another(train_split: Speech) -> None:
+    split = Batches(Speech(train_split.table.head(4), train_split.folder), 1)
+    assert [batch.texts for batch in split.read([2, 2, 3])] == [[train_split.texts[place]] for place in (2, 2, 3)]

@@ -98,10 +98,11 @@ def _compute_gradient(surrogates: Sequence[Surrogate], batch: Batch, iteration: 
     heard = heard.clamp(-FULL_SCALE, FULL_SCALE - 1)
     aims: list[Aim] = []
     gradients: list[Tensor] = []
-    for place in batch.combination.choose(iteration):
+    chosen = batch.combination.choose(iteration)
+    for place in chosen:
         aim = surrogates[place].aim(heard, batch.lengths, batch.phrases)
-        # The members' graphs share the audio, which the next one needs.
-        gradients += torch.autograd.grad(aim.loss.sum(), delta, retain_graph=True)
+        # The members' graphs share the audio. Of the last one a backward pass gives memory free as it goes.
+        gradients += torch.autograd.grad(aim.loss.sum(), delta, retain_graph=place != chosen[-1])
         aims.append(aim._replace(loss=aim.loss.detach()))
     losses = torch.stack([aim.loss for aim in aims])
     loss, gradient = batch.combination.join(losses, torch.stack(gradients), batch.lengths.tolist())

@@ -57,7 +57,7 @@ class Batches:
 
     def read(self, places: Sequence[int]) -> Generator[Batch, None, None]:
         """Yield the batches at some places, read ahead."""
-        missing = [self._indices[place] for place in places if place not in self._kept]
+        missing = (self._indices[place] for place in places if place not in self._kept)
         with closing(self._speech.loaded(missing)) as loaded:
             for place in places:
                 yield self._kept[place] if place in self._kept else self._make(place, *next(loaded))
