@@ -27,7 +27,6 @@ from asrtransfer.report.material import Material, quantile
 from asrtransfer.report.words import unbroken_percent as percent
 from asrtransfer.statistics.published import Published
 from asrtransfer.tables import PHRASES
-from asrtransfer.tables.design import STRANGERS
 
 SAME_SEED = ("ulp", "native")
 NEARER = 0.05
@@ -383,14 +382,11 @@ def _write_share(row: pd.Series) -> str:
     return f"{percent(row['share'])} of {words.many(int(row['hearings']), 'hearing')}{limits}"
 
 
-def controls(tables: Tables) -> str:
-    """Write the hits of audio that should not carry the target."""
-    table = tables["controls"]
+def controls(facts: Facts, table: pd.DataFrame) -> str:
+    """Write the hits of audio that should not carry the target, and of the phrase itself, spoken."""
     rows = table[table["kind"].isin(["shuffled", "moved", "noise", "clean"]) & (table["target_kind"] == "phrase")]
     count = Count(int(rows["transfers"].sum()), int(rows["hearings"].sum()))
     negative = f"Clean, shuffled, moved and noisy audio is heard as the phrase in {write(count)} hearings by any model."
-    spoken = table[(table["kind"] == "spoken") & table["arm"].isin(STRANGERS)]
-    if not spoken["hearings"].sum():
+    if not facts.spoken.total:
         return negative
-    heard = Count(int(spoken["transfers"].sum()), int(spoken["hearings"].sum()))
-    return f"{negative} The phrase itself, spoken by a voice, is heard in {write(heard)} hearings by strangers."
+    return f"{negative} The phrase itself, spoken by a voice, is heard in {write(facts.spoken)} hearings by strangers."

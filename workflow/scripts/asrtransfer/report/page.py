@@ -78,7 +78,7 @@ def render(material: Material, gallery: Gallery, templates: Path, order: Sequenc
         claims=_lay_out_claims(material, facts),
         phrases=[_lay_out_phrases(material, attack) for attack in material.design.attacks],
         figures={figure.name: figure for figure in shown},
-        controls_conclusion=findings.controls(material.tables),
+        controls_conclusion=findings.controls(facts, material.tables["controls"]),
         gallery=gallery,
         exhibits=[
             (exhibit, _lay_out_hearings(material, exhibit, number), _find_transfers(material, exhibit))
