@@ -14,7 +14,7 @@ from study import config
 from study.cost import plan, rates
 
 ONCE = {"corpus": 1, "select": 1, "tables": 1, "verdict": 1, "report": 1}
-# (2 + 2 targets) x 2 regimes + 2 phrases, for each of three surrogates.
+# (1 + 2 targets) x 2 confidences + 1 phrase, for each of three surrogates.
 SMALL = {"train": 7, "hear": 7, "attack": 3 * ((1 + 2) * 2 + 1), "transcribe": 3 * 7}
 PUBLISHED = {"train": 19, "hear": 19, "attack": 9 * ((11 + 2) * 2 + 9), "transcribe": 9 * 19}
 SCORED = {"language": 1, "tune": 1, "score": 19}

@@ -102,10 +102,10 @@ def untimed(rule):
 
 def weights_of(models):
     """The weights of some models, of those that are trained."""
-    sources = [study.parsed(name).source for name in models]
+    parsed = map(study.parsed, models)
     return expand(
         "<results>/models/{model}/weights.safetensors",
-        model=[name for name in sources if name in study.trained],
+        model=[model.source for model in parsed if model.seed is not None],
     )
 
 

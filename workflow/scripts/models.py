@@ -1,16 +1,13 @@
 """The models that the jobs of a rule run, loaded from their inputs and parameters."""
 
-from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
 from asrtransfer import recognisers
+from asrtransfer.channels import Channel
 from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers.base import Frames, Recogniser, Surrogate
 from job import Job
-
-Channel = Callable[[Any], Any]
-"""Makes of audio, int16 (samples,), what arrives."""
 
 
 def load_model(job: Job) -> Recogniser:

@@ -76,13 +76,12 @@ def describe_heard(study: Study, surrogate: str, selected: Sequence[Row]) -> lis
 
 def describe_recogniser(study: Study, model: str) -> dict[str, Any]:
     """What loads a model: its family's ``use``, ``keys`` if it is loaded, if it is ``trained``, its ``channel``."""
-    family = study.parsed(model).family
+    parsed = study.parsed(model)
+    family, channel, is_trained = parsed.family, parsed.channel, parsed.seed is not None
     section = study.families[family]
-    is_trained = study.parsed(model).source in study.trained
     # The file of trained weights tells all that loading them takes.
     keys = {} if is_trained else section.model_dump(exclude=_OF_THE_JOB)
     told = {"use": name_use(family, section), "keys": keys, "trained": is_trained}
-    channel = study.parsed(model).channel
     return told | ({"channel": {"module": CHANNELS, "keys": study.channels[channel].model_dump()}} if channel else {})
 
 
@@ -136,7 +135,7 @@ def _code(kind: Any, use: str) -> str:
 
 def list_files(study: Study, models: list[str]) -> list[str]:
     """The files that the recognisers of some models read, of those that are not trained."""
-    sections = [study.section_of(model) for model in models if study.parsed(model).source not in study.trained]
+    sections = [study.section_of(model) for model in models if study.parsed(model).seed is None]
     return [path for section in sections for path in section.files()]
 
 

@@ -5,18 +5,19 @@ from __future__ import annotations
 import hashlib
 import io
 from collections.abc import Mapping
+from functools import cache
 from typing import Any
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
+from asrtransfer.channels import Audio
 from asrtransfer.channels.section import ChannelSection
 from asrtransfer.machine.random import numpy_stream
-from asrtransfer.speech.audio import SAMPLE_RATE
+from asrtransfer.speech.audio import SAMPLE_RATE, to_int16
 from asrtransfer.speech.resampling import resample
 
-Audio = NDArray[np.int16]
 Signal = NDArray[np.float64]
 
 FULL_SCALE = 32768.0
@@ -53,14 +54,11 @@ def carry(channel: Mapping[str, Any], samples: Audio) -> Audio:
     if keys.telephone:
         signal = _telephone(signal)
     if keys.codec is not None:
-        signal = _compress(_quantise(signal), keys.codec, keys.bitrate)
-    return _quantise(signal)
+        signal = _compress(to_int16(signal), keys.codec, keys.bitrate)
+    return to_int16(signal)
 
 
-def _quantise(signal: Signal) -> Audio:
-    return np.clip(np.rint(signal), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
-
-
+@cache
 def draw_room(seconds: float, seed: int) -> Signal:
     """Draw the impulse response of a room: direct sound, then noise that decays exponentially (Polack, 1988).
 

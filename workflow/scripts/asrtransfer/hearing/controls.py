@@ -69,4 +69,4 @@ def speak(engine: Engine, phrase: str, name: str) -> Samples:
 
 
 def _add(clean: Samples, perturbation: NDArray[np.float64]) -> Samples:
-    return np.clip(np.rint(clean + perturbation), -32768, 32767).astype(np.int16)
+    return audio.to_int16(clean + perturbation)

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow
-from numpy.typing import NDArray
 
 from asrtransfer.attacks.samples import read_audio
+from asrtransfer.channels import Audio, Channel
 from asrtransfer.ctc.base import Decoder
 from asrtransfer.hearing import controls
 from asrtransfer.hearing.hear import Hearing, Need, compute_losses, contains, hear, rank
@@ -18,8 +17,6 @@ from asrtransfer.recognisers.base import Recogniser
 from asrtransfer.speech.espeak import Engine
 from asrtransfer.text import error_rates
 
-Audio = NDArray[np.int16]
-Channel = Callable[[Audio], Audio]
 JOB = ["surrogate", "attack", "target", "confidence"]
 KEPT = [*JOB, "target_kind", "utterance_id", "phrase", "primary", "iteration"]
 """Columns of a sample that its hearings have as well."""

@@ -123,7 +123,8 @@ class Study(Section):
     @property
     def trained(self) -> list[str]:
         """The models that are trained."""
-        return [name for name in self.models if self.parsed(name).seed is not None and "@" not in name]
+        models = map(self.parsed, self.models)
+        return [model.name for model in models if model.seed is not None and not model.channel]
 
     @property
     def attacked(self) -> list[str]:
