@@ -25,9 +25,10 @@ def work(results: Path) -> None:
     import torch
 
     from asrtransfer.machine import compute
+    from asrtransfer.recognisers.deepspeech.batches import Batches
     from asrtransfer.recognisers.deepspeech.network import Network
     from asrtransfer.recognisers.deepspeech.section import Recipe
-    from asrtransfer.recognisers.deepspeech.training import batches_of, train_step
+    from asrtransfer.recognisers.deepspeech.training import train_step
     from asrtransfer.speech.utterances import Speech
 
     compute.prepare("cpu", 1)
@@ -35,8 +36,8 @@ def work(results: Path) -> None:
     network = Network(UNITS)
     network.initialise(1)
     optimiser = torch.optim.Adam(network.parameters(), lr=0.003)
-    batches = list(speech.batches(BATCH))[: STEPS + WARM_UP]
-    for place, batch in enumerate(batches_of(speech, batches)):
+    batches = Batches(speech, BATCH)
+    for place, batch in enumerate(batches.read(range(min(STEPS + WARM_UP, len(batches))))):
         if place == WARM_UP:
             start = time.perf_counter()
         train_step([network], optimiser, [batch], Recipe(clip=20.0), [place])

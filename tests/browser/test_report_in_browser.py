@@ -191,7 +191,7 @@ def test_the_gallery_shows_what_is_chosen(opened: Opened) -> None:
 def test_a_link_to_a_table_opens_it(opened: Opened) -> None:
     assert not opened.page.locator("#table-transfers table").is_visible()
     opened.page.locator('#figure-who-hears-whom a[href="#table-transfers"]').click()
-    opened.page.wait_for_function("document.getElementById('table-transfers').open")
+    opened.page.locator("#table-transfers[open]").wait_for()
     assert opened.page.locator("#table-transfers table").is_visible()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -334,4 +335,19 @@ def test_what_a_section_raises_is_a_line_of_the_configuration(tmp_path: Path, me
         "attacks": {"pgd": {"phrases": ["go"]}},
     }
     with pytest.raises(config.ConfigError, match=rf"mine\.py:{line_of(str(use), 'undefined')}: NameError"):
+        config.read(given)
+
+
+@pytest.mark.parametrize(
+    ("keys", "name"),
+    [
+        ({"views": {"noise": 5}}, "views"),
+        ({"confidences": {"low": {}, "high": {"momentum": {}}}}, "momentum"),
+        ({"combine": "worst"}, "combine"),
+    ],
+)
+def test_a_whole_attack_takes_no_keys_of_steps(tmp_path: Path, keys: dict[str, Any], name: str) -> None:
+    use = write(tmp_path, WHOLE, craft="return audio", bound="return None")
+    given = {"models": ["seed-1"], "attacks": {"mine": {"use": str(use), "phrases": ["go"], **keys}}}
+    with pytest.raises(config.ConfigError, match=rf"attacks\.mine\.{name}: Mine makes a sample at once, without steps"):
         config.read(given)

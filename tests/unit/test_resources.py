@@ -120,6 +120,13 @@ def test_follows_the_configuration(rule: str, changes: dict[str, Any], quantity:
     assert getattr(after, quantity) > getattr(before, quantity)
 
 
+def test_views_and_neighbours_multiply_the_passes_of_an_attack() -> None:
+    keys = {"views": {"count": 3}, "momentum": {"neighbours": 4}}
+    plain, many = (work_of("attack", study_of("smoke", attacks={"cw": changes})) for changes in ({}, keys))
+    start = RATES.start
+    assert many.seconds - start == pytest.approx(3 * 5 * (plain.seconds - start))
+
+
 def test_certified_samples_cost_less() -> None:
     plain, certified = (
         work_of("transcribe", study_of("paper", threads=1, decoder={"certify": which})) for which in (False, True)

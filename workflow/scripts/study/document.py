@@ -220,10 +220,13 @@ def tables() -> str:
 
 def _purpose(whole: dict[str, Any], section: str) -> str:
     """What a section is for: its class's description."""
+    if section == "attacks.*":
+        return str(AttackSection.__doc__)
     found = whole
-    for name in section.split(".") if section else []:
+    # What all attacks have alike is described where the first has it.
+    for name in section.replace("attacks.*", f"attacks.{extension.names('attack')[0]}").split(".") if section else []:
         if name == "*":
-            return str(AttackSection.__doc__ if section.startswith("attacks") else found["description"])
+            return str(found["description"])
         field = found["properties"][name]
         kinds = [_resolved(whole, option) for option in field.get("anyOf", [field])]
         found = next(inner for kind in kinds if (inner := _find_section(whole, kind)) is not None)

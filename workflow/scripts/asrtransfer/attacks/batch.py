@@ -10,8 +10,10 @@ from torch import Tensor
 
 from asrtransfer.attacks.ensembles import COMBINATIONS
 from asrtransfer.attacks.method import Method
+from asrtransfer.attacks.momentum import Momentum, Plain
 from asrtransfer.attacks.objective import Proof, as_int16, as_stored
 from asrtransfer.attacks.task import Goal, Outcome, Sample
+from asrtransfer.attacks.views import Views
 from asrtransfer.machine.random import torch_stream
 from asrtransfer.speech.utterances import pad
 
@@ -46,8 +48,10 @@ class Batch:
         self.phrases = [outcome.task.phrase or "" for outcome in self.outcomes]
         self.kept: list[deque[Sample]] = [deque(maxlen=goal.keep) for _ in self.outcomes]
         audio, self.lengths = (tensor.to(device) for tensor in pad([one.task.audio for one in self.outcomes]))
-        generators = [torch_stream(f"{seed}\0{outcome.task.utterance_id}") for outcome in self.outcomes]
-        self.method = build(audio, self.lengths.tolist(), generators)
+        names = [f"{seed}\0{outcome.task.utterance_id}" for outcome in self.outcomes]
+        self.views = Views(goal.views, names)
+        self.course = Plain() if goal.momentum is None else Momentum(goal.momentum, names)
+        self.method = build(audio, self.lengths.tolist(), [torch_stream(name) for name in names])
 
     def __len__(self) -> int:
         return len(self.outcomes)
@@ -85,7 +89,8 @@ class Batch:
         self.store()
         rows = torch.tensor(going, dtype=torch.int64, device=self.lengths.device)
         self.method.keep(rows)
-        self.combination.keep(rows)
+        for part in (self.combination, self.views, self.course):
+            part.keep(rows)
         self.lengths = self.lengths[rows]
         self.outcomes = [self.outcomes[row] for row in going]
         self.phrases = [self.phrases[row] for row in going]

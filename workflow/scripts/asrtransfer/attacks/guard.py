@@ -77,6 +77,10 @@ class GuardedMethod(Method):
         """See :attr:`asrtransfer.attacks.method.Method.improves`."""
         return bool(self._call(lambda: self.inner.improves))
 
+    def stride(self) -> Tensor:
+        """See :meth:`asrtransfer.attacks.method.Method.stride`."""
+        return self._checked(self._call(self.inner.stride), "stride", (len(self.audio),))
+
     def noise(self) -> Tensor | None:
         """See :meth:`asrtransfer.attacks.method.Method.noise`."""
         found = self._call(self.inner.noise)

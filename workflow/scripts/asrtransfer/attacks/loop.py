@@ -73,7 +73,7 @@ def is_feasible(surrogates: Sequence[Surrogate], task: Task) -> bool:
 def _attack_batch(surrogates: Sequence[Surrogate], batch: Batch, progress: Callable[[int], None]) -> None:
     goal = batch.goal
     for iteration in range(1, goal.iterations + 1):
-        aim, gradient = _compute_gradient(surrogates, batch, iteration)
+        aim, gradient = _find_direction(surrogates, batch, iteration)
         batch.note_losses(aim.loss)
         hits: list[int] = []
         if iteration % goal.test_every == 0 and (rows := find_candidates(aim, goal.threshold)):
@@ -89,21 +89,42 @@ def _attack_batch(surrogates: Sequence[Surrogate], batch: Batch, progress: Calla
     batch.store()
 
 
-def _compute_gradient(surrogates: Sequence[Surrogate], batch: Batch, iteration: int) -> tuple[Aim, Tensor]:
-    """Each utterance's loss, and its gradient for the perturbation."""
-    method = batch.method
-    delta = method.perturbation().detach().requires_grad_()
-    noise = method.noise()
-    heard = delta + (method.audio if noise is None else noise.add_(method.audio))
-    heard = heard.clamp(-FULL_SCALE, FULL_SCALE - 1)
+def _find_direction(surrogates: Sequence[Surrogate], batch: Batch, iteration: int) -> tuple[Aim, Tensor]:
+    """How far each utterance is from its target, and what to step against."""
+
+    def look(delta: Tensor) -> tuple[Aim, Tensor]:
+        return _average_views(surrogates, batch, iteration, delta)
+
+    aim, gradient = look(batch.course.point(batch.method))
+    return aim, batch.course.turn(batch.method, gradient, lambda delta: look(delta)[1])
+
+
+def _average_views(surrogates: Sequence[Surrogate], batch: Batch, iteration: int, delta: Tensor) -> tuple[Aim, Tensor]:
+    """How far each utterance is from its target in its first view, and the mean gradient of all views for ``delta``."""
+    method, lengths = batch.method, batch.lengths.tolist()
+    chosen = batch.combination.choose(iteration)
+    delta = delta.detach().requires_grad_()
+    aims: list[Aim] = []
+    total = delta.new_zeros(())
+    for number in range(batch.views.count):
+        noise = method.noise()
+        heard = delta + (method.audio if noise is None else noise.add_(method.audio))
+        heard = batch.views.hear(number, heard.clamp(-FULL_SCALE, FULL_SCALE - 1), lengths)
+        found, gradients = _hear_members([surrogates[place] for place in chosen], batch, heard, delta)
+        aims, total = (aims, total + gradients) if number else (found, gradients)
+    losses = torch.stack([aim.loss for aim in aims])
+    mean = total if batch.views.count == 1 else total / batch.views.count
+    loss, gradient = batch.combination.join(losses, mean, lengths)
+    return Aim(loss, lambda: [all(row) for row in zip(*(aim.says() for aim in aims), strict=True)]), gradient
+
+
+def _hear_members(members: Sequence[Surrogate], batch: Batch, heard: Tensor, delta: Tensor) -> tuple[list[Aim], Tensor]:
+    """How far each utterance is from each member's target; and the gradients, float32 (members, batch, samples)."""
     aims: list[Aim] = []
     gradients: list[Tensor] = []
-    chosen = batch.combination.choose(iteration)
-    for place in chosen:
-        aim = surrogates[place].aim(heard, batch.lengths, batch.phrases)
+    for place, member in enumerate(members, start=1):
+        aim = member.aim(heard, batch.lengths, batch.phrases)
         # The members' graphs share the audio. Of the last one a backward pass gives memory free as it goes.
-        gradients += torch.autograd.grad(aim.loss.sum(), delta, retain_graph=place != chosen[-1])
+        gradients += torch.autograd.grad(aim.loss.sum(), delta, retain_graph=place < len(members))
         aims.append(aim._replace(loss=aim.loss.detach()))
-    losses = torch.stack([aim.loss for aim in aims])
-    loss, gradient = batch.combination.join(losses, torch.stack(gradients), batch.lengths.tolist())
-    return Aim(loss, lambda: [all(row) for row in zip(*(aim.says() for aim in aims), strict=True)]), gradient
+    return aims, torch.stack(gradients)

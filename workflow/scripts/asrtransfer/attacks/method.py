@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from asrtransfer.attacks.section import AttackSection
+from asrtransfer.files.errors import InputError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -77,6 +78,14 @@ class Method(Attack):
     def improves(self) -> bool:
         """Whether further iterations make a sample better after its utterance has succeeded."""
         return False
+
+    def stride(self) -> Tensor:
+        """How far a step goes: float32 (batch,), 16-bit units; `momentum.lookahead` needs it.
+
+        Raises:
+            InputError: if the attack does not tell.
+        """
+        raise InputError(f"momentum.lookahead: {type(self).__name__} has no stride; set it to false, or write one")
 
     def noise(self) -> Tensor | None:
         """What the loop adds to the audio beside the perturbation, drawn anew: None, or (batch, samples)."""

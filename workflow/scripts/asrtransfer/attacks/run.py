@@ -54,6 +54,8 @@ def run_attack(
         test_every=section.test_every,
         keep=section.keep,
         combine=section.combine,
+        views=section.views,
+        momentum=section.momentum,
     )
     if issubclass(class_, Whole):
         return _attack_whole(found, section, surrogates, tasks, goal, seed, limit, progress)

@@ -6,18 +6,69 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator
 
-from asrtransfer.section import Field, FilePathOrNull, Int, Section, Seed, read_plain
+from asrtransfer.section import (
+    SAMPLES,
+    Bool,
+    Field,
+    FilePathOrNull,
+    Float,
+    Int,
+    Section,
+    Seed,
+    read_null,
+    read_plain,
+)
 
 CONFIDENCE = r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$"
 """What the name of a confidence looks like."""
 OF_THE_JOBS = {"use", "phrases", "ranks", "confidences", "cap", "seed"}
 """Keys that say which jobs an attack has; no confidence overrides them."""
+OF_STEPS = ("combine", "views", "momentum")
+"""Keys of attacks that go step by step."""
 Overrides = Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value in (None, "null") else value)]
 Confidences = Annotated[
     dict[Annotated[str, Field(pattern=CONFIDENCE, max_length=40)], Overrides], Field(min_length=1, max_length=100)
 ]
 Phrase = Annotated[str, Field(min_length=1, max_length=200)]
 Rank = Annotated[int, Field(ge=2, le=10), BeforeValidator(read_plain)]
+
+
+class ViewsSection(Section):
+    """How the audio is heard in each iteration, beside as it is; each change is drawn anew."""
+
+    count: Int = Field(
+        default=4, ge=2, le=1000, description="passes of an iteration; the first hears the audio as it is"
+    )
+    noise: Float = Field(
+        default=0.0, ge=0, le=32767, description="standard deviation of white noise", json_schema_extra=SAMPLES
+    )
+    shift: Int = Field(
+        default=0, ge=0, le=16000, description="largest shift, either way (samples)"
+    )
+    gain: Float = Field(default=0.0, ge=0, le=40, description="largest gain, either way (dB)")
+    cutoff: Annotated[Annotated[float, Field(ge=500, lt=8000)] | None, BeforeValidator(read_plain)] = Field(
+        default=None, description="lowest cut-off of a low-pass (Hz); null: none"
+    )
+    room: Annotated[Annotated[float, Field(gt=0.05, le=5)] | None, BeforeValidator(read_plain)] = Field(
+        default=None, description="longest time in which a room's sound falls by 60 dB (seconds); null: no room"
+    )
+
+
+class MomentumSection(Section):
+    """How the gradients of several iterations and places make one step."""
+
+    decay: Float = Field(
+        default=1.0, ge=0, le=1, description="factor on the sum of the earlier gradients, each over its mean magnitude"
+    )
+    lookahead: Bool = Field(
+        default=False, description="whether the gradient is taken where a step along the sum would lead (NI)"
+    )
+    neighbours: Int = Field(
+        default=0, ge=0, le=1000, description="neighbours whose gradients tune the variance (VMI); 0: none"
+    )
+    radius: Float = Field(
+        default=1.5, gt=0, le=10, description="how far neighbours are at the most, as a share of the bound"
+    )
 
 
 class AttackSection(Section):
@@ -57,7 +108,24 @@ class AttackSection(Section):
         description="what an attack step by step lowers of an ensemble: the mean of the members' losses, the worst of "
         "them, that of one drawn for each iteration, or a mean whose weights follow their gradients",
     )
-    seed: Seed = Field(default=0, description="draws noise, random starts and the order in which the cap is filled")
+    views: Annotated[ViewsSection | None, BeforeValidator(read_null)] = Field(
+        default=None,
+        description="the mean loss over several views of the audio is lowered, of an attack step by step; null: the "
+        "audio as it is",
+    )
+    momentum: Annotated[MomentumSection | None, BeforeValidator(read_null)] = Field(
+        default=None,
+        description="an attack step by step goes against a sum of gradients; null: against the gradient",
+    )
+    seed: Seed = Field(
+        default=0, description="draws noise, views, random starts and the order in which the cap is filled"
+    )
+
+    @property
+    def passes(self) -> int:
+        """Passes of an iteration over a surrogate."""
+        views = 1 if self.views is None else self.views.count
+        return views * (1 if self.momentum is None else 1 + self.momentum.neighbours)
 
     def at(self, confidence: str) -> Self:
         """Return the section with the keys that a confidence overrides.

@@ -9,6 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from asrtransfer.attacks.section import MomentumSection, ViewsSection
+
 Status = Literal["sample", "failed", "infeasible"]
 
 
@@ -38,6 +40,8 @@ class Goal:
         keep: samples kept of an utterance, the last that qualify. Where the attack does not improve on a success, an
             utterance is finished when it has them.
         combine: what is lowered of several surrogates; see :data:`asrtransfer.attacks.ensembles.COMBINATIONS`.
+        views: how the audio is heard in each iteration; see :class:`asrtransfer.attacks.views.Views`.
+        momentum: what gradients make a step; see :class:`asrtransfer.attacks.momentum.Momentum`.
     """
 
     threshold: float | None
@@ -45,6 +49,8 @@ class Goal:
     test_every: int
     keep: int
     combine: str = "mean"
+    views: ViewsSection | None = None
+    momentum: MomentumSection | None = None
 
 
 @dataclass(frozen=True)

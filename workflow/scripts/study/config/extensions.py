@@ -9,8 +9,8 @@ from typing import Any
 from pydantic import ValidationError
 
 from asrtransfer import extension
-from asrtransfer.attacks.method import Attack
-from asrtransfer.attacks.section import OF_THE_JOBS, AttackSection
+from asrtransfer.attacks.method import Attack, Method
+from asrtransfer.attacks.section import OF_STEPS, OF_THE_JOBS, AttackSection
 from asrtransfer.extension import Extension, Kind
 from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers.base import Recogniser
@@ -52,6 +52,7 @@ def read_sections(key: str, kind: Kind, given: Any) -> Any:
             section = class_of(kind, name, keys.get("use")).section.model_validate(dict(keys))
             if isinstance(section, AttackSection):
                 section = _check_confidences(f"{key}.{name}.confidences", section)
+                _check_steps(f"{key}.{name}", class_of(kind, name, keys.get("use")), section)
             found[name] = section
         except ValidationError as error:
             raise ConfigError(explain(error, (key, name))) from None
@@ -70,6 +71,17 @@ def _check_confidences(key: str, section: AttackSection) -> AttackSection:
         except ValidationError as error:
             raise ConfigError(explain(error, (*key.split("."), name))) from None
     return section
+
+
+def _check_steps(key: str, class_: type[Attack], section: AttackSection) -> None:
+    """Make sure that no attack as a whole is given what concerns steps."""
+    if issubclass(class_, Method):
+        return
+    fields = type(section).model_fields
+    for at in map(section.at, section.confidences):
+        for name in OF_STEPS:
+            if getattr(at, name) != fields[name].default:
+                raise ConfigError(f"{key}.{name}: {class_.label} makes a sample at once, without steps; remove the key")
 
 
 def find(kind: Kind, name: str, use: str | None) -> Extension:

@@ -248,6 +248,7 @@ def _attack(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     iteration = sum(costs.seconds(member, "attack") for member in members)
     if settings.combine == "drawn":
         iteration /= len(members)
+    iteration *= settings.passes
     seconds = iteration * count * audio.mean * settings.iterations
     batch = min(count, AT_ONCE)
     memory = costs.base + sum(costs.loaded(member, batch, audio.longest, gradient=True) for member in members)

@@ -78,6 +78,9 @@ class CarliniWagner(Method):
     def bounds(self) -> Tensor:
         return self.keys.bound * self.factor
 
+    def stride(self) -> Tensor:
+        return self.factor * self.keys.learning_rate
+
     @property
     def improves(self) -> bool:
         return bool(self.keys.shrink < 1)

@@ -34,7 +34,7 @@ class ProjectedGradient(Method):
         super().__init__(audio, lengths, generators, keys)
         full = audio.new_full((len(audio),), FULL_SCALE)
         self.radius = keys.bound * (audio.abs().amax(dim=1) if keys.bound_of == "peak" else full)
-        self.stride = keys.step * self.radius
+        self.pace = keys.step * self.radius
         self.delta = audio.new_zeros(audio.shape)
         if keys.start == "random":
             for row, (length, generator) in enumerate(zip(lengths, generators, strict=True)):
@@ -48,13 +48,16 @@ class ProjectedGradient(Method):
     def bounds(self) -> Tensor:
         return self.radius
 
+    def stride(self) -> Tensor:
+        return self.pace
+
     def step(self, gradient: Tensor) -> None:
-        self.delta = self.delta - gradient.sign().mul_(self.stride[:, None])
+        self.delta = self.delta - gradient.sign().mul_(self.pace[:, None])
         self._project()
 
     def keep(self, rows: Tensor) -> None:
         super().keep(rows)
-        self.delta, self.radius, self.stride = self.delta[rows], self.radius[rows], self.stride[rows]
+        self.delta, self.radius, self.pace = self.delta[rows], self.radius[rows], self.pace[rows]
 
     def _project(self) -> None:
         inside = self.delta.clamp(-self.radius[:, None], self.radius[:, None])
