@@ -102,15 +102,26 @@ def test_without_held_out_voices_test_is_spoken_by_those_of_training(tmp_path: P
 
 
 def test_pools_hold_each_sentence_once() -> None:
-    pools = synthetic.sentences(1)
+    pools = synthetic.list_sentences(1)
     every = [sentence for pool in pools.values() for sentence in pool]
     assert len(every) == len(set(every)) > 10_000
     assert all(len(pool) > 1000 for pool in pools.values())
     assert {len(sentence.split()) for sentence in every} <= {4, 5, 6, 7, 8}
 
 
+def test_utterances_of_several_sentences_share_none(corpus: tuple[Path, list[Utterance]], tmp_path: Path) -> None:
+    utterances = make(tmp_path, sentences=3)
+    pools = synthetic.list_sentences(1)
+    for split in corpora.SPLITS:
+        texts = [utterance.text for utterance in utterances if utterance.split == split]
+        assert [" and ".join(pools[split][3 * n : 3 * n + 3]) for n in range(len(texts))] == texts
+    assert not [(phrase, u.text) for phrase in PHRASES for u in utterances if phrase in u.text]
+    mean, single = (np.mean([u.seconds for u in some if u.split == "test"]) for some in (utterances, corpus[1]))
+    assert 2.5 * single < mean < 4 * single
+
+
 def test_grammar_has_all_letters_but_no_attacked_phrase() -> None:
-    every = [sentence for pool in synthetic.sentences(1).values() for sentence in pool]
+    every = [sentence for pool in synthetic.list_sentences(1).values() for sentence in pool]
     assert set("".join(every)) == set(" abcdefghijklmnopqrstuvwxyz")
     assert set("".join(PHRASES)) <= set("".join(every))
     assert not [(phrase, s) for phrase in PHRASES for s in every if phrase in s]

@@ -82,6 +82,6 @@ def test_limits_are_those_of_the_library() -> None:
     assert keys["corpus.synthetic.held_out_voices"].values == f"whole number from 0 to {len(held_out)}"
     for split in ("dev", "test"):
         limit = int(keys[f"corpus.synthetic.{split}_utterances"].values.rpartition(" ")[2])
-        assert limit <= len(synthetic.sentences(1)[split])
+        assert limit <= len(synthetic.list_sentences(1)[split])
     assert list(range(2, MOST_TEXTS + 1)) == names.RANKS
     assert MOST_TEXTS == TOP

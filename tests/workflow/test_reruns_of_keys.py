@@ -22,6 +22,7 @@ VALUES: dict[str, Any] = {
     "corpus.synthetic.held_out_voices": 1,
     "corpus.synthetic.dev_utterances": 6,
     "corpus.synthetic.test_utterances": 61,
+    "corpus.synthetic.sentences": 2,
     "family": "other",
     "models": [*MODELS, "seed-3"],
     "surrogates": ["seed-1", "seed-2"],

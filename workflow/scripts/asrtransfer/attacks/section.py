@@ -42,9 +42,7 @@ class ViewsSection(Section):
     noise: Float = Field(
         default=0.0, ge=0, le=32767, description="standard deviation of white noise", json_schema_extra=SAMPLES
     )
-    shift: Int = Field(
-        default=0, ge=0, le=16000, description="largest shift, either way (samples)"
-    )
+    shift: Int = Field(default=0, ge=0, le=16000, description="largest shift, either way (samples)")
     gain: Float = Field(default=0.0, ge=0, le=40, description="largest gain, either way (dB)")
     cutoff: Annotated[Annotated[float, Field(ge=500, lt=8000)] | None, BeforeValidator(read_plain)] = Field(
         default=None, description="lowest cut-off of a low-pass (Hz); null: none"

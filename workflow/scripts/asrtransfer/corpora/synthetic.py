@@ -78,6 +78,7 @@ def prepare(
     test_utterances: int,
     train_voices: int,
     held_out_voices: int,
+    sentences: int = 1,
 ) -> list[Utterance]:
     """Speak a corpus into `folder`/audio and return its utterances.
 
@@ -94,11 +95,12 @@ def prepare(
         test_utterances: number of test utterances.
         train_voices: number of voices that speak train and dev.
         held_out_voices: number of voices that speak test only.
+        sentences: sentences that an utterance says, joined by "and".
 
     Raises:
         InputError: if a value is outside the range of available sentences or voices.
     """
-    pools = sentences(seed)
+    pools = {split: _join_sentences(pool, sentences) for split, pool in list_sentences(seed).items()}
     voices = _draw_voices(seed, train_voices, held_out_voices)
     _check_amounts(pools, train_minutes, dev_utterances, test_utterances)
     create_audio_folder(folder)
@@ -123,7 +125,12 @@ def prepare(
     return utterances
 
 
-def sentences(seed: int) -> dict[str, list[str]]:
+def _join_sentences(pool: list[str], count: int) -> list[str]:
+    """Join each sentence and those that follow it; the utterances of a split share no sentence."""
+    return [" and ".join(pool[start : start + count]) for start in range(0, len(pool) - count + 1, count)]
+
+
+def list_sentences(seed: int) -> dict[str, list[str]]:
     """List all sentences of the grammar by split, without overlap, in seeded order, alternating between templates."""
     rng = np.random.default_rng([seed, len(SPLITS)])
     shuffled = []
@@ -191,7 +198,7 @@ def _check_amounts(pools: dict[str, list[str]], minutes: float, dev_utterances: 
         if not 1 <= count <= len(pools[split]):
             limit = len(pools[split])
             raise InputError(
-                f"{split}_utterances: {count} is outside 1..{limit}, the number of available sentences; change it"
+                f"{split}_utterances: {count} is outside 1..{limit}, what there are sentences for; change it"
             )
 
 

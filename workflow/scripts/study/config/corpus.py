@@ -31,9 +31,16 @@ class Synthetic(Section):
     held_out_voices: Int = Field(
         default=6, ge=0, le=10, description="voices of test, in no other split; 0: test has those of train"
     )
-    dev_utterances: Int = Field(default=60, ge=1, le=5000, description="sentences held out, spoken by training voices")
+    dev_utterances: Int = Field(default=60, ge=1, le=5000, description="utterances held out, spoken by training voices")
     test_utterances: Int = Field(
-        default=300, ge=1, le=5000, description="sentences held out, spoken by held-out voices"
+        default=300, ge=1, le=5000, description="utterances held out, spoken by held-out voices"
+    )
+    sentences: Int = Field(
+        default=1,
+        ge=1,
+        le=6,
+        description='sentences that an utterance says, joined by "and"; a longer phrase is easier to reach in longer '
+        "audio",
     )
 
 

@@ -65,7 +65,7 @@ LIBRISPEECH = {
 # LibriSpeech's 3-gram.pruned.1e-7 as text; assumed. Read, a model takes about as much; its words' tree comes on top.
 MODEL = 500.0
 LONGEST = 35.0
-# Measured on the synthetic corpus: 1.75 and 2.6.
+# Of one sentence, measured on the synthetic corpus: 1.75 and 2.6.
 COMMAND, LONGEST_COMMAND = 1.75, 3.0
 # Of your own recordings nothing is known before they are read.
 UNKNOWN = Speech(20 * 3600.0, 14400, LONGEST)
@@ -90,11 +90,12 @@ def speech(study: Study, split: str) -> Speech:
     corpus = study.corpus
     match corpus.kind:
         case "synthetic":
+            mean, longest = (seconds * corpus.synthetic.sentences for seconds in (COMMAND, LONGEST_COMMAND))
             if split == "train":
                 seconds = corpus.synthetic.train_minutes * 60
-                return Speech(seconds, max(1, round(seconds / COMMAND)), LONGEST_COMMAND)
+                return Speech(seconds, max(1, round(seconds / mean)), longest)
             count = corpus.synthetic.dev_utterances if split == "dev" else corpus.synthetic.test_utterances
-            return Speech(count * COMMAND, count, LONGEST_COMMAND)
+            return Speech(count * mean, count, longest)
         case "librispeech":
             names = getattr(corpus.librispeech, split)
             hours, utterances = (sum(LIBRISPEECH.get(name, (100.0, 30000, 6300))[i] for name in names) for i in (0, 1))
