@@ -17,6 +17,7 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -51,8 +52,8 @@ def spoken_row(seed: int, sharpness: float, frames: int | None = None) -> Tensor
 class PyCtcDecode(Decoder):
     """pyctcdecode behind the same interface."""
 
-    def __init__(self, **pruning: float) -> None:
-        from pyctcdecode import build_ctcdecoder
+    def __init__(self, **pruning: Any) -> None:
+        from pyctcdecode.decoder import build_ctcdecoder
 
         logging.getLogger("pyctcdecode").setLevel(logging.ERROR)
         self._decoder = build_ctcdecoder([*CHARACTERS, ""])

@@ -13,6 +13,7 @@ import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
@@ -71,9 +72,9 @@ def main() -> None:
     network.to(given.device)
     optimiser = torch.optim.Adam(network.parameters(), lr=1e-9)
 
-    def steps(batches: object) -> float:
+    def steps(batches: Iterable[Batch]) -> float:
         start = time.perf_counter()
-        for number, batch in enumerate(batches):  # type: ignore[arg-type]
+        for number, batch in enumerate(batches):
             training.train_step([network], optimiser, [batch], recipe, [number])
         if given.device == "cuda":
             torch.cuda.synchronize()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -20,10 +21,10 @@ for number in (signal.SIGINT, signal.SIGHUP):
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
-    """A process a core, four at most; one for a single file, and for lanes that stop programs at set moments."""
-    alone = len(config.args) == 1 and ".py" in config.args[0]
-    undisturbed = not config.option.markexpr.startswith("not (slow or cluster")
-    return 0 if alone or undisturbed else min(4, os.cpu_count() or 1)
+    """A process a core, four at most; one for a single file, and for tests beside which nothing may run."""
+    single = len(config.args) == 1 and ".py" in config.args[0]
+    undisturbed = config.option.markexpr.startswith(("alone", "cluster", "slow"))
+    return 0 if single or undisturbed else min(4, os.cpu_count() or 1)
 
 
 @pytest.fixture(autouse=True, scope="module")
@@ -35,13 +36,19 @@ def usual_numbers() -> Iterator[None]:
 
 
 def run_once(factory: pytest.TempPathFactory, name: str, run: Callable[[Path], Finished]) -> Finished:
-    """A finished study of this process's own; where several share the tests, the first runs it and the others copy."""
+    """A finished study of this process's own; where several share the tests, the first runs it and the others copy.
+
+    Where ``FINISHED_STUDIES`` names a folder, runs of the tests share what it holds. It must be of this state of the
+    repository.
+    """
     folder = factory.mktemp(name) / "repository"
-    if "PYTEST_XDIST_WORKER" not in os.environ:
+    shared = os.environ.get("FINISHED_STUDIES")
+    if not shared and "PYTEST_XDIST_WORKER" not in os.environ:
         return run(folder)
-    common = factory.getbasetemp().parent / name
+    common = Path(shared or factory.getbasetemp().parent) / name
     with FileLock(f"{common}.lock"):
         if not (common / "output.txt").exists():
+            shutil.rmtree(common, ignore_errors=True)
             run(common)
     Repository.copy(folder, common)
     return Finished(folder, (folder / "output.txt").read_text())

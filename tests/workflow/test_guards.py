@@ -20,7 +20,7 @@ from asrtransfer.recognisers.deepspeech.trials import make_recogniser
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
 sys.path.insert(0, str(BENCHMARKS))
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(1800)]
 
 
 @pytest.mark.parametrize("name", ["cw", "pgd"])

@@ -72,7 +72,6 @@ def test_a_damaged_file_is_named_and_made_again(
     else:
         (results / remedy).unlink()
     copy.snakemake(*run)
-    copy.snakemake("--cores", "2", "--configfile", SMOKE)
     assert differences(results, contents(smoke.path / RESULTS)) == []
 
 
