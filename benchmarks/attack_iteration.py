@@ -1,4 +1,4 @@
-"""One iteration of each attack beside the forward and backward pass of the same batch.
+"""One iteration of each attack, plain and with each option, beside the forward and backward passes that it needs.
 
 .venv/bin/python benchmarks/attack_iteration.py --results results
 
@@ -12,15 +12,17 @@ import argparse
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
 from asrtransfer.attacks.run import run_attack
+from asrtransfer.attacks.section import AttackSection
 from asrtransfer.attacks.task import Task
 from asrtransfer.machine import compute
 from asrtransfer.machine.memory import Plan
@@ -32,6 +34,24 @@ from asrtransfer.speech.utterances import Speech, pad
 PHRASE = "the quick brown fox jumps over the lazy dog"
 
 
+OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
+    "cw": ("cw", {}),
+    "pgd": ("pgd", {}),
+    "momentum": ("pgd", {"momentum": {}}),
+    "lookahead": ("pgd", {"momentum": {"lookahead": True}}),
+    "neighbours": ("pgd", {"momentum": {"neighbours": 2}}),
+    "noise, shift and gain": ("pgd", {"views": {"count": 3, "noise": 30, "shift": 160, "gain": 6}}),
+    "low-pass": ("pgd", {"views": {"count": 3, "cutoff": 2000}}),
+    "room": ("pgd", {"views": {"count": 3, "room": 0.3}}),
+}
+"""By name: an attack, and its keys."""
+
+
+def passes(options: Mapping[str, Any]) -> int:
+    """Passes of an iteration."""
+    return AttackSection.model_validate(dict(options)).passes
+
+
 def bare(recogniser: DeepSpeech, tasks: list[Task], iterations: int) -> None:
     """The pass that no attack by gradient can do without."""
     audio, lengths = pad([task.audio for task in tasks])
@@ -41,10 +61,13 @@ def bare(recogniser: DeepSpeech, tasks: list[Task], iterations: int) -> None:
         torch.autograd.grad(recogniser.aim(heard, lengths, phrases).loss.sum(), heard)
 
 
-def attacked(name: str, recogniser: DeepSpeech, tasks: list[Task], iterations: int) -> None:
+def attacked(
+    name: str, recogniser: DeepSpeech, tasks: list[Task], iterations: int, options: Mapping[str, Any] | None = None
+) -> None:
     """The attack's own loop."""
     plan = Plan("cpu", most=len(tasks))
-    outcomes = run_attack([recogniser], tasks, name, {"iterations": iterations, "threshold": None}, seed="s", plan=plan)
+    keys = {"iterations": iterations, "threshold": None, **(options or {})}
+    outcomes = run_attack([recogniser], tasks, name, keys, seed="s", plan=plan)
     assert not any(outcome.samples for outcome in outcomes), "an attack succeeded: its iterations are others"
 
 
@@ -66,12 +89,15 @@ def main() -> None:
     compute.prepare("cpu", 1)
     recogniser = DeepSpeech(load_weights(given.results / "models" / given.surrogate / "weights.safetensors"))
     speech = Speech.read(given.results / "corpus" / "test.parquet")
-    print(f"{'batch':>5} {'attack':8} {'ms':>7} {'bare ms':>8} {'ratio':>6}  spread of the ratio")
+    print(f"{'batch':>5} {'attack':21} {'ms':>7} {'bare ms':>8} {'ratio':>6}  spread of the ratio")
     for batch in (8, 32):
         # Of the longest, where every phrase fits.
         indices = range(len(speech) - batch, len(speech))
         tasks = [Task(speech.utterance_ids[index], speech.samples(index), PHRASE) for index in indices]
-        contestants = {name: partial(attacked, name, recogniser, tasks, given.iterations) for name in ("cw", "pgd")}
+        contestants = {
+            name: partial(attacked, attack, recogniser, tasks, given.iterations, keys)
+            for name, (attack, keys) in OPTIONS.items()
+        }
         contestants["bare"] = partial(bare, recogniser, tasks, given.iterations)
         taken: dict[str, list[float]] = {name: [] for name in contestants}
         for work in contestants.values():
@@ -79,11 +105,12 @@ def main() -> None:
         for _ in range(given.repeats):
             for name, work in contestants.items():
                 taken[name].append(seconds(work) / given.iterations * 1000)
-        for name in ("cw", "pgd"):
-            ratios = sorted(one / other for one, other in zip(taken[name], taken["bare"], strict=True))
-            middle, base = statistics.median(taken[name]), statistics.median(taken["bare"])
+        for name, (_, keys) in OPTIONS.items():
+            needed = [passes(keys) * once for once in taken["bare"]]
+            ratios = sorted(one / other for one, other in zip(taken[name], needed, strict=True))
+            middle, base = statistics.median(taken[name]), statistics.median(needed)
             spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
-            print(f"{batch:5} {name:8} {middle:7.1f} {base:8.1f} {statistics.median(ratios):6.2f}  {spread}")
+            print(f"{batch:5} {name:21} {middle:7.1f} {base:8.1f} {statistics.median(ratios):6.2f}  {spread}")
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -86,9 +87,9 @@ def shift(signal: Tensor, samples: int) -> Tensor:
 
 def low_pass(signal: Tensor, cutoff: float) -> Tensor:
     """Remove all frequencies (Hz) above a cut-off."""
-    spectrum = torch.fft.rfft(signal)
-    frequencies = torch.linspace(0, SAMPLE_RATE / 2, len(spectrum), device=signal.device)
-    return torch.fft.irfft(spectrum * (frequencies <= cutoff), len(signal))
+    size = _fast_size(len(signal))
+    frequencies = torch.linspace(0, SAMPLE_RATE / 2, size // 2 + 1, device=signal.device)
+    return _filter(signal, (frequencies <= cutoff).to(torch.complex64))
 
 
 def reverberate(signal: Tensor, seconds: float, stream: torch.Generator) -> Tensor:
@@ -101,9 +102,37 @@ def reverberate(signal: Tensor, seconds: float, stream: torch.Generator) -> Tens
     time = torch.arange(1, int(seconds * SAMPLE_RATE) + 1) / SAMPLE_RATE
     tail = torch.randn(len(time), generator=stream) * 10 ** (-3 * time / seconds)
     response = torch.cat([torch.ones(1), tail / tail.norm()]) / 2**0.5
-    size = len(signal) + len(response) - 1
-    product = torch.fft.rfft(signal, size) * torch.fft.rfft(response.to(signal.device), size)
-    return torch.fft.irfft(product, size)[: len(signal)]
+    size = _fast_size(len(signal) + len(response) - 1)
+    return _filter(signal, torch.fft.rfft(response.to(signal.device), size))
+
+
+class _Filter(torch.autograd.Function):
+    """Multiplies a spectrum. Its gradient is filtered alike, by the conjugate; PyTorch's own takes twice the time."""
+
+    @staticmethod
+    def forward(ctx: Any, signal: Tensor, response: Tensor) -> Tensor:
+        """Filter (samples,) by a response, complex64 (size / 2 + 1,)."""
+        ctx.save_for_backward(response)
+        size = 2 * (len(response) - 1)
+        return torch.fft.irfft(torch.fft.rfft(signal, size) * response, size)[: len(signal)]
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
+        """Filter the gradient backwards in time."""
+        (response,) = ctx.saved_tensors
+        size = 2 * (len(response) - 1)
+        return torch.fft.irfft(torch.fft.rfft(gradient, size) * response.conj(), size)[: len(gradient)], None
+
+
+def _filter(signal: Tensor, response: Tensor) -> Tensor:
+    filtered: Tensor = _Filter.apply(signal, response)
+    return filtered
+
+
+def _fast_size(samples: int) -> int:
+    """The next of 4, 5, 6 and 7 times a power of two; transforms of sizes with large primes take far longer."""
+    step = 1 << max(1, (samples - 1).bit_length() - 3)
+    return step * -(-samples // step)
 
 
 def _draw(stream: torch.Generator, low: float, high: float) -> float:
