@@ -203,6 +203,8 @@ class Study:
                         "l2": 1000.0,
                         "snr_db": 20.0,
                         "peak_db": -30.0,
+                        "audible_db": 3.0,
+                        "audible_share": 0.25,
                     }
                 )
         return rows

@@ -11,6 +11,7 @@ import pyarrow
 from numpy.typing import NDArray
 
 from asrtransfer.attacks.task import Outcome, Sample
+from asrtransfer.speech import masking
 from asrtransfer.speech.audio import decode_flac, encode_flac
 
 SCHEMA = pyarrow.schema(
@@ -37,6 +38,8 @@ SCHEMA = pyarrow.schema(
         ("l2", pyarrow.float64()),
         ("snr_db", pyarrow.float64()),
         ("peak_db", pyarrow.float64()),
+        ("audible_db", pyarrow.float64()),
+        ("audible_share", pyarrow.float64()),
         ("seconds", pyarrow.float64()),
     ]
 )
@@ -88,8 +91,10 @@ def table(
         }
         if not samples:
             rows.append(row)
-        for sample in samples:
-            rows.append({**row, **_measured(outcome, sample), "primary": sample is samples[-1]})
+            continue
+        heard = audibility(outcome.task.audio, [sample.audio for sample in samples])
+        for sample, audible in zip(samples, heard, strict=True):
+            rows.append({**row, **_measured(outcome, sample), **audible, "primary": sample is samples[-1]})
     return pyarrow.Table.from_pylist(rows, schema=SCHEMA)
 
 
@@ -128,6 +133,21 @@ def distortion(clean: NDArray[np.int16], adversarial: NDArray[np.int16]) -> dict
         "snr_db": 10 * math.log10(float(np.square(audio).sum()) / energy) if audible else None,
         "peak_db": 20 * math.log10(linf / loud) if audible else None,
     }
+
+
+def audibility(clean: NDArray[np.int16], samples: Sequence[NDArray[np.int16]]) -> list[dict[str, float | None]]:
+    """How much of each sample's perturbation the audio does not mask; see :mod:`asrtransfer.speech.masking`.
+
+    Returns:
+        For each sample ``audible_db``, the mean excess over the masking threshold, and ``audible_share``, the share of
+        time and frequency above it; None where the audio is all zero.
+    """
+    if not clean.any():
+        return [{"audible_db": None, "audible_share": None} for _ in samples]
+    audio = clean.astype(np.float64)
+    threshold = masking.find_threshold(audio)
+    found = [masking.measure_audibility(threshold, sample - audio) for sample in samples]
+    return [{"audible_db": one.excess_db, "audible_share": one.share} for one in found]
 
 
 def read_audio(cell: dict[str, object]) -> NDArray[np.int16]:

@@ -25,7 +25,7 @@ def attack_success(results: Results, design: Design) -> pd.DataFrame:
     found["sample"] = found["sample"].fillna(0) + found["capped"].fillna(0)
     stored = samples[samples["status"] == "sample"]
     found = found.merge(stored.groupby(KEYS, observed=True).size().rename("samples").reset_index(), how="left")
-    measured = ["iteration", "linf", "l2", "snr_db", "peak_db", "k1"]
+    measured = ["iteration", "linf", "l2", "snr_db", "peak_db", "audible_db", "audible_share", "k1"]
     medians = stored[stored["primary"]].astype({"iteration": "float64"}).groupby(KEYS, observed=True)[measured]
     found = found.merge(medians.median().add_prefix("median_").reset_index(), how="left")
     found = found.rename(columns={"sample": "reached"})

@@ -141,6 +141,11 @@ MEANINGS = {
     "median_l2": "median L2 norm of the perturbation, 16-bit units",
     "median_snr_db": "median signal-to-noise ratio, dB of energy; larger is quieter",
     "median_peak_db": "median peak of the perturbation relative to the audio's, dB; smaller is quieter",
+    "median_audible_db": (
+        "median over samples of the perturbation's mean excess over the masking threshold of the audio, dB; smaller is "
+        "quieter to the ear"
+    ),
+    "median_audible_share": "median over samples of the share of time and frequency in which it is above it",
     "median_k1": "median K1, the surrogate's probability of the target; empty if the surrogate is no CTC model",
     **{
         f"{end}_quartile_{name}": f"{end} quartile, as median_{name}"
