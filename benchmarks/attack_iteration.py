@@ -37,6 +37,7 @@ PHRASE = "the quick brown fox jumps over the lazy dog"
 OPTIONS: dict[str, tuple[str, dict[str, Any]]] = {
     "cw": ("cw", {}),
     "pgd": ("pgd", {}),
+    "margin": ("pgd", {"margin": 2}),
     "momentum": ("pgd", {"momentum": {}}),
     "lookahead": ("pgd", {"momentum": {"lookahead": True}}),
     "neighbours": ("pgd", {"momentum": {"neighbours": 2}}),

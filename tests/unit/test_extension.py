@@ -351,3 +351,17 @@ def test_a_whole_attack_takes_no_keys_of_steps(tmp_path: Path, keys: dict[str, A
     given = {"models": ["seed-1"], "attacks": {"mine": {"use": str(use), "phrases": ["go"], **keys}}}
     with pytest.raises(config.ConfigError, match=rf"attacks\.mine\.{name}: Mine makes a sample at once, without steps"):
         config.read(given)
+
+
+def test_a_margin_needs_a_ctc_model(tmp_path: Path) -> None:
+    use = write(tmp_path, LISTENER, hear=SILENT, aim="return Aim(audio.sum(1) * 0, lambda: [True] * len(audio))")
+    given = {
+        "models": ["seed-1", "mine"],
+        "surrogates": ["mine"],
+        "families": {"mine": {"use": str(use)}},
+        "attacks": {"pgd": {"phrases": ["go"], "margin": 2}},
+    }
+    with pytest.raises(
+        config.ConfigError, match=r"attacks\.pgd\.margin: the surrogate mine is no CTC model; set it to"
+    ):
+        config.read(given)

@@ -67,6 +67,7 @@ VALUES: dict[str, Any] = {
     "attacks.*.iterations": 81,
     "attacks.*.threshold": 0.8,
     "attacks.*.test_every": 2,
+    "attacks.*.margin": 2,
     "attacks.*.combine": "worst",
     "attacks.*.views.count": 3,
     "attacks.*.views.noise": 50,

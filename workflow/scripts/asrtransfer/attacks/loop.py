@@ -8,11 +8,13 @@ import torch
 from torch import Tensor
 
 from asrtransfer.attacks.batch import Batch, Build
+from asrtransfer.attacks.margin import aim_at_margin
 from asrtransfer.attacks.method import FULL_SCALE
 from asrtransfer.attacks.objective import find_candidates, prove
 from asrtransfer.attacks.task import Goal, Outcome, Task
+from asrtransfer.files.errors import InputError
 from asrtransfer.machine.memory import Plan
-from asrtransfer.recognisers.base import Aim, Surrogate
+from asrtransfer.recognisers.base import Aim, Frames, Surrogate
 from asrtransfer.recognisers.batching import run_in_batches
 
 Report = Callable[[int, int], None]
@@ -123,8 +125,18 @@ def _hear_members(members: Sequence[Surrogate], batch: Batch, heard: Tensor, del
     aims: list[Aim] = []
     gradients: list[Tensor] = []
     for place, member in enumerate(members, start=1):
-        aim = member.aim(heard, batch.lengths, batch.phrases)
+        aim, lowered = _aim(member, batch, heard)
         # The members' graphs share the audio. Of the last one a backward pass gives memory free as it goes.
-        gradients += torch.autograd.grad(aim.loss.sum(), delta, retain_graph=place < len(members))
+        gradients += torch.autograd.grad(lowered.sum(), delta, retain_graph=place < len(members))
         aims.append(aim._replace(loss=aim.loss.detach()))
     return aims, torch.stack(gradients)
+
+
+def _aim(member: Surrogate, batch: Batch, heard: Tensor) -> tuple[Aim, Tensor]:
+    """How far each utterance is from a member's target, and what the attack lowers, with its graph."""
+    if batch.goal.margin is None:
+        aim = member.aim(heard, batch.lengths, batch.phrases)
+        return aim, aim.loss
+    if not isinstance(member, Frames):
+        raise InputError("margin: a surrogate is no CTC model; set it to null")
+    return aim_at_margin(member, heard, batch.lengths, batch.phrases, batch.goal.margin)

@@ -53,6 +53,7 @@ def run_attack(
         iterations=section.iterations,
         test_every=section.test_every,
         keep=section.keep,
+        margin=section.margin,
         combine=section.combine,
         views=section.views,
         momentum=section.momentum,

@@ -23,7 +23,7 @@ CONFIDENCE = r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$"
 """What the name of a confidence looks like."""
 OF_THE_JOBS = {"use", "phrases", "ranks", "confidences", "cap", "seed"}
 """Keys that say which jobs an attack has; no confidence overrides them."""
-OF_STEPS = ("combine", "views", "momentum")
+OF_STEPS = ("margin", "combine", "views", "momentum")
 """Keys of attacks that go step by step."""
 Overrides = Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value in (None, "null") else value)]
 Confidences = Annotated[
@@ -100,6 +100,11 @@ class AttackSection(Section):
     cap: Annotated[Annotated[int, Field(ge=1, le=10**9)] | None, BeforeValidator(read_plain)] = Field(
         default=None,
         description="samples kept of a job (surrogate, target, confidence), filled round-robin; null: all",
+    )
+    margin: Annotated[Annotated[float, Field(ge=0, le=100)] | None, BeforeValidator(read_plain)] = Field(
+        default=None,
+        description="what an attack step by step lowers: by how much the target's most probable path misses this "
+        "margin over every other character, frame by frame (nats); null: the loss of the target, CTC's of a CTC model",
     )
     combine: Literal["mean", "worst", "drawn", "dynamic"] = Field(
         default="mean",

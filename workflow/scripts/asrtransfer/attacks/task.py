@@ -39,6 +39,7 @@ class Goal:
         test_every: iterations between tests for success.
         keep: samples kept of an utterance, the last that qualify. Where the attack does not improve on a success, an
             utterance is finished when it has them.
+        margin: what is lowered: by how much a surrogate's frames miss a margin, in nats; None: the loss of its aim.
         combine: what is lowered of several surrogates; see :data:`asrtransfer.attacks.ensembles.COMBINATIONS`.
         views: how the audio is heard in each iteration; see :class:`asrtransfer.attacks.views.Views`.
         momentum: what gradients make a step; see :class:`asrtransfer.attacks.momentum.Momentum`.
@@ -48,6 +49,7 @@ class Goal:
     iterations: int
     test_every: int
     keep: int
+    margin: float | None = None
     combine: str = "mean"
     views: ViewsSection | None = None
     momentum: MomentumSection | None = None

@@ -238,6 +238,10 @@ def _check_attacks(study: Study) -> None:
         raise ValueError("attacks: none is configured; give attacks.cw, attacks.pgd or one of your own")
     for name, attack in study.attacks.items():
         _check_attack(f"attacks.{name}", attack)
+        margins = any(attack.at(confidence).margin is not None for confidence in attack.confidences)
+        for member in [name for one in study.attacked for name in names.split_surrogate(one)] if margins else []:
+            if not study.has_frames(member):
+                raise ValueError(f"attacks.{name}.margin: the surrogate {member} is no CTC model; set it to null")
         if attack.ranks and study.decoder.backend == "greedy":
             raise ValueError(f"attacks.{name}.ranks: the greedy backend names one text; set decoder.backend to another")
 
