@@ -110,6 +110,7 @@ NOT_RUN = {
     "apptainer run --nv asr-attack-transfer.sif --cores all": CONTAINER,
     "make study": PLANNED,
     'make study ARGS="--configfile my.yaml"': PLANNED,
+    'make study ARGS="--configfile config/ladder.yaml"': PLANNED,
     "make study ARGS=\"--configfile config/dose.yaml --config attacks='{cw: {phrases: [], ranks: [3]}}'\"": PLANNED,
     'make study ARGS="--configfile config/digits.yaml '
     "--config corpus='{manifest: {path: PATH/manifest.csv}}'\"": PLANNED,
