@@ -28,7 +28,7 @@ SCORED = {"language": 1, "tune": 1, "score": 19}
         ("digits", SMALL | {"attack": 3 * ((3 + 2) * 2 + 3)}),
         ("dose", {"train": 5, "hear": 5, "attack": 3 * (1 + 2) * (8 + 5), "transcribe": 3 * 5}),
         ("ladder", {"train": 25, "hear": 40, "attack": 3 * 3, "transcribe": 3 * (13 + 5)}),
-        ("strong", {"train": 11, "hear": 11, "attack": 5 * ((11 + 2) * 2 + 9), "transcribe": 5 * 11}),
+        ("strong", {"train": 11, "hear": 11, "attack": 5 * ((11 + 1) * 2 + 9), "transcribe": 5 * 11}),
         ("full-synthetic", PUBLISHED),
         ("paper", PUBLISHED | SCORED),
     ],
