@@ -4,6 +4,7 @@
 # make ctcdecode builds the decoder ctcdecode and installs it into .venv; needs g++: see docs/ctcdecode.md
 # make unlock  frees the folder after a run that was killed
 # make benchmark compares our attack with the Adversarial Robustness Toolbox's: see benchmarks/README.md
+# make audit   asks whether any pinned package has a known advisory
 # make install installs only; make lock renews the pins in envs/. PYTHON=... names the Python to build .venv on.
 
 SHELL := /bin/bash
@@ -51,6 +52,10 @@ benchmark:
 
 install:
 	@envs/install run
+
+audit:
+	@envs/install run
+	@python envs/audit.py
 
 lock:
 	@envs/install run

@@ -140,6 +140,7 @@ NOT_RUN = {
     ".ci/run": OF_TESTS,
     "make conformance FILE=mine.py": "the file is the reader's",
     "make lock": "asks the package registry",
+    "make audit": "asks the package registry",
     "pre-commit install": LOCAL,
     "export SNAKEMAKE_OUTPUT_CACHE=/some/folder": LOCAL,
     "$EDITOR profiles/slurm/profile.yaml": "a person edits",

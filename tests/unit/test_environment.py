@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import re
 import shutil
 import subprocess
@@ -9,6 +10,7 @@ import sys
 import tomllib
 from importlib.metadata import distributions
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -32,19 +34,64 @@ def direct(list_name: str) -> list[Requirement]:
     return [Requirement(line) for line in lines if line and not line.startswith(("#", "-r"))]
 
 
-@pytest.mark.parametrize("stem", ["requirements", "requirements-test", "requirements-benchmark", "uv"])
+@pytest.mark.parametrize("stem", ["requirements", "requirements-test", "requirements-benchmark", "uv", "audit"])
 def test_direct_requirements_are_pinned(stem: str) -> None:
     pinned = pins(f"{stem}.txt")
     for requirement in direct(f"{stem}.in"):
         assert requirement.specifier.contains(pinned[canonicalize_name(requirement.name)])
 
 
-@pytest.mark.parametrize("name", ["requirements.txt", "requirements-test.txt", "requirements-benchmark.txt", "uv.txt"])
+@pytest.mark.parametrize(
+    "name", ["requirements.txt", "requirements-test.txt", "requirements-benchmark.txt", "uv.txt", "audit.txt"]
+)
 def test_every_line_is_a_pin_or_its_hash(name: str) -> None:
     entry = re.compile(r"[a-z0-9-]+==\S+( \\\n    --hash=sha256:[0-9a-f]{64})+")
     lines = [line for line in (ENVS / name).read_text().splitlines() if not line.startswith("#")]
     entries = re.split(r"\n(?! )", "\n".join(lines))
     assert [text for text in entries if not entry.fullmatch(text)] == []
+
+
+ADVISED = {"name": "a", "version": "1.0", "vulns": [{"id": "PYSEC-1", "fix_versions": ["1.1"]}]}
+SOUND = {"name": "b", "version": "2.0", "vulns": []}
+UNKNOWN = {"name": "c", "skip_reason": "Dependency not found: c (3.0)"}
+
+
+@pytest.fixture
+def audit(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The module of `make audit`."""
+    monkeypatch.syspath_prepend(ENVS)
+    return importlib.import_module("audit")
+
+
+@pytest.mark.parametrize(
+    ("found", "code", "last"),
+    [
+        ([SOUND], 0, "audit: 1 of 1 pins asked about, 0 with an advisory"),
+        ([SOUND, ADVISED, UNKNOWN], 1, "the first: Dependency not found: c (3.0)"),
+        ([SOUND, UNKNOWN], 2, "audit: nothing is known of the other 1; the first: Dependency not found: c (3.0)"),
+        ([], 2, "audit: 0 of 0 pins asked about, 0 with an advisory"),
+    ],
+)
+def test_an_audit_says_what_is_known_and_what_is_not(audit: Any, found: list[Any], code: int, last: str) -> None:
+    lines, given = audit.summarise(found)
+    assert given == code
+    assert lines[-1].endswith(last)
+    assert ("audit: a 1.0: PYSEC-1, fixed in 1.1" in lines) == (ADVISED in found)
+
+
+def test_an_audit_that_cannot_ask_says_so(
+    audit: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    broken = tmp_path / "pip-audit"
+    broken.write_text("#!/bin/sh\necho no route to the registry >&2\nexit 1\n")
+    broken.chmod(0o755)
+    monkeypatch.setattr(audit, "install_pip_audit", lambda folder: broken)
+    assert audit.main() == 2
+    assert capsys.readouterr().out.strip().endswith("nothing is known of any pin: no route to the registry")
+
+
+def test_an_audit_asks_about_every_list(audit: Any) -> None:
+    assert {path.name for path in audit.LISTS} == {path.name for path in ENVS.glob("*.txt")} - {"overrides.txt"}
 
 
 def test_test_requirements_include_those_of_the_study() -> None:
