@@ -21,7 +21,7 @@ export PYTHONNOUSERSITE := 1
 # Without bytecode every start of Python takes twice as long.
 unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH
 
-.PHONY: help study unlock test conformance ctcdecode benchmark install lock
+.PHONY: help study unlock test conformance ctcdecode benchmark audit install lock
 
 help:
 	@sed -n 's/^# make/make/p' Makefile

@@ -135,3 +135,12 @@ def test_the_corpus_of_librispeech_is_read_where_it_lies(repository: Repository,
     assert "error: corpus: dev: dev-clean is in train already; give it one split" in result.stdout
     assert "Traceback" not in result.stdout
     assert len(list(speakers[0].rglob("*.flac"))) == 10, "a failed job removes a link, not what it points to"
+
+
+def test_a_configuration_that_makes_objects_is_refused(repository: Repository, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    (tmp_path / "evil.yaml").write_text(f'results: !!python/object/apply:os.system ["touch {made}"]\n')
+    result = repository.snakemake("-n", "--cores", "1", "--configfile", tmp_path / "evil.yaml", check=False)
+    assert result.returncode != 0
+    assert "not valid JSON or YAML" in result.stdout
+    assert not made.exists()

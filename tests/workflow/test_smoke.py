@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import getpass
 import json
 import os
@@ -153,7 +154,13 @@ def test_a_deleted_result_is_made_again_from_what_there_is(smoke: Finished, targ
 
 def test_results_name_neither_a_folder_nor_a_person_of_this_machine(smoke: Finished) -> None:
     """So that they can be published; a name of three letters would be found in any audio."""
-    private = [str(smoke.path), str(smoke.path.parent), getpass.getuser(), socket.gethostname(), os.environ.get("HOME", "")]
+    private = [
+        str(smoke.path),
+        str(smoke.path.parent),
+        getpass.getuser(),
+        socket.gethostname(),
+        os.environ.get("HOME", ""),
+    ]
     private = [name for name in private if len(name) > 3 and name != "root"]
     assert str(smoke.path) in private
     found = []
@@ -165,6 +172,16 @@ def test_results_name_neither_a_folder_nor_a_person_of_this_machine(smoke: Finis
             content += rows.drop(columns="audio", errors="ignore").to_csv().encode() + repr(rows.attrs).encode()
         found += [(path, name) for name in private if name.encode() in content]
     assert found == []
+
+
+def test_no_cell_of_a_table_is_a_formula_to_a_spreadsheet(smoke: Finished) -> None:
+    paths = sorted((smoke.path / RESULTS / "tables").glob("*.csv"))
+    assert paths
+    for path in paths:
+        with path.open(newline="") as file:
+            cells = {cell for row in csv.reader(file) for cell in row}
+        # A negative number is none.
+        assert [cell for cell in cells if re.match(r"[=+@\t\r]|-(?![\d.])", cell)] == [], path
 
 
 def test_too_few_right_utterances_end_the_run_with_what_to_change(
