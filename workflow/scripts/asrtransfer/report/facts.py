@@ -17,8 +17,8 @@ from asrtransfer.tables.results import heard_by_others, repeats
 Tables = Mapping[str, pd.DataFrame]
 OTHERS = ("seed", "ulp", "native", "family")
 """Arms whose remotes are meant to be other models than the surrogate."""
-RUNGS = ("tuned", "shares", "channel")
-"""Arms of which a study may have several, each nearer to the surrogate than the one before."""
+LADDER = ("tuned", "shares", "channel")
+"""Relations of the ladder between a stranger and a twin: rungs, and the surrogate itself through a channel."""
 FEWEST_DOSES = 3
 """Confidences of an attack that make a curve."""
 
@@ -293,7 +293,7 @@ def select_doses(table: pd.DataFrame) -> pd.DataFrame:
 
 def has_rungs(table: pd.DataFrame) -> bool:
     """Say whether the table of the ladder has a rung that is made from the weights of another model."""
-    return bool(table["arm"].isin(RUNGS).any())
+    return bool(table["arm"].isin(LADDER).any())
 
 
 def select_ladder(table: pd.DataFrame, target_kind: str) -> pd.DataFrame:
@@ -351,7 +351,7 @@ def read_units(row: Mapping[Any, Any], unit: str) -> Units:
 
 def _list_rungs(table: pd.DataFrame) -> Iterator[Rung]:
     rows = select_ladder(table, "phrase")
-    for row in rows[rows["arm"].isin(RUNGS)].to_dict("records"):
+    for row in rows[rows["arm"].isin(LADDER)].to_dict("records"):
         yield Rung(row["common"], Count(int(row["transfers"]), int(row["hearings"])), read_units(row, "utterance"))
 
 
