@@ -127,8 +127,8 @@ def test_what_a_step_raises_is_blamed_on_its_line(
     ("work", "complaint"),
     [
         ("self.delta = self.delta * float('nan')", "perturbation returned values that are not finite"),
-        ("self.delta = self.delta[:, :-1]", "perturbation returned float32"),
-        ("self.delta = self.delta.double()", "perturbation returned float64"),
+        ("self.delta = self.delta[:, :-1]", "perturbation returned a tensor of float32"),
+        ("self.delta = self.delta.double()", "perturbation returned a tensor of float64"),
         ("self.delta = None", "perturbation returned a NoneType"),
         ("self.bounds = lambda: -self.audio.new_ones(len(self.audio))", "bounds returned a negative number"),
     ],

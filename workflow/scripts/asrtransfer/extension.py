@@ -158,6 +158,16 @@ def blamed(file: Path | None, limit: float | None = None) -> Iterator[None]:
         raise InputError(f"{_place(file, error)}: {type(error).__name__}: {error}; correct the file") from error
 
 
+def describe_value(value: Any) -> str:
+    """Describe what code of the user's returned: its type, and the size of what has one."""
+    if hasattr(value, "dtype") and hasattr(value, "shape"):
+        what = "a tensor" if type(value).__name__ == "Tensor" else "an array"
+        return f"{what} of {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
+    if isinstance(value, list | tuple):
+        return f"a {type(value).__name__} of {len(value)}"
+    return f"a {type(value).__name__}"
+
+
 def _place(file: Path, error: BaseException) -> str:
     """The file and, where the error passed through it, the line."""
     if isinstance(error, SyntaxError) and error.filename and Path(error.filename) == file:

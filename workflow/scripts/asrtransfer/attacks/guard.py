@@ -11,7 +11,7 @@ from torch import Tensor
 
 from asrtransfer.attacks.batch import Build
 from asrtransfer.attacks.method import Method
-from asrtransfer.extension import blamed
+from asrtransfer.extension import blamed, describe_value
 from asrtransfer.files.errors import InputError
 
 
@@ -42,11 +42,7 @@ class GuardedMethod(Method):
             InputError: if it is none, or not finite.
         """
         if not isinstance(found, Tensor) or found.shape != shape or found.dtype != torch.float32:
-            what = (
-                f"{str(found.dtype).removeprefix('torch.')} {tuple(found.shape)}"
-                if isinstance(found, Tensor)
-                else f"a {type(found).__name__}"
-            )
+            what = describe_value(found)
             raise InputError(f"{self.file}: {name} returned {what}; return a float32 tensor of shape {tuple(shape)}")
         if not bool(found.isfinite().all()):
             raise InputError(f"{self.file}: {name} returned values that are not finite numbers")

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asrtransfer.extension import blamed
+from asrtransfer.extension import blamed, describe_value
 from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers.base import MOST_TEXTS, Aim, Frames, Heard, Recogniser, Surrogate
 from asrtransfer.text import alphabet
@@ -29,11 +29,11 @@ def check_heard(heard: Any, utterances: int) -> list[Heard]:
     """
     if not isinstance(heard, list) or len(heard) != utterances:
         raise InputError(
-            f"hear returned {_describe(heard)} for {utterances} utterances; return a list of one Heard each"
+            f"hear returned {describe_value(heard)} for {utterances} utterances; return a list of one Heard each"
         )
     for one in heard:
         if not isinstance(one, Heard):
-            raise InputError(f"hear returned {_describe(one)} for an utterance; return a Heard")
+            raise InputError(f"hear returned {describe_value(one)} for an utterance; return a Heard")
         _check_texts(one)
         _check_scores(one)
     return heard
@@ -42,7 +42,7 @@ def check_heard(heard: Any, utterances: int) -> list[Heard]:
 def _check_texts(one: Heard) -> None:
     texts = one.texts
     if not isinstance(texts, list) or not all(isinstance(text, str) for text in texts):
-        raise InputError(f"hear returned the texts {_describe(texts)}; return a list of strings")
+        raise InputError(f"hear returned the texts {describe_value(texts)}; return a list of strings")
     if not 1 <= len(texts) <= MOST_TEXTS:
         raise InputError(
             f"hear returned {len(texts)} texts of an utterance; return one to {MOST_TEXTS}, [''] for nothing"
@@ -79,7 +79,7 @@ def check_loss(loss: Any, batch: int) -> Tensor:
         InputError: says what is wrong with them.
     """
     if not isinstance(loss, Tensor) or loss.shape != (batch,) or loss.dtype != torch.float32:
-        raise InputError(f"aim returned the loss {_describe(loss)}; return float32 of shape ({batch},), one a row")
+        raise InputError(f"aim returned the loss {describe_value(loss)}; return float32 of shape ({batch},), one a row")
     if bool(loss.isnan().any()):
         raise InputError("aim returned a loss that is not a number")
     return loss
@@ -92,30 +92,22 @@ def check_log_probs(log_probs: Any, counts: Any, batch: int) -> None:
         InputError: says what is wrong with it.
     """
     if not isinstance(log_probs, Tensor) or log_probs.dim() != 3 or log_probs.dtype != torch.float32:
-        raise InputError(f"log_probs returned {_describe(log_probs)}; return float32 (batch, frames, {alphabet.SIZE})")
+        raise InputError(
+            f"log_probs returned {describe_value(log_probs)}; return float32 (batch, frames, {alphabet.SIZE})"
+        )
     if len(log_probs) != batch or log_probs.shape[2] != alphabet.SIZE:
         shape = tuple(log_probs.shape)
         raise InputError(
             f"log_probs returned shape {shape} for {batch} rows; return ({batch}, frames, {alphabet.SIZE})"
         )
     if not isinstance(counts, Tensor) or counts.shape != (batch,) or counts.dtype != torch.int64:
-        raise InputError(f"log_probs returned the counts {_describe(counts)}; return int64 of shape ({batch},)")
+        raise InputError(f"log_probs returned the counts {describe_value(counts)}; return int64 of shape ({batch},)")
     if bool((counts < 0).any()) or bool((counts > log_probs.shape[1]).any()):
         raise InputError(f"log_probs returned the counts {counts.tolist()} for {log_probs.shape[1]} frames")
     for row, count in zip(log_probs.detach(), counts.tolist(), strict=True):
         sums = row[:count].exp().sum(dim=1)
         if not bool(((sums - 1).abs() < NORMALISED).all()):
             raise InputError("log_probs returned frames whose probabilities do not add up to one; use log_softmax")
-
-
-def _describe(value: Any) -> str:
-    if isinstance(value, Tensor):
-        return f"a tensor of {str(value.dtype).removeprefix('torch.')} {tuple(value.shape)}"
-    if isinstance(value, np.ndarray):
-        return f"an array of {value.dtype} {value.shape}"
-    if isinstance(value, list | tuple):
-        return f"a {type(value).__name__} of {len(value)}"
-    return f"a {type(value).__name__}"
 
 
 class GuardedRecogniser(Recogniser):
@@ -170,7 +162,7 @@ class GuardedSurrogate(GuardedRecogniser, Surrogate):
         """See :meth:`asrtransfer.recognisers.base.Surrogate.aim`."""
         found = self._call(lambda: self.inner.aim(audio, lengths, texts))
         if not isinstance(found, Aim):
-            raise InputError(f"{self.file}: aim returned {_describe(found)}; return an Aim")
+            raise InputError(f"{self.file}: aim returned {describe_value(found)}; return an Aim")
         loss = self._check(lambda: check_loss(found.loss, len(audio)))
         return Aim(loss, lambda: self._says(found, len(audio)))
 
@@ -198,7 +190,9 @@ class GuardedFrames(GuardedSurrogate, Frames):
         """See :meth:`asrtransfer.recognisers.base.Frames.log_probs`."""
         found = self._call(lambda: self.inner.log_probs(audio, lengths))
         if not isinstance(found, tuple) or len(found) != 2:
-            raise InputError(f"{self.file}: log_probs returned {_describe(found)}; return log-probabilities and counts")
+            raise InputError(
+                f"{self.file}: log_probs returned {describe_value(found)}; return log-probabilities and counts"
+            )
         self._check(lambda: check_log_probs(*found, len(audio)))
         return found[0], found[1].to(found[0].device)
 
