@@ -28,6 +28,8 @@ SCORED = {"language": 1, "tune": 1, "score": 19}
         ("digits", SMALL | {"attack": 3 * ((3 + 2) * 2 + 3)}),
         ("dose", {"train": 5, "hear": 5, "attack": 3 * (1 + 2) * (8 + 5), "transcribe": 3 * 5}),
         ("ladder", {"train": 25, "hear": 40, "attack": 3 * 3, "transcribe": 3 * (13 + 5)}),
+        # A surrogate is heard by two strangers, a twin and its members.
+        ("effort", {"train": 7, "hear": 7, "attack": 3 * 8, "transcribe": 3 * 3 + 1 + 2 + 4}),
         ("strong", {"train": 11, "hear": 11, "attack": 5 * ((11 + 1) * 2 + 9), "transcribe": 5 * 11}),
         ("full-synthetic", PUBLISHED),
         ("paper", PUBLISHED | SCORED),
@@ -52,6 +54,7 @@ def test_every_configuration_is_counted() -> None:
         "digits",
         "dose",
         "ladder",
+        "effort",
         "strong",
         "full-synthetic",
         "paper",
@@ -70,7 +73,7 @@ def test_jobs_of_the_smoke_study(repository: Repository) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["config", "smoke", "dose", "ladder", "strong", "paper", "full-synthetic"])
+@pytest.mark.parametrize("name", ["config", "smoke", "dose", "ladder", "effort", "strong", "paper", "full-synthetic"])
 def test_the_plan_has_the_jobs_that_there_are(repository: Repository, name: str) -> None:
     content: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     update_config(content, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
