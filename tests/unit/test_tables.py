@@ -341,3 +341,15 @@ def test_a_design_is_made_of_builtin_values(study: Study) -> None:
     assert isinstance(design, Design) and design.arms == ["self", "twin", "seed", "ulp"]
     assert list(design.attacks) == ["cw", "pgd"]
     assert len(design.expected) == len(JOBS) * len(ARMS)
+
+
+def test_variants_of_an_attack_have_names_of_their_own_and_nothing_published() -> None:
+    plain, views = {"phrases": ["go"]}, {"use": "cw", "phrases": ["go"], "views": {"noise": 5}}
+    for attacks, labels, published in (
+        ({"cw": plain, "cw-views": views}, ["C&W", "C&W (cw-views)"], [True, False]),
+        ({"mine": views}, ["C&W"], [True]),
+        ({"one": views, "two": views}, ["C&W (one)", "C&W (two)"], [False, False]),
+    ):
+        described = study_tables.describe_design(config.read({"models": MODELS, "attacks": attacks}))["attacks"]
+        assert [attack["label"] for attack in described.values()] == labels
+        assert [attack["published"] is not None for attack in described.values()] == published

@@ -7,6 +7,7 @@ from typing import Any
 from study import designs, names
 from study.config import Study
 from study.config.extensions import find
+from study.params import name_use
 
 COMMON = (
     "checks",
@@ -80,13 +81,21 @@ def _describe_attack(study: Study, name: str) -> dict[str, Any]:
     found = find("attack", name, section.use)
     at = {confidence: section.at(confidence).model_dump(mode="json") for confidence in section.confidences}
     overridden = list(dict.fromkeys(key for values in section.confidences.values() for key in values))
+    variant = _is_variant(study, name)
     return {
-        "label": found.class_.label,
+        "label": f"{found.class_.label} ({name})" if variant else found.class_.label,
         "thresholds": {confidence: values["threshold"] for confidence, values in at.items()},
         "settings": {confidence: {key: values[key] for key in overridden} for confidence, values in at.items()},
         "phrases": {names.slug(text): text for text in section.phrases},
-        "published": found.published,
+        # What was published is about the attack itself.
+        "published": None if variant else found.published,
     }
+
+
+def _is_variant(study: Study, name: str) -> bool:
+    """Whether another section is the attack itself, and this one of the same attack with keys of its own."""
+    uses = {one: name_use(one, section) for one, section in study.attacks.items()}
+    return uses[name] != name and list(uses.values()).count(uses[name]) > 1
 
 
 def _describe_target(target: str) -> dict[str, Any]:
