@@ -32,7 +32,7 @@ def repository(tmp_path: Path) -> Iterator[Repository]:
     yield copy
     wait(30, lambda: not list_processes(copy.path), "the end of its processes", strict=False)
     left = list_processes(copy.path)
-    told = [" ".join(process.cmdline()) for process in left]
+    told = [f"{process.status()} since {process.create_time():.0f}: {' '.join(process.cmdline())}" for process in left]
     for process in left:
         process.kill()
     assert told == []
