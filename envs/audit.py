@@ -59,7 +59,7 @@ def summarise(pins: list[dict[str, Any]]) -> tuple[list[str], int]:
         for advisory in pin.get("vulns", []):
             fixed = ", ".join(advisory["fix_versions"]) or "no version yet"
             lines.append(f"audit: {pin['name']} {pin['version']}: {advisory['id']}, fixed in {fixed}")
-    advised = len({line.split(":")[1] for line in lines})
+    advised = sum(bool(pin.get("vulns")) for pin in pins)
     skipped = [pin for pin in pins if "skip_reason" in pin]
     asked = len(pins) - len(skipped)
     lines.append(f"audit: {asked} of {len(pins)} pins asked about, {advised} with an advisory")

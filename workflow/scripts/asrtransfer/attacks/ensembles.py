@@ -10,6 +10,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from asrtransfer.attacks.gradients import divide_by_mean
 from asrtransfer.machine.random import torch_stream
 
 
@@ -78,15 +79,12 @@ class Dynamic(Mean):
         self.sums: Tensor | None = None
 
     def join(self, losses: Tensor, gradients: Tensor, lengths: Sequence[int]) -> tuple[Tensor, Tensor]:
-        sums = torch.zeros_like(gradients) if self.sums is None else self.sums
+        divided = divide_by_mean(gradients, lengths)
+        self.sums = divided if self.sums is None else self.sums + divided
         norms = torch.zeros_like(losses)
         for row, length in enumerate(lengths):
             # Of an utterance's own samples: a sum over zeros behind them would depend on how far a batch pads.
-            own = gradients[:, row, :length]
-            size = own.abs().mean(dim=1, keepdim=True).clamp(min=torch.finfo(own.dtype).tiny)
-            sums[:, row, :length] += own / size
-            norms[:, row] = sums[:, row, :length].norm(dim=1)
-        self.sums = sums
+            norms[:, row] = self.sums[:, row, :length].norm(dim=1)
         weights = (-norms).softmax(dim=0)
         return (weights * losses).sum(dim=0), (weights[:, :, None] * gradients).sum(dim=0)
 

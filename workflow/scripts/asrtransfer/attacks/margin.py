@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from asrtransfer.ctc.best_path import greedy
+from asrtransfer.ctc.best_path import says
 from asrtransfer.ctc.confidence import ctc_loss
 from asrtransfer.recognisers.base import Aim, Frames
 from asrtransfer.text.alphabet import BLANK, encode
@@ -42,12 +42,9 @@ def aim_at_margin(
     others = log_probs.scatter(2, paths[:, :, None], -torch.inf).amax(dim=2)
     inside = torch.arange(log_probs.shape[1], device=counts.device) < counts[:, None]
     missing = torch.where(inside, (others - own + margin).clamp(min=0), torch.zeros(()).to(own))
-    said = Aim(
-        ctc_loss(found, counts, texts),
-        lambda: [said == text for said, text in zip(greedy(found, counts), texts, strict=True)],
-    )
+    aim = Aim(ctc_loss(found, counts, texts), lambda: says(found, counts, texts))
     # Row by row: a sum over zeros behind the frames would depend on how far the batch pads.
-    return said, torch.stack([row[:count].sum() for row, count in zip(missing, counts.tolist(), strict=True)])
+    return aim, torch.stack([row[:count].sum() for row, count in zip(missing, counts.tolist(), strict=True)])
 
 
 def align(log_probs: Tensor, counts: Tensor, texts: Sequence[str]) -> Tensor:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from asrtransfer.attacks.gradients import divide_by_mean
 from asrtransfer.attacks.method import Method
 from asrtransfer.attacks.section import MomentumSection
 from asrtransfer.machine.random import torch_stream
@@ -44,8 +45,6 @@ class Momentum(Plain):
     through Variance Tuning", 2021, equations 7 and 8): to the gradient is added what gradients at neighbours, drawn
     uniformly, had beyond it at the step before.
 
-    Means are over an utterance's own samples, so that they do not depend on how far a batch pads it.
-
     Args:
         keys: of the three.
         names: of the utterances, among all of all jobs.
@@ -67,10 +66,7 @@ class Momentum(Plain):
         tuned = gradient if self._variance is None else gradient + self._variance
         if self.keys.neighbours:
             self._variance = self._look_around(method, look) - gradient
-        scaled = torch.zeros_like(tuned)
-        for row, (own, length) in enumerate(zip(tuned, method.lengths, strict=True)):
-            size = own[:length].abs().mean().clamp(min=torch.finfo(own.dtype).tiny)
-            scaled[row, :length] = own[:length] / size
+        scaled = divide_by_mean(tuned, method.lengths)
         self._sum = scaled if self._sum is None else self._sum * self.keys.decay + scaled
         return self._sum.clone()
 

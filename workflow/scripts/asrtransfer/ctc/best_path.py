@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
@@ -26,6 +28,11 @@ def greedy(log_probs: Tensor, lengths: Tensor) -> list[str]:
     keep[:, 1:] &= path[:, 1:] != path[:, :-1]
     keep &= np.arange(path.shape[1]) < lengths.cpu().numpy()[:, None]
     return [_CODES[row[kept]].tobytes().decode("ascii") for row, kept in zip(path, keep, strict=True)]
+
+
+def says(log_probs: Tensor, lengths: Tensor, texts: Sequence[str]) -> list[bool]:
+    """Tell for each row whether its most probable alignment says its text; arguments as for :func:`greedy`."""
+    return [said == text for said, text in zip(greedy(log_probs, lengths), texts, strict=True)]
 
 
 def collapse_path(path: NDArray[np.int64]) -> str:

@@ -186,15 +186,12 @@ class Frames(Surrogate):
 
     def aim(self, audio: Tensor, lengths: Tensor, texts: Sequence[str]) -> Aim:
         """See :meth:`Surrogate.aim`: the CTC loss."""
-        from asrtransfer.ctc.best_path import greedy
+        from asrtransfer.ctc.best_path import says
         from asrtransfer.ctc.confidence import ctc_loss
 
         log_probs, counts = self.log_probs(audio, lengths)
         found = log_probs.detach()
-        return Aim(
-            ctc_loss(log_probs, counts, texts),
-            lambda: [said == text for said, text in zip(greedy(found, counts), texts, strict=True)],
-        )
+        return Aim(ctc_loss(log_probs, counts, texts), lambda: says(found, counts, texts))
 
     def hear(self, utterances: Sequence[NDArray[np.int16]]) -> list[Heard]:
         """See :meth:`Recogniser.hear`: the ten most likely texts of a beam search without a language model."""

@@ -49,10 +49,11 @@ def read_sections(key: str, kind: Kind, given: Any) -> Any:
         if not isinstance(keys, Mapping):
             raise ConfigError(f"{key}.{name}: a section with keys of its own (given: {shorten(keys)})")
         try:
-            section = class_of(kind, name, keys.get("use")).section.model_validate(dict(keys))
+            class_ = class_of(kind, name, keys.get("use"))
+            section = class_.section.model_validate(dict(keys))
             if isinstance(section, AttackSection):
                 section = _check_confidences(f"{key}.{name}.confidences", section)
-                _check_steps(f"{key}.{name}", class_of(kind, name, keys.get("use")), section)
+                _check_steps(f"{key}.{name}", class_, section)
             found[name] = section
         except ValidationError as error:
             raise ConfigError(explain(error, (key, name))) from None

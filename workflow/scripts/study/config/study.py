@@ -238,12 +238,18 @@ def _check_attacks(study: Study) -> None:
         raise ValueError("attacks: none is configured; give attacks.cw, attacks.pgd or one of your own")
     for name, attack in study.attacks.items():
         _check_attack(f"attacks.{name}", attack)
-        margins = any(attack.at(confidence).margin is not None for confidence in attack.confidences)
-        for member in [name for one in study.attacked for name in names.split_surrogate(one)] if margins else []:
-            if not study.has_frames(member):
-                raise ValueError(f"attacks.{name}.margin: the surrogate {member} is no CTC model; set it to null")
+        _check_margin(study, f"attacks.{name}.margin", attack)
         if attack.ranks and study.decoder.backend == "greedy":
             raise ValueError(f"attacks.{name}.ranks: the greedy backend names one text; set decoder.backend to another")
+
+
+def _check_margin(study: Study, key: str, attack: AttackSection) -> None:
+    if all(attack.at(confidence).margin is None for confidence in attack.confidences):
+        return
+    for surrogate in study.attacked:
+        for member in names.split_surrogate(surrogate):
+            if not study.has_frames(member):
+                raise ValueError(f"{key}: the surrogate {member} is no CTC model; set it to null")
 
 
 def _check_decoder(study: Study) -> None:
