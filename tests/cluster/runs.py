@@ -101,11 +101,11 @@ def watched(slurm: LocalSlurm) -> Iterator[Watch]:
 
 
 def process_of(folder: Path, rule: str, model: str) -> psutil.Process | None:
-    """The process in which a rule's script works on a model, if there is one."""
+    """The process in which a rule's script works on a model, or on a surrogate's samples, if there is one."""
     for process in psutil.process_iter():
         with suppress(psutil.Error, IndexError):
             ours = Path(process.cwd()) == folder.resolve() and process.cmdline()[-1].endswith(f".{rule}.py")
-            wanted = re.compile(rf"model={re.escape(model)}(?![\w.-])")
+            wanted = re.compile(rf"(?:model|surrogate)={re.escape(model)}(?![\w.-])")
             if ours and any(wanted.search(word) for word in process.parent().cmdline()):
                 return process
     return None

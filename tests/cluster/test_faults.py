@@ -93,13 +93,14 @@ def test_everything_that_goes_wrong(slurm: LocalSlurm, extended: Finished, repos
     slurm.start_node("n1")
 
     # The controller is gone for some seconds, and at last Ctrl-C is pressed.
-    all_running(run, "transcribe", count=2)
+    held = Held(run, "transcribe", [all_running(run, "transcribe", count=1)[0].name.split()[1].partition("_")[0]])
     slurm.run("scontrol", "update", "nodename=n2", "state=resume")
     slurm.stop_controller()
     pause()
     slurm.start_controller()
     all_running(run, "transcribe", count=1)
     assert run.signal(signal.SIGINT) != 0
+    held.release()
     assert slurm.run("squeue", "-h", "-t", "RUNNING,PENDING") == ""
     begin().finish()
 

@@ -174,6 +174,9 @@ def _resolved(whole: dict[str, Any], field: dict[str, Any]) -> dict[str, Any]:
 
 
 def _values(whole: dict[str, Any], field: dict[str, Any]) -> str:
+    if "anyOf" in field:
+        # The words of the first kind name the others.
+        return _values(whole, _resolved(whole, field["anyOf"][0]))
     if "enum" in field:
         return ", ".join(f"`{value}`" for value in field["enum"])
     match field["type"]:

@@ -35,7 +35,8 @@ def _join(value: object) -> object:
     return names.join_surrogate(value) if isinstance(value, list) and all(isinstance(n, str) for n in value) else value
 
 
-SurrogateName = Annotated[str, Field(pattern=SURROGATE, max_length=1000), BeforeValidator(_join)]
+JoinedName = Annotated[str, Field(pattern=SURROGATE, max_length=1000)]
+SurrogateName = Annotated[JoinedName, BeforeValidator(_join, json_schema_input_type=JoinedName | Models)]
 SurrogatesOrNull = Annotated[
     Annotated[list[SurrogateName], Field(min_length=1, max_length=1000)] | None, BeforeValidator(read_null)
 ]
