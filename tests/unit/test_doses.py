@@ -121,7 +121,8 @@ def test_a_grid_of_two_keys_is_split_along_its_longer_side() -> None:
 
 def test_the_shipped_study_sweeps_bound_and_threshold_and_has_the_published_confidences() -> None:
     attacks = study_tables.describe_design(study_of("dose"))["attacks"]
-    assert list(attacks) == ["cw"]
+    assert list(attacks) == ["cw", "mix"]
+    assert set(name_sweeps(attacks["mix"]["settings"]).values()) == {"snr"}
     sweeps = pd.Series(name_sweeps(attacks["cw"]["settings"]))
     # The smallest bounds need smaller steps: another sweep.
     assert sweeps.value_counts().to_dict() == {

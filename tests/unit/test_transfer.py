@@ -20,6 +20,7 @@ from asrtransfer.recognisers.base import Heard, Recogniser
 from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.recognisers.deepspeech.network import Network
 from asrtransfer.speech.espeak import Engine
+from asrtransfer.speech.phrases import VOICES
 from asrtransfer.speech.utterances import Speech
 
 JOB = {"attack": "pgd", "surrogate": "seed-1", "target": "x", "target_kind": "phrase", "confidence": "high"}
@@ -227,4 +228,4 @@ def test_a_voice_says_the_same_each_time() -> None:
     assert first.dtype == np.int16
     assert len(first) > 8000
     assert len(first) != len(other) or not np.array_equal(first, other)
-    assert not set(controls.VOICES) & {name for names in voice_names() for name in names}
+    assert not set(VOICES) & {name for names in voice_names() for name in names}

@@ -75,7 +75,7 @@ def test_defaults_are_the_published_recipe() -> None:
 REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "unknown key": ({"trainning": {}}, "trainning: unknown key"),
     "unknown key in a section": (deepspeech(training={"epoch": 3}), "families.deepspeech.training.epoch: unknown key"),
-    "unknown attack": ({"attacks": {"fgsm": {}}}, "attacks.fgsm.use: there is no attack 'fgsm'; use one of cw, pgd"),
+    "unknown attack": ({"attacks": {"fgsm": {}}}, "attacks.fgsm.use: there is no attack 'fgsm'; use one of cw, mix"),
     "key with a line break": ({"a\nb": 1}, r"'a\\nb': unknown key"),
     "key that is a number": ({7: 1}, "7: unknown key"),
     "text for a number": (deepspeech(training={"epochs": "many"}), "families.deepspeech.training.epochs: .*'many'"),

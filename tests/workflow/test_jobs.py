@@ -26,7 +26,7 @@ SCORED = {"language": 1, "tune": 1, "score": 19}
         ("config", SMALL),
         ("smoke", {"train": 4, "hear": 4, "attack": (1 + 2) * 2 + 1, "transcribe": 4}),
         ("digits", SMALL | {"attack": 3 * ((3 + 2) * 2 + 3)}),
-        ("dose", {"train": 5, "hear": 5, "attack": 3 * (1 + 2) * (8 + 5), "transcribe": 3 * 5}),
+        ("dose", {"train": 5, "hear": 5, "attack": 3 * ((1 + 2) * (8 + 5) + 7), "transcribe": 3 * 5}),
         ("ladder", {"train": 25, "hear": 40, "attack": 3 * 3, "transcribe": 3 * (13 + 5)}),
         # A surrogate is heard by two strangers, a twin and its members.
         ("effort", {"train": 7, "hear": 7, "attack": 3 * 8, "transcribe": 3 * 3 + 1 + 2 + 4}),

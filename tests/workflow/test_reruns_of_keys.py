@@ -97,6 +97,7 @@ VALUES: dict[str, Any] = {
 # Keys of what the smoke study does not use.
 KEYS = document.keys()
 UNUSED = (
+    "attacks.mix",
     "corpus.manifest",
     "corpus.librispeech",
     "channels",

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 
 from asrtransfer.machine.random import numpy_stream
 from asrtransfer.speech import audio
-from asrtransfer.speech.espeak import Engine, trim_silence
+from asrtransfer.speech.espeak import Engine
+from asrtransfer.speech.phrases import speak_phrase
 
 Samples = NDArray[np.int16]
 Kind = Literal["shuffled", "moved", "noise"]
@@ -17,8 +18,6 @@ KINDS: tuple[Kind, ...] = ("shuffled", "moved", "noise")
 """Of negative controls."""
 SPOKEN = "spoken"
 """The kind of the positive control."""
-VOICES = tuple(f"{accent}+{variant}" for variant in ("m5", "m8", "f5") for accent in ("en-us", "en-gb-x-rp", "en"))
-"""Voices of espeak-ng that speak no corpus: accents of :mod:`asrtransfer.corpora.synthetic`, in other variants."""
 
 
 def control(kind: Kind, clean: Samples, adversarial: Samples, other: Samples, seed: str) -> Samples:
@@ -59,13 +58,9 @@ def speak(engine: Engine, phrase: str, name: str) -> Samples:
         int16 (samples,), 16 kHz.
     """
     random = numpy_stream(f"spoken\0{name}")
-    voice = VOICES[int(random.integers(len(VOICES)))]
-    spoken = engine.say(
-        phrase, voice, rate=int(random.integers(160, 186)), pitch=int(random.integers(40, 61)), volume=60
-    )
-    signal = audio.resample(trim_silence(spoken.astype(np.float64), engine.rate), engine.rate)
+    spoken = speak_phrase(engine, phrase, random)
     # Digital silence has no finite logarithm.
-    return audio.to_int16(signal + random.integers(-10, 11, size=len(signal)))
+    return audio.to_int16(spoken + random.integers(-10, 11, size=len(spoken)))
 
 
 def _add(clean: Samples, perturbation: NDArray[np.float64]) -> Samples:
