@@ -4,8 +4,8 @@ rule attack:
         selected=ancient(selected),
         near_targets=ancient(near_targets),
         audio=ancient("<results>/corpus/audio"),
-        weights=lambda wildcards: weights_of(names.split_surrogate(wildcards.surrogate)),
-        files=lambda wildcards: told.list_files(study, names.split_surrogate(wildcards.surrogate)),
+        weights=lambda wildcards: weights_of(models_attacking(wildcards)),
+        files=lambda wildcards: told.list_files(study, models_attacking(wildcards)),
     output:
         samples="<results>/attacks/{attack}/{surrogate}/{target}/{confidence}.parquet",
     log:
@@ -21,14 +21,15 @@ rule attack:
         attack=lambda wildcards: told.describe_attack(study, designs.Job(**wildcards)),
         dealt=dealt_tasks,
         models=lambda wildcards: [
-            told.describe_recogniser(study, model) for model in names.split_surrogate(wildcards.surrogate)
+            told.describe_recogniser(study, model) for model in models_attacking(wildcards)
         ],
+        judged=lambda wildcards: study.attacks[wildcards.attack].judge is not None,
         device=study.device,
         threads=study.threads,
         code=lambda wildcards: code(
             "attack.py",
             *told.code_of_attack(study, wildcards.attack),
-            *told.code_of_models(study, names.split_surrogate(wildcards.surrogate)),
+            *told.code_of_models(study, models_attacking(wildcards)),
         ),
     script:
         "../scripts/attack.py"

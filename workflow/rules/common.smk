@@ -127,9 +127,14 @@ def files(wildcards):
     return told.list_files(study, [wildcards.get("model") or wildcards.remote])
 
 
+def models_attacking(wildcards):
+    """The models that an attack job runs."""
+    return designs.list_models(study, wildcards.attack, wildcards.surrogate)
+
+
 def samples_of(wildcards):
-    """Every attack table of a surrogate."""
-    jobs = designs.jobs_of(study, wildcards.surrogate)
+    """Every attack table of a surrogate whose samples the remote hears."""
+    jobs = designs.jobs_heard(study, wildcards.surrogate, wildcards.remote)
     return expand("<results>/attacks/{job}.parquet", job=map(name_attack, jobs))
 
 

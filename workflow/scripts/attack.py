@@ -7,14 +7,14 @@ from asrtransfer.files import parquet
 from asrtransfer.machine import compute
 from asrtransfer.speech.utterances import Speech
 from job import Job, run
-from models import load_surrogates
+from models import load_attacked
 
 
 def main(job: Job) -> None:
     """Attack the utterances of the job, and store the samples that reached the target."""
     attack = job.params.attack
     compute.prepare(job.params.device, job.params.threads)
-    surrogates = load_surrogates(job)
+    surrogates, judge = load_attacked(job)
     phrases = list_phrases(job)
     speech = Speech.read(job.input("selected"), job.input("audio").parent).part(phrases)
     tasks = [Task(name, speech.samples(index), phrases[name]) for index, name in enumerate(speech.utterance_ids)]
@@ -26,6 +26,7 @@ def main(job: Job) -> None:
         attack["use"],
         attack["keys"],
         seed=seed,
+        judge=judge,
         limit=job.time_limit,
         progress=job.tell_share,
     )

@@ -33,14 +33,14 @@ def load_frames(job: Job) -> Frames:
     return found
 
 
-def load_surrogates(job: Job) -> list[Surrogate]:
-    """Load the models of the surrogate that a job attacks."""
-    found = []
-    for one, about in zip(_load_all(job, job.params.models), job.params.models, strict=True):
+def load_attacked(job: Job) -> tuple[list[Surrogate], Recogniser | None]:
+    """Load the models of the surrogate that a job attacks, and the judge, if it has one."""
+    loaded = _load_all(job, job.params.models)
+    judge = loaded.pop() if job.params.judged else None
+    for one, about in zip(loaded, job.params.models, strict=False):
         if not isinstance(one, Surrogate):
             raise InputError(f"surrogates: {about['use']} hears and cannot be attacked; remove it from surrogates")
-        found.append(one)
-    return found
+    return [one for one in loaded if isinstance(one, Surrogate)], judge
 
 
 def _load_all(job: Job, models: list[dict[str, Any]]) -> list[Recogniser]:

@@ -90,6 +90,26 @@ def jobs_of(study: Study, surrogate: str) -> list[Job]:
     return [job for job in list_jobs(study) if job.surrogate == surrogate]
 
 
+def jobs_heard(study: Study, surrogate: str, remote: str) -> list[Job]:
+    """The attack jobs of a surrogate whose samples a remote hears: all but those of attacks that it judges."""
+    return [job for job in jobs_of(study, surrogate) if remote not in list_judges(study, job.attack)]
+
+
+def list_judges(study: Study, attack: str) -> list[str]:
+    """The models that an attack asks before a sample counts: the judge and its twins; no remotes of its samples."""
+    judge = study.attacks[attack].judge
+    if judge is None:
+        return []
+    asked = [study.parsed(judge)]
+    return [name for name in study.models if names.relate(asked, study.parsed(name)) in ("self", "twin")]
+
+
+def list_models(study: Study, attack: str, surrogate: str) -> list[str]:
+    """The models that an attack job runs: the surrogate's, then the judge, if there is one."""
+    judge = study.attacks[attack].judge
+    return [*names.split_surrogate(surrogate), *([] if judge is None else [judge])]
+
+
 def list_hearings(study: Study) -> list[tuple[str, str]]:
     """Every (surrogate, remote); a surrogate's own models come first, as the positive control."""
     found = []
@@ -97,7 +117,8 @@ def list_hearings(study: Study) -> list[tuple[str, str]]:
         members = names.split_surrogate(surrogate)
         parsed = [study.parsed(name) for name in members]
         others = [name for name in study.listening if name not in members]
-        remotes = [name for name in others if names.listens(parsed, study.parsed(name))]
+        listening = [name for name in others if names.listens(parsed, study.parsed(name))]
+        remotes = [name for name in listening if jobs_heard(study, surrogate, name)]
         found += [(surrogate, remote) for remote in (*members, *remotes)]
     return found
 

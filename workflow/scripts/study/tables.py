@@ -87,6 +87,7 @@ def _describe_attack(study: Study, name: str) -> dict[str, Any]:
         "thresholds": {confidence: values["threshold"] for confidence, values in at.items()},
         "settings": {confidence: {key: values[key] for key in overridden} for confidence, values in at.items()},
         "phrases": {names.slug(text): text for text in section.phrases},
+        "judges": designs.list_judges(study, name),
         # What was published is about the attack itself.
         "published": None if variant else found.published,
     }

@@ -59,6 +59,10 @@ class GuardedMethod(Method):
             raise InputError(f"{self.file}: bounds returned a negative number")
         return found
 
+    def begin(self, perturbation: Tensor) -> None:
+        """See :meth:`asrtransfer.attacks.method.Method.begin`."""
+        self._call(lambda: self.inner.begin(perturbation))
+
     def step(self, gradient: Tensor) -> None:
         """See :meth:`asrtransfer.attacks.method.Method.step`."""
         self._call(lambda: self.inner.step(gradient))

@@ -14,7 +14,7 @@ from asrtransfer.attacks.objective import find_candidates, prove
 from asrtransfer.attacks.task import Goal, Outcome, Task
 from asrtransfer.files.errors import InputError
 from asrtransfer.machine.memory import Plan
-from asrtransfer.recognisers.base import Aim, Frames, Surrogate
+from asrtransfer.recognisers.base import Aim, Frames, Recogniser, Surrogate
 from asrtransfer.recognisers.batching import run_in_batches
 
 Report = Callable[[int, int], None]
@@ -28,6 +28,7 @@ def attack(
     build: Build,
     *,
     seed: str,
+    judge: Recogniser | None = None,
     plan: Plan | None = None,
     progress: Report = lambda done, total: None,
 ) -> list[Outcome]:
@@ -39,6 +40,7 @@ def attack(
         surrogates: all of which shall hear the target; mostly one.
         build: makes the attack.
         seed: what names this job among all.
+        judge: must hear the target, too; nothing is learnt of it but that.
         plan: what a batch may be; by default what the surrogates' device has room for.
         progress: told how it goes.
 
@@ -56,7 +58,7 @@ def attack(
             outcome.samples = []
         batch = Batch(some, build, goal, seed, len(surrogates), surrogates[0].device)
         before, total = part.start * goal.iterations, len(todo) * goal.iterations
-        _attack_batch(surrogates, batch, lambda iteration: progress(before + iteration * len(some), total))
+        _attack_batch(surrogates, judge, batch, lambda iteration: progress(before + iteration * len(some), total))
 
     lengths = [len(outcome.task.audio) for outcome in todo]
     run_in_batches(surrogates, lengths, work, gradient=True, plan=plan)
@@ -72,23 +74,34 @@ def is_feasible(surrogates: Sequence[Surrogate], task: Task) -> bool:
     return phrase is not None and all(one.feasible(len(task.audio), phrase) for one in surrogates)
 
 
-def _attack_batch(surrogates: Sequence[Surrogate], batch: Batch, progress: Callable[[int], None]) -> None:
+def _attack_batch(
+    surrogates: Sequence[Surrogate], judge: Recogniser | None, batch: Batch, progress: Callable[[int], None]
+) -> None:
     goal = batch.goal
     for iteration in range(1, goal.iterations + 1):
         aim, gradient = _find_direction(surrogates, batch, iteration)
         batch.note_losses(aim.loss)
-        hits: list[int] = []
-        if iteration % goal.test_every == 0 and (rows := find_candidates(aim, goal.threshold)):
-            audio, lengths, phrases = batch.stored(rows)
-            proofs = prove(surrogates, audio, lengths, phrases, goal.threshold)
-            hits = batch.keep_samples(iteration, rows, audio, proofs)
+        hits = _test(surrogates, judge, batch, iteration, aim) if iteration % goal.test_every == 0 else []
         batch.method.succeeded(hits)
-        batch.method.step(gradient)
+        batch.method.step(batch.masked.add(gradient, batch.method.perturbation(), batch.method.lengths))
         progress(iteration)
         batch.drop_finished()
         if not len(batch):
             return
     batch.store()
+
+
+def _test(
+    surrogates: Sequence[Surrogate], judge: Recogniser | None, batch: Batch, iteration: int, aim: Aim
+) -> list[int]:
+    """Hear the audio as stored where its target may be reached; keep what is a sample, and return its rows."""
+    hits: list[int] = []
+    if rows := find_candidates(aim, batch.goal.threshold):
+        audio, lengths, phrases = batch.stored(rows)
+        proofs = prove(surrogates, audio, lengths, phrases, batch.goal.threshold, judge)
+        hits = batch.keep_samples(iteration, rows, audio, proofs)
+    batch.masked.note(hits, len(batch))
+    return hits
 
 
 def _find_direction(surrogates: Sequence[Surrogate], batch: Batch, iteration: int) -> tuple[Aim, Tensor]:

@@ -74,6 +74,14 @@ class Method(Attack):
         self.lengths = [self.lengths[row] for row in rows.tolist()]
         self.generators = [self.generators[row] for row in rows.tolist()]
 
+    def begin(self, perturbation: Tensor) -> None:
+        """Start from a perturbation, float32 (batch, samples), 16-bit units, as far as the bounds let it.
+
+        Raises:
+            InputError: if the attack cannot.
+        """
+        raise InputError(f"spoken_start: {type(self).__name__} starts where it starts; set it to null, or write begin")
+
     @property
     def improves(self) -> bool:
         """Whether further iterations make a sample better after its utterance has succeeded."""

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from asrtransfer.attacks.method import FULL_SCALE
 from asrtransfer.ctc import confidence, decoding
-from asrtransfer.recognisers.base import Aim, Frames, Surrogate
+from asrtransfer.recognisers.base import Aim, Frames, Recogniser, Surrogate
 
 # The loop's pass differs from one over the stored audio by noise and rounding. A high-confidence candidate may miss the
 # threshold's loss by this factor there and is still worth a second pass.
@@ -39,7 +39,12 @@ def find_candidates(aim: Aim, threshold: float | None) -> list[int]:
 
 @torch.no_grad()
 def prove(
-    surrogates: Sequence[Surrogate], stored: Tensor, lengths: Tensor, texts: Sequence[str], threshold: float | None
+    surrogates: Sequence[Surrogate],
+    stored: Tensor,
+    lengths: Tensor,
+    texts: Sequence[str],
+    threshold: float | None,
+    judge: Recogniser | None = None,
 ) -> list[Proof | None]:
     """Hear stored audio with every surrogate, and tell which rows reach their target.
 
@@ -48,6 +53,7 @@ def prove(
         lengths: int64 (batch,), in samples.
         texts: one a row.
         threshold: K1 that every surrogate must exceed, or None: the target need only be its top transcription.
+        judge: whose top transcription the target must be, too.
 
     Returns:
         For each row its proof, or None.
@@ -58,7 +64,27 @@ def prove(
         else _prove_other(surrogate, stored, lengths, texts, threshold)
         for surrogate in surrogates
     ]
-    return [_join(proofs) for proofs in zip(*each, strict=True)]
+    found = [_join(proofs) for proofs in zip(*each, strict=True)]
+    rows = [row for row, proof in enumerate(found) if proof is not None]
+    if judge is not None and rows:
+        refused = _find_unheard(judge, stored, lengths, texts, rows)
+        found = [None if row in refused else proof for row, proof in enumerate(found)]
+    return found
+
+
+def _find_unheard(
+    judge: Recogniser, stored: Tensor, lengths: Tensor, texts: Sequence[str], rows: list[int]
+) -> set[int]:
+    """The rows, of some, that a judge does not hear as their target."""
+    if isinstance(judge, Frames):
+        log_probs, counts = judge.log_probs(stored[rows], lengths[rows])
+        return {
+            row
+            for place, row in enumerate(rows)
+            if not decoding.is_top(log_probs[place], int(counts[place]), texts[row])
+        }
+    heard = judge.hear([as_int16(stored[row], int(lengths[row])) for row in rows])
+    return {row for row, one in zip(rows, heard, strict=True) if one.texts[0] != texts[row]}
 
 
 def _join(proofs: Sequence[Proof | None]) -> Proof | None:

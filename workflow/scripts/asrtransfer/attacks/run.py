@@ -14,7 +14,7 @@ from asrtransfer.attacks.task import Goal, Outcome, Task
 from asrtransfer.extension import Extension, blamed
 from asrtransfer.files.errors import InputError
 from asrtransfer.machine.memory import Plan
-from asrtransfer.recognisers.base import Surrogate
+from asrtransfer.recognisers.base import Recogniser, Surrogate
 
 
 def run_attack(
@@ -24,6 +24,7 @@ def run_attack(
     keys: Mapping[str, Any],
     *,
     seed: str,
+    judge: Recogniser | None = None,
     limit: float | None = None,
     plan: Plan | None = None,
     progress: Report = lambda done, total: None,
@@ -35,6 +36,7 @@ def run_attack(
         use: the attack's name in this library, or the path of the user's file.
         keys: its section as plain values, with what the confidence overrides; what is left out has its default.
         seed: what names this job among all.
+        judge: must hear the target, too, before a sample counts.
         limit: seconds that a call of the user's code may take; None sets no limit.
         plan: what a batch may be; by default what the surrogates' device has room for.
         progress: told how it goes.
@@ -57,14 +59,16 @@ def run_attack(
         combine=section.combine,
         views=section.views,
         momentum=section.momentum,
+        masking=section.masking,
+        spoken_start=section.spoken_start,
     )
     if issubclass(class_, Whole):
-        return _attack_whole(found, section, surrogates, tasks, goal, seed, limit, progress)
+        return _attack_whole(found, section, surrogates, tasks, goal, seed, judge, limit, progress)
     if not issubclass(class_, Method):
         raise InputError(f"{use}: {class_.__name__} is no attack; make it a subclass of Method or of Whole")
     build = partial(class_, keys=section)
     checked = build if found.file is None else guard.guarded(build, found.file, limit)
-    return loop.attack(surrogates, tasks, goal, checked, seed=seed, plan=plan, progress=progress)
+    return loop.attack(surrogates, tasks, goal, checked, seed=seed, judge=judge, plan=plan, progress=progress)
 
 
 def _attack_whole(
@@ -74,6 +78,7 @@ def _attack_whole(
     tasks: Sequence[Task],
     goal: Goal,
     seed: str,
+    judge: Recogniser | None,
     limit: float | None,
     progress: Report,
 ) -> list[Outcome]:
@@ -83,7 +88,7 @@ def _attack_whole(
 
     method = run(lambda: found.class_(section))
     try:
-        return whole.attack_whole(surrogates, tasks, goal, method, seed=seed, run=run, progress=progress)
+        return whole.attack_whole(surrogates, tasks, goal, method, seed=seed, judge=judge, run=run, progress=progress)
     except InputError as error:
         place = "" if found.file is None or str(error).startswith(str(found.file)) else f"{found.file}: "
         raise InputError(f"{place}{error}") from None

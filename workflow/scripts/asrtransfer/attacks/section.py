@@ -21,9 +21,9 @@ from asrtransfer.section import (
 
 CONFIDENCE = r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$"
 """What the name of a confidence looks like."""
-OF_THE_JOBS = {"use", "phrases", "ranks", "confidences", "cap", "seed"}
+OF_THE_JOBS = {"use", "phrases", "ranks", "confidences", "cap", "judge", "seed"}
 """Keys that say which jobs an attack has; no confidence overrides them."""
-OF_STEPS = ("margin", "combine", "views", "momentum")
+OF_STEPS = ("margin", "combine", "views", "momentum", "masking", "spoken_start")
 """Keys of attacks that go step by step."""
 Overrides = Annotated[dict[str, Any], BeforeValidator(lambda value: {} if value in (None, "null") else value)]
 Confidences = Annotated[
@@ -66,6 +66,18 @@ class MomentumSection(Section):
     )
     radius: Float = Field(
         default=1.5, gt=0, le=10, description="how far neighbours are at the most, as a share of the bound"
+    )
+
+
+class MaskingSection(Section):
+    """A penalty, from an utterance's first success on, on what of its perturbation the audio does not mask."""
+
+    weight: Float = Field(
+        default=0.05,
+        gt=0,
+        le=1000,
+        description="of the penalty's gradient against that of the loss, each over its mean magnitude, at the start; "
+        "it grows after each hit and falls after each miss",
     )
 
 
@@ -119,6 +131,22 @@ class AttackSection(Section):
     momentum: Annotated[MomentumSection | None, BeforeValidator(read_null)] = Field(
         default=None,
         description="an attack step by step goes against a sum of gradients; null: against the gradient",
+    )
+    masking: Annotated[MaskingSection | None, BeforeValidator(read_null)] = Field(
+        default=None,
+        description="an attack step by step goes on after an utterance's first success, also against what can be heard "
+        "beside the audio, and keeps the least audible samples; null: it does not",
+    )
+    spoken_start: Annotated[Annotated[float, Field(ge=-40, le=60)] | None, BeforeValidator(read_plain)] = Field(
+        default=None,
+        description="an attack step by step starts with the phrase, spoken by a voice, at this SNR (dB); null: where "
+        "the attack itself starts",
+    )
+    judge: str | None = Field(
+        default=None,
+        max_length=100,
+        description="a model that must hear the target, too, before a sample counts; it gives no gradient, and is no "
+        "remote of the attack's samples; null: none",
     )
     seed: Seed = Field(
         default=0, description="draws noise, views, random starts and the order in which the cap is filled"

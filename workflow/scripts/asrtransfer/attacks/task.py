@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from asrtransfer.attacks.section import MomentumSection, ViewsSection
+from asrtransfer.attacks.section import MaskingSection, MomentumSection, ViewsSection
 
 Status = Literal["sample", "failed", "infeasible"]
 
@@ -37,12 +37,14 @@ class Goal:
         threshold: K1 that the stored audio must exceed, or None: the target need only be the top transcription.
         iterations: steps at the most.
         test_every: iterations between tests for success.
-        keep: samples kept of an utterance, the last that qualify. Where the attack does not improve on a success, an
-            utterance is finished when it has them.
+        keep: samples kept of an utterance, the last that qualify, or with ``masking`` the least audible. Where the
+            attack does not improve on a success, an utterance is finished when it has them.
         margin: what is lowered: by how much a surrogate's frames miss a margin, in nats; None: the loss of its aim.
         combine: what is lowered of several surrogates; see :data:`asrtransfer.attacks.ensembles.COMBINATIONS`.
         views: how the audio is heard in each iteration; see :class:`asrtransfer.attacks.views.Views`.
         momentum: what gradients make a step; see :class:`asrtransfer.attacks.momentum.Momentum`.
+        masking: the penalty on what can be heard; see :class:`asrtransfer.attacks.masked.Masked`.
+        spoken_start: SNR, in dB, of the spoken phrase with which the attack starts; None: where the attack starts.
     """
 
     threshold: float | None
@@ -53,6 +55,8 @@ class Goal:
     combine: str = "mean"
     views: ViewsSection | None = None
     momentum: MomentumSection | None = None
+    masking: MaskingSection | None = None
+    spoken_start: float | None = None
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from asrtransfer.attacks.objective import Proof, prove
 from asrtransfer.attacks.task import Goal, Outcome, Sample, Task
 from asrtransfer.files.errors import InputError
 from asrtransfer.machine.random import numpy_stream
-from asrtransfer.recognisers.base import Surrogate
+from asrtransfer.recognisers.base import Recogniser, Surrogate
 from asrtransfer.speech.audio import to_int16
 from asrtransfer.speech.utterances import pad
 
@@ -30,6 +30,7 @@ def attack_whole(
     method: Whole,
     *,
     seed: str,
+    judge: Recogniser | None = None,
     run: Run = lambda work: work(),
     progress: Report = lambda done, total: None,
 ) -> list[Outcome]:
@@ -39,6 +40,7 @@ def attack_whole(
         surrogates: all of which shall hear the target; mostly one.
         method: makes the audio.
         seed: what names this job among all; an utterance draws from it and its id alone.
+        judge: must hear the target, too.
         run: runs the method's code.
         progress: told how it goes.
 
@@ -50,14 +52,20 @@ def attack_whole(
     for place, task in enumerate(tasks):
         outcome = Outcome(task, "failed" if is_feasible(surrogates, task) else "infeasible")
         if outcome.status == "failed":
-            _attack_one(surrogates, outcome, goal, method, f"{seed}\0{task.utterance_id}", run)
+            _attack_one(surrogates, judge, outcome, goal, method, f"{seed}\0{task.utterance_id}", run)
         outcomes.append(outcome)
         progress((place + 1) * goal.iterations, len(tasks) * goal.iterations)
     return outcomes
 
 
 def _attack_one(
-    surrogates: Sequence[Surrogate], outcome: Outcome, goal: Goal, method: Whole, seed: str, run: Run
+    surrogates: Sequence[Surrogate],
+    judge: Recogniser | None,
+    outcome: Outcome,
+    goal: Goal,
+    method: Whole,
+    seed: str,
+    run: Run,
 ) -> None:
     clean, phrase = outcome.task.audio, outcome.task.phrase
     assert phrase is not None
@@ -67,7 +75,7 @@ def _attack_one(
     audio, lengths = (tensor.to(surrogates[0].device) for tensor in pad([stored]))
     with torch.no_grad():
         outcome.best_loss = max(float(one.aim(audio, lengths, [phrase]).loss[0]) for one in surrogates)
-    proof: Proof | None = prove(surrogates, audio, lengths, [phrase], goal.threshold)[0]
+    proof: Proof | None = prove(surrogates, audio, lengths, [phrase], goal.threshold, judge)[0]
     change = np.abs(stored.astype(np.int64) - clean).max()
     if proof is not None and (bound is None or change <= bound):
         outcome.status = "sample"

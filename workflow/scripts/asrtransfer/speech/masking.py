@@ -24,6 +24,8 @@ LOUDEST = 96.0
 LEAST_BARK = 1.0
 """Below, there is no threshold in quiet, and nothing counts as audible."""
 SMALLEST = 1e-20
+WEIGHTS = np.hanning(WINDOW + 1)[:-1]
+"""The window, float64 (2048,)."""
 
 
 class Audibility(NamedTuple):
@@ -43,7 +45,7 @@ class Threshold(NamedTuple):
 
     Attributes:
         levels: dB, float64 (frames, 1025).
-        shift: dB from power as :func:`power` gives it to the scale of ``levels``.
+        shift: dB from power as :func:`power` gives it, in dB, to the scale of ``levels``.
     """
 
     levels: Signal
@@ -51,7 +53,7 @@ class Threshold(NamedTuple):
 
 
 def power(signal: Signal) -> Signal:
-    """Compute power spectra in dB: 10 log10(8/3 |X / 2048|^2) under a Hann window; the end is padded with silence.
+    """Compute power spectra: 8/3 |X / 2048|^2 under a Hann window; the end is padded with silence.
 
     Args:
         signal: (samples,).
@@ -63,8 +65,13 @@ def power(signal: Signal) -> Signal:
     padded = np.zeros((frames - 1) * HOP + WINDOW)
     padded[: len(signal)] = signal
     windows = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::HOP]
-    spectra = np.fft.rfft(windows * np.hanning(WINDOW + 1)[:-1]) / WINDOW
-    density = 8 / 3 * (np.square(spectra.real) + np.square(spectra.imag))
+    spectra = np.fft.rfft(windows * WEIGHTS) / WINDOW
+    density: Signal = 8 / 3 * (np.square(spectra.real) + np.square(spectra.imag))
+    return density
+
+
+def as_decibels(density: Signal) -> Signal:
+    """Convert power spectra to dB."""
     levels: Signal = 10 * np.log10(np.maximum(density, SMALLEST))
     return levels
 
@@ -75,7 +82,7 @@ def find_threshold(signal: Signal) -> Threshold:
     Args:
         signal: (samples,), not all zero.
     """
-    levels = power(signal)
+    levels = as_decibels(power(signal))
     shift = LOUDEST - float(levels.max())
     barks, quiet = _bark_scale()
     masked = np.stack([_mask(frame, barks, quiet) for frame in levels + shift])
@@ -88,9 +95,23 @@ def measure_audibility(threshold: Threshold, perturbation: Signal) -> Audibility
     Args:
         perturbation: (samples,), as long as the audio and in the same unit.
     """
-    counted = _bark_scale()[0] >= LEAST_BARK
-    above = (power(perturbation) + threshold.shift - threshold.levels)[:, counted]
+    above = (as_decibels(power(perturbation)) + threshold.shift - threshold.levels)[:, find_counted()]
     return Audibility(float(above.clip(min=0).mean()), float((above > 0).mean()))
+
+
+def measure_excess(threshold: Threshold, perturbation: Signal) -> float:
+    """Compute by how much a perturbation's power is above the threshold, mean over frames and bins (Qin et al., eq. 5).
+
+    On the scale of the threshold, on which the audio's loudest bin has 10^9.6.
+    """
+    above = power(perturbation) * 10 ** (threshold.shift / 10) - 10 ** (threshold.levels / 10)
+    return float(above[:, find_counted()].clip(min=0).mean())
+
+
+def find_counted() -> NDArray[np.bool_]:
+    """Find the bins that count as audible at all: (1025,)."""
+    counted: NDArray[np.bool_] = _bark_scale()[0] >= LEAST_BARK
+    return counted
 
 
 @cache

@@ -52,6 +52,7 @@ class Attack:
         phrases: by target, the text; near targets are left out.
         published: what an earlier study published about it, if anything.
         settings: by confidence, the values of the keys that any confidence overrides.
+        judges: models that had to hear a target before a sample counted; none hears the attack's samples.
     """
 
     label: str
@@ -59,6 +60,7 @@ class Attack:
     phrases: Mapping[str, str]
     published: Published | None
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    judges: Sequence[str] = ()
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> Attack:
@@ -207,4 +209,7 @@ class Design:
     def expected(self) -> pd.DataFrame:
         """One row a job and remote: the columns of :attr:`job_table`, remote, arm."""
         heard = self.typed(pd.DataFrame([list(row) for row in self.hearings], columns=["surrogate", "remote", "arm"]))
-        return self.job_table.merge(heard, on="surrogate")
+        every = self.job_table.merge(heard, on="surrogate")
+        judged = {(name, judge) for name, attack in self.attacks.items() for judge in attack.judges}
+        pairs = zip(every["attack"], every["remote"], strict=True)
+        return every[[pair not in judged for pair in pairs]].reset_index(drop=True)

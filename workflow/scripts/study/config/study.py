@@ -240,6 +240,7 @@ def _check_attacks(study: Study) -> None:
     for name, attack in study.attacks.items():
         _check_attack(f"attacks.{name}", attack)
         _check_margin(study, f"attacks.{name}.margin", attack)
+        _check_judge(study, f"attacks.{name}.judge", attack.judge)
         if attack.ranks and study.decoder.backend == "greedy":
             raise ValueError(f"attacks.{name}.ranks: the greedy backend names one text; set decoder.backend to another")
 
@@ -251,6 +252,16 @@ def _check_margin(study: Study, key: str, attack: AttackSection) -> None:
         for member in names.split_surrogate(surrogate):
             if not study.has_frames(member):
                 raise ValueError(f"{key}: the surrogate {member} is no CTC model; set it to null")
+
+
+def _check_judge(study: Study, key: str, judge: str | None) -> None:
+    if judge is None:
+        return
+    if judge not in study.models or study.parsed(judge).channel:
+        raise ValueError(f"{key}: {judge} is none of the models, or hears through a channel; name one without")
+    members = {member for surrogate in study.attacked for member in names.split_surrogate(surrogate)}
+    if judge in members:
+        raise ValueError(f"{key}: {judge} is attacked; name a model that is none of the surrogates")
 
 
 def _check_decoder(study: Study) -> None:

@@ -111,9 +111,9 @@ def samples(study: Study, job: designs.Job) -> int:
     return most if settings.cap is None else min(most, settings.cap)
 
 
-def hearings(study: Study, surrogate: str) -> int:
-    """Samples of a surrogate, and the three controls of each utterance's primary one."""
-    jobs = designs.jobs_of(study, surrogate)
+def hearings(study: Study, surrogate: str, remote: str) -> int:
+    """Samples of a surrogate that a remote hears, and the three controls of each utterance's primary one."""
+    jobs = designs.jobs_heard(study, surrogate, remote)
     return sum(samples(study, job) + 3 * designs.count_utterances(study, job) for job in jobs)
 
 
@@ -253,6 +253,8 @@ def _attack(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     seconds = iteration * count * audio.mean * settings.iterations
     batch = min(count, AT_ONCE)
     memory = costs.base + sum(costs.loaded(member, batch, audio.longest, gradient=True) for member in members)
+    for judge in designs.list_models(study, job.attack, job.surrogate)[len(members) :]:
+        memory += costs.loaded(judge, batch, audio.longest, gradient=False)
     stored = samples(study, job) * audio.mean
     kept = count * settings.keep * audio.mean
     return Work(costs.rates.start + seconds, memory + 3 * kept * SECOND_OF_AUDIO, stored * FLAC)
@@ -260,12 +262,12 @@ def _attack(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
 
 def _transcribe(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
-    heard, audio = hearings(study, wildcards["surrogate"]), speech(study, "test")
-    jobs = designs.jobs_of(study, wildcards["surrogate"])
+    surrogate, remote = wildcards["surrogate"], wildcards["remote"]
+    heard, audio = hearings(study, surrogate, remote), speech(study, "test")
+    jobs = designs.jobs_heard(study, surrogate, remote)
     # Primary samples and their three controls count as searched, though a quarter of them needs no search.
     unsearched = heard - 4 * sum(designs.count_utterances(study, job) for job in jobs)
     searched = heard - (1 - CERTIFIED) * max(0, unsearched) if study.decoder.certify else heard
-    remote = wildcards["remote"]
     listening, decoding = costs.seconds(remote, "listening"), costs.decoding(remote)
     seconds = audio.mean * (heard * listening + searched * decoding)
     memory = costs.base + costs.loaded(remote, AT_ONCE, audio.longest, gradient=False)
@@ -299,7 +301,7 @@ def _calibrate(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
 
 def _tables(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
-    heard = sum(hearings(study, surrogate) for surrogate, _ in designs.list_hearings(study))
+    heard = sum(hearings(study, *pair) for pair in designs.list_hearings(study))
     # A row of the joined table in memory: an upper bound.
     return Work(costs.rates.start + heard / costs.rates.tables, BESIDE + PLAIN + heard * 0.001)
 

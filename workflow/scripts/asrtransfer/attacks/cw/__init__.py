@@ -78,6 +78,10 @@ class CarliniWagner(Method):
     def bounds(self) -> Tensor:
         return self.keys.bound * self.factor
 
+    def begin(self, perturbation: Tensor) -> None:
+        # Beyond the bound the clip would pass no gradient.
+        self.delta = perturbation.clamp(-self.keys.bound, self.keys.bound)
+
     def stride(self) -> Tensor:
         return self.factor * self.keys.learning_rate
 

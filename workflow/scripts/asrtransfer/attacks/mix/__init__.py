@@ -36,22 +36,10 @@ class SpokenMix(Whole):
     def craft(
         self, surrogates: list[Surrogate], audio: NDArray[np.int16], phrase: str, generator: np.random.Generator
     ) -> NDArray[np.float64]:
-        import numpy as np
+        from asrtransfer.speech.phrases import lay_phrase
 
-        from asrtransfer.speech.espeak import Engine
-        from asrtransfer.speech.phrases import speak_phrase
-
-        with Engine() as engine:
-            spoken = np.trim_zeros(speak_phrase(engine, phrase, generator))
-        mixed = audio.astype(np.float64)
-        room = len(audio) - len(spoken)
-        if room < 0:
-            # The utterance is too short for the phrase. As it is, it is not heard as the phrase: the attempt fails.
-            return mixed
-        start = int(generator.integers(room + 1))
-        gain = np.linalg.norm(mixed) / np.linalg.norm(spoken) * 10 ** (-self.keys.snr / 20)
-        mixed[start : start + len(spoken)] += gain * spoken
-        return mixed
+        # An utterance that is too short for the phrase stays as it is, and its attempt fails.
+        return audio + lay_phrase(phrase, audio, self.keys.snr, generator)
 
 
 ATTACK = SpokenMix

@@ -48,6 +48,10 @@ class ProjectedGradient(Method):
     def bounds(self) -> Tensor:
         return self.radius
 
+    def begin(self, perturbation: Tensor) -> None:
+        self.delta = perturbation
+        self._project()
+
     def stride(self) -> Tensor:
         return self.pace
 
