@@ -17,7 +17,7 @@ SEEDS = st.integers(0, 999_999_999)
 ARMS = st.one_of(
     st.just(("none", 0)),
     st.just(("twin", 0)),
-    st.tuples(st.sampled_from(["ulp", "native", "tuned"]), st.integers(1, 999)),
+    st.tuples(st.sampled_from(["ulp", "native", "data", "tuned"]), st.integers(1, 999)),
     st.tuples(st.just("shares"), st.just(0)),
 )
 SHARED = st.one_of(st.integers(1, 9).map(str), st.integers(1, 9).map("last-{}".format), st.just("recurrent"))
@@ -178,6 +178,9 @@ def test_several_models_are_as_near_as_the_nearest(members: list[names.Model], r
         ("seed-1+seed-2", "seed-3", "seed"),
         ("seed-1+log-mel.seed-1", "log-mel.seed-2", "seed"),
         ("seed-1+seed-2", "log-mel.seed-1", "family"),
+        ("seed-1", "seed-1.data-2", "data"),
+        ("seed-1.data-1", "seed-1.data-2", "data"),
+        ("seed-2", "seed-1.data-2", "seed"),
         ("seed-1", "seed-1.tuned-2", "tuned"),
         ("seed-1.tuned-2", "seed-1.twin", "tuned"),
         ("seed-1", "seed-3.shares-2-of-1", "shares"),

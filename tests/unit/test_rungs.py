@@ -13,7 +13,13 @@ from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.recognisers.deepspeech.network import load_weights, weight_hash
 from asrtransfer.recognisers.deepspeech.section import DeepSpeechSection
-from asrtransfer.recognisers.deepspeech.trainer import OF_TUNING, choose_recipe, draw_seed, train_model
+from asrtransfer.recognisers.deepspeech.trainer import (
+    OF_TUNING,
+    choose_recipe,
+    choose_speech,
+    draw_seed,
+    train_model,
+)
 from asrtransfer.recognisers.trained import Interrupted, TrainingJob, list_shared
 from asrtransfer.speech.utterances import Speech
 
@@ -144,3 +150,32 @@ def test_a_layer_at_least_is_a_models_own(shared: str, what: str) -> None:
 def test_a_family_without_recurrence_shares_none() -> None:
     with pytest.raises(ValueError, match="no recurrent layer"):
         list_shared(["a", "b"], "", "recurrent")
+
+
+@pytest.mark.parametrize("parts", [2, 3, 5])
+def test_parts_of_the_data_are_disjoint_even_and_the_whole_together(
+    tables: tuple[Path, Path], tmp_path: Path, parts: int
+) -> None:
+    keys = KEYS.model_copy(update={"parts": parts})
+    jobs = [job(tmp_path / str(part), tables, arm="data", which=part, keys=keys) for part in range(1, parts + 1)]
+    found = [choose_speech(order).utterance_ids for order in jobs]
+    whole = choose_speech(job(tmp_path / "whole", tables)).utterance_ids
+    assert sorted(name for part in found for name in part) == sorted(whole)
+    assert max(map(len, found)) - min(map(len, found)) <= 1
+    # In the order of the corpus, by length.
+    assert all(part == [name for name in whole if name in part] for part in found)
+    other = keys.model_copy(update={"training": keys.training.model_copy(update={"order_seed": 7})})
+    assert choose_speech(job(tmp_path / "other", tables, arm="data", which=1, keys=other)).utterance_ids != found[0]
+    assert [choose_recipe(order).epochs for order in jobs] == [KEYS.training.epochs * parts] * parts
+
+
+def test_a_part_of_the_data_changes_nothing_else(tables: tuple[Path, Path], stranger: Path, tmp_path: Path) -> None:
+    """The model of the same seed, ``stranger``, starts at the same weights, and ends at others."""
+    orders = [train(job(tmp_path / str(part), tables, arm="data", which=part)) for part in (1, 2)]
+    cards = [json.loads(order.card.read_text()) for order in orders]
+    whole = json.loads(stranger.with_name("card.file").read_text())
+    assert {card["initial_weights_sha256"] for card in cards} == {whole["initial_weights_sha256"]}
+    assert len({card["training_data_sha256"] for card in (*cards, whole)}) == 3
+    assert len({card["weights_sha256"] for card in (*cards, whole)}) == 3
+    assert sum(card["train_utterances"] for card in cards) == whole["train_utterances"]
+    assert [card["part"] for card in cards] == [{"number": 1, "of": 2}, {"number": 2, "of": 2}]

@@ -81,6 +81,12 @@ CHANGES: dict[str, tuple[Mapping[str, Any], set[str]]] = {
         | SELECT
         | AFTER,
     ),
+    "part of the data added": (
+        {"models": [*MODELS, "seed-1.data-1"]},
+        {"train seed-1.data-1", "hear seed-1.data-1", "transcribe seed-1 seed-1.data-1"} | SELECT | AFTER,
+    ),
+    "how many parts": ({"families": {"deepspeech": {"parts": 3}}}, set()),
+    "judge": ({"attacks": {"pgd": {"judge": "seed-2"}}}, PGD | TRANSCRIBE | AFTER),
     "how arms are tuned": ({"families": {"deepspeech": {"tuning": {"learning_rate": 1e-4}}}}, set()),
     "model removed": ({"models": MODELS[:3]}, SELECT),
     "remotes chosen": ({"remotes": ["seed-2"]}, AFTER),

@@ -79,6 +79,9 @@ VALUES: dict[str, Any] = {
     "attacks.*.momentum.lookahead": True,
     "attacks.*.momentum.neighbours": 2,
     "attacks.*.momentum.radius": 1,
+    "attacks.*.masking.weight": 0.1,
+    "attacks.*.spoken_start": 10,
+    "attacks.*.judge": "seed-2",
     "attacks.*.keep": 1,
     "attacks.*.cap": 5,
     "attacks.*.seed": 1,
@@ -105,6 +108,7 @@ UNUSED = (
     "scoring",
     "families.deepspeech.training.gpus",
     "families.deepspeech.tuning",
+    "families.deepspeech.parts",
     # No other of this project's families can stand in for it.
     "families.deepspeech.use",
 )

@@ -1,4 +1,4 @@
-"""The smoke study with two rungs and a channel: made from their donor's weights, they hear its samples alone."""
+"""The smoke study with rungs, a part of the data, a channel, a spoken mix and a judge."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from copies import SMOKE, Finished, Repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-RUNGS = ["seed-2.shares-4-of-1", "seed-1.tuned-2", "seed-1@phone"]
+RUNGS = ["seed-2.shares-4-of-1", "seed-1.tuned-2", "seed-1.data-2", "seed-1@phone"]
 PHONE = {"telephone": True}
 CONFIG = {"models": ["seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1", *RUNGS], "channels": {"phone": PHONE}}
 PHONED = {"hear seed-1@phone", "transcribe seed-1 seed-1@phone"}
@@ -28,7 +28,7 @@ def climbed(smoke: Finished, tmp_path_factory: pytest.TempPathFactory) -> Reposi
 def test_a_rung_hears_most_of_what_its_donor_hears_and_a_stranger_nothing(climbed: Repository) -> None:
     table = pd.read_csv(climbed.path / "results-smoke/tables/ladder.csv")
     phrases = table[(table["target_kind"] == "phrase") & (table["attack"] == "all")].set_index("rung")
-    assert list(phrases.index) == ["seed", "ulp", "shares-4", "tuned-2", "self@phone", "twin"]
+    assert list(phrases.index) == ["seed", "data", "ulp", "shares-4", "tuned-2", "self@phone", "twin"]
     assert (phrases["hearings"] > 0).all()
     assert phrases.loc["seed", "transfers"] == 0
     # Measured: 7 of 9 for each.

@@ -57,6 +57,7 @@ RERUNS = {
     "family": Rerun(("train",), "training and after"),
     "families.*.tuning": Rerun(("train",), "training of the arms `tuned-E` and after"),
     "families.*": Rerun(("train",), "training and after"),
+    "families.*.parts": Rerun(("train",), "training of the arms `data-P` and after"),
     "families.*.use": Rerun(("train",), "as the other keys of the family"),
     "decoder": Rerun(("hear",), "hearing, of clean speech and of samples; selection; tables"),
     "decoder.alpha": Rerun((), "with a language model, as the other decoder keys"),

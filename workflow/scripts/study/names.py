@@ -1,7 +1,7 @@
 """The grammar of names: models, surrogates and targets. Nothing else takes a name apart.
 
-A model is ``seed-3``, an arm of it (``seed-3.twin``, ``seed-3.ulp-1``, ``seed-3.native-2``, and the rungs
-``seed-3.tuned-2`` and ``seed-3.shares-2-of-1``), one of these of another family (``log-mel.seed-3.twin``), a
+A model is ``seed-3``, an arm of it (``seed-3.twin``, ``seed-3.ulp-1``, ``seed-3.native-2``, ``seed-3.data-1``, and the
+rungs ``seed-3.tuned-2`` and ``seed-3.shares-2-of-1``), one of these of another family (``log-mel.seed-3.twin``), a
 recogniser that is loaded, by the name that the configuration gives it, or any of these heard through a channel
 (``seed-3@telephone``). A surrogate is a set of models, joined by ``+``. A target is the slug of a phrase, or
 ``rank-2``, a near target.
@@ -13,8 +13,8 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
-Arm = Literal["none", "twin", "ulp", "native", "tuned", "shares"]
-Relation = Literal["self", "twin", "ulp", "native", "tuned", "shares", "channel", "seed", "family"]
+Arm = Literal["none", "twin", "ulp", "native", "data", "tuned", "shares"]
+Relation = Literal["self", "twin", "ulp", "native", "tuned", "shares", "data", "channel", "seed", "family"]
 RELATIONS: tuple[Relation, ...] = get_args(Relation)
 """From the nearest to the farthest."""
 RUNGS = ("tuned", "shares")
@@ -27,7 +27,7 @@ LOADED = rf"(?!seed-[0-9]){NAME}"
 _SEED = r"seed-(?:0|[1-9][0-9]{0,8})"
 _NUMBER = "[1-9][0-9]{0,2}"
 _SHARED = "(?:[1-9]|last-[1-9]|recurrent)"
-_TRAINED = rf"{_SEED}(?:\.(?:twin|(?:ulp|native|tuned)-{_NUMBER}|shares-{_SHARED}-of-(?:0|[1-9][0-9]{{0,8}})))?"
+_TRAINED = rf"{_SEED}(?:\.(?:twin|(?:ulp|native|data|tuned)-{_NUMBER}|shares-{_SHARED}-of-(?:0|[1-9][0-9]{{0,8}})))?"
 TRAINED = rf"(?:{NAME}\.)?{_TRAINED}"
 _SOURCE = rf"(?:{TRAINED}|{NAME})"
 MODEL = rf"{_SOURCE}(?:@{NAME})?"
@@ -47,7 +47,8 @@ class Model:
         base: the model that it is an arm of; its own name if it is none.
         seed: of its training; None if it is loaded.
         arm: what it differs in from its base.
-        which: of the models of this arm, from 1; of ``tuned`` the epochs; 0 where there is only one.
+        which: of the models of this arm, from 1; of ``tuned`` the epochs, of ``data`` the part; 0 where there is only
+            one.
         donor: the model whose weights it starts from or shares; empty for an arm without.
         shared: the layers that ``shares`` takes from its donor: ``2`` (the first two), ``last-2`` or ``recurrent``.
         channel: through which it hears; empty if nothing lies between.

@@ -15,6 +15,8 @@ from study.config.scoring import LANGUAGE_MODELS, Scoring
 
 CHANNELS = "asrtransfer.channels.carry"
 """The module that a model has which hears through a channel."""
+OF_ARMS = {"tuning": "tuned", "parts": "data"}
+"""Keys of a family that concern the trainings of one arm alone."""
 # Keys that say how long a job may take, not what comes of it.
 _OF_THE_JOB = set(LoadedSection.model_fields)
 
@@ -89,7 +91,7 @@ def describe_training(study: Study, model: str) -> dict[str, Any]:
     """What trains a model: its family and the keys of this, its seed, its arm, and the layers that it shares."""
     parsed = study.parsed(model)
     section = study.families[parsed.family]
-    unused = {"use"} if parsed.arm == "tuned" else {"use", "tuning"}
+    unused = {"use"} | {key for key, arm in OF_ARMS.items() if parsed.arm != arm}
     return {
         "use": name_use(parsed.family, section),
         "family": parsed.family,

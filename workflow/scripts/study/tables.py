@@ -7,7 +7,7 @@ from typing import Any
 from study import designs, names
 from study.config import Study
 from study.config.extensions import find
-from study.params import name_use
+from study.params import OF_ARMS, name_use
 
 COMMON = (
     "checks",
@@ -61,10 +61,12 @@ def describe_configuration(study: Study) -> dict[str, Any]:
     families = {study.parsed(name).family for name in study.models}
     # A section is dumped as the class that the field names, which lacks the keys of its own.
     used["families"] = {name: study.families[name].model_dump(mode="json") for name in sorted(families)}
-    tuned = {study.parsed(name).family for name in study.models if study.parsed(name).arm == "tuned"}
+    models = [study.parsed(name) for name in study.models]
+    arms = {family: {model.arm for model in models if model.family == family} for family in families}
     for family, section in used["families"].items():
-        if family not in tuned:
-            section.pop("tuning", None)
+        for key, arm in OF_ARMS.items():
+            if arm not in arms[family]:
+                section.pop(key, None)
         section.get("training", {}).pop("gpus", None)
         for key in ("speed", "memory"):
             section.pop(key, None)

@@ -31,6 +31,11 @@ class FamilySection(Section):
         """GPUs that a training asks for, where the study has them."""
         return 1
 
+    @property
+    def last_part(self) -> int:
+        """The largest P of the arms ``data-P``; 0 where there are none."""
+        return 0
+
 
 class LoadedSection(FamilySection):
     """Keys of a recogniser that is loaded, not trained."""

@@ -24,9 +24,9 @@ class TrainingJob:
         model: its name.
         family: its family's.
         seed: of its initial weights and of its dropout.
-        arm: ``none``, ``twin``, ``ulp``, ``native``, ``tuned`` or ``shares``: what it differs in from its base, the
-            model of its seed, or what makes it of its donor.
-        which: of the arm's models, from 1; of ``tuned`` the epochs; 0 for no arm.
+        arm: ``none``, ``twin``, ``ulp``, ``native``, ``data``, ``tuned`` or ``shares``: what it differs in from its
+            base, the model of its seed, or what makes it of its donor.
+        which: of the arm's models, from 1; of ``tuned`` the epochs, of ``data`` the part; 0 for no arm.
         donor: the weights of the model that ``tuned`` starts from, or whose layers ``shares`` has; None for others.
         shared: names of these layers, which are not trained.
         keys: section of its family.

@@ -17,7 +17,7 @@ from asrtransfer.tables.results import heard_by_others, repeats
 Tables = Mapping[str, pd.DataFrame]
 OTHERS = ("seed", "ulp", "native", "family")
 """Arms whose remotes are meant to be other models than the surrogate."""
-LADDER = ("tuned", "shares", "channel")
+LADDER = ("data", "tuned", "shares", "channel")
 """Relations of the ladder between a stranger and a twin: rungs, and the surrogate itself through a channel."""
 FEWEST_DOSES = 3
 """Confidences of an attack that make a curve."""

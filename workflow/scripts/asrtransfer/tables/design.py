@@ -11,7 +11,7 @@ import pandas as pd
 
 from asrtransfer.statistics.published import Published
 
-ARMS = ("self", "twin", "seed", "ulp", "native", "tuned", "shares", "channel", "family")
+ARMS = ("self", "twin", "seed", "ulp", "native", "data", "tuned", "shares", "channel", "family")
 STRANGERS = ("seed", "family")
 """Arms whose remotes share no training with the surrogate."""
 KINDS = ("adversarial", "clean", "shuffled", "moved", "noise", "spoken")
@@ -90,7 +90,7 @@ class Model:
         family: of recognisers.
         base: the model that it is an arm of; a model that is no arm is its own base.
         seed: of the training; None if the model was loaded.
-        arm: ``none``, ``twin``, ``ulp``, ``native``, ``tuned`` or ``shares``.
+        arm: ``none``, ``twin``, ``ulp``, ``native``, ``data``, ``tuned`` or ``shares``.
         rung: of ``tuned`` and ``shares``, the arm and how much, such as ``shares-2``, and with a channel that, such as
             ``twin@phone``; empty for others.
         common: what a rung has in common with the model that it was made from, in words.

@@ -17,7 +17,7 @@ from asrtransfer.tables.results import Results
 from asrtransfer.tables.transfers import count_units, list_cells
 from asrtransfer.text import error_rates
 
-ORDER = ("family", "seed", "native", "ulp", "shares", "tuned", "channel", "twin")
+ORDER = ("family", "seed", "data", "native", "ulp", "shares", "tuned", "channel", "twin")
 """Arms of the ladder, from the one whose weights share least with the surrogate's to the one whose weights are these.
 
 Arms of the same seed share its start, and end at other weights. A channel changes what is heard, not who hears.
@@ -26,6 +26,7 @@ COMMON = {
     "twin": "all weights",
     "ulp": "the seed, one ulp apart",
     "native": "the seed, run again",
+    "data": "the seed, on a part of the data",
     "seed": "another seed",
     "family": "another family",
 }

@@ -15,6 +15,8 @@ from asrtransfer.text import error_rates
 
 INTENDED = {"model", "seed", "arm", "initial_weights_sha256", "donor_weights_sha256", "shared_layers", "tuning"}
 """Keys of a card in which the study means models to differ."""
+OF_PART = {"part", "training_data_sha256", "train_utterances", "train_minutes"}
+"""Where the arm ``data`` differs."""
 OUTCOME = {"weights_sha256", "dev_wer_greedy", "dev_cer_greedy", "seconds"}
 """Keys of a card that follow from training."""
 DESCRIBED = [
@@ -107,5 +109,6 @@ def _compare_with_base(model: Model, card: Mapping[str, Any], base: Mapping[str,
 
 
 def _find_unintended(card: Mapping[str, Any], reference: Mapping[str, Any]) -> str:
-    keys: Sequence[str] = sorted((card.keys() | reference.keys()) - INTENDED - OUTCOME)
+    intended = INTENDED | (OF_PART if "part" in card.keys() | reference.keys() else set())
+    keys: Sequence[str] = sorted((card.keys() | reference.keys()) - intended - OUTCOME)
     return " ".join(key for key in keys if card.get(key) != reference.get(key))

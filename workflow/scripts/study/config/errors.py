@@ -15,7 +15,7 @@ SURROGATE = rf"^{names.SURROGATE}$"
 NAME = rf"^{names.NAME}$"
 FORMS = {
     RESULTS: "a folder inside this one, in letters, digits, '_', '-' and '.', such as results/first",
-    MODEL: "seed-N, one of its arms seed-N.twin, seed-N.ulp-K, seed-N.native-K, seed-N.tuned-E and "
+    MODEL: "seed-N, one of its arms seed-N.twin, seed-N.ulp-K, seed-N.native-K, seed-N.data-P, seed-N.tuned-E and "
     "seed-N.shares-K-of-M, one of these of another family as FAMILY.seed-N, the name of a loaded recogniser, or "
     "any of these as MODEL@CHANNEL",
     SURROGATE: "a model, or several as a list or joined by '+'",

@@ -55,10 +55,11 @@ class Study(Section):
     )
     models: Models = Field(
         description="models: seed-N, one a seed, and its arms (twin: nothing differs; ulp-K: one initial weight, by "
-        "one unit in the last place; native-K: nothing but what the hardware does; tuned-E: trained on for E epochs; "
-        "shares-K-of-M: its first K layers are seed M's, which do not train; shares-last-K-of-M and "
-        "shares-recurrent-of-M: its last K, the recurrent one); FAMILY.seed-N of another family; the name of a "
-        "recogniser that is loaded; or any of these as MODEL@CHANNEL, heard through one of the channels",
+        "one unit in the last place; native-K: nothing but what the hardware does; data-P: trained on the P-th part of "
+        "the data alone; tuned-E: trained on for E epochs; shares-K-of-M: its first K layers are seed M's, which do "
+        "not train; shares-last-K-of-M and shares-recurrent-of-M: its last K, the recurrent one); FAMILY.seed-N of "
+        "another family; the name of a recogniser that is loaded; or any of these as MODEL@CHANNEL, heard through one "
+        "of the channels",
     )
     surrogates: SurrogatesOrNull = Field(
         default=None,
@@ -183,6 +184,11 @@ def _check_models(study: Study) -> None:
             raise ValueError(f"models: {name}: the family {model.family} is {what}; write {form}")
         if model.arm == "shares":
             _check_shared(study, model)
+        if model.arm == "data" and model.which > (last := study.section_of(name).last_part):
+            raise ValueError(
+                f"models: {name}: the data of the family {model.family} has {last} parts; raise families."
+                f"{model.family}.parts, or name one of them"
+            )
 
 
 def _check_shared(study: Study, model: names.Model) -> None:

@@ -88,6 +88,18 @@ class DeepSpeechSection(FamilySection):
     network: Network = Network()
     training: Recipe = Recipe()
     tuning: Tuning = Tuning()
+    parts: Int = Field(
+        default=2,
+        ge=2,
+        le=100,
+        description="parts into which the training utterances are dealt for the arms `data-P`; each trains on one part "
+        "alone, for so many times the epochs",
+    )
+
+    @property
+    def last_part(self) -> int:
+        """The largest P of the arms ``data-P``."""
+        return self.parts
 
     @property
     def gpus(self) -> int:

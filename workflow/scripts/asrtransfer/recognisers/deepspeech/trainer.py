@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +37,7 @@ def train_model(job: TrainingJob, report: Report, stop: Callable[[], bool]) -> N
     network = _initialise(job)
     start = weight_hash(network)
     network.to(job.device)
-    speech, dev = Speech.read(job.train), Speech.read(job.dev)
+    speech, dev = choose_speech(job), Speech.read(job.dev)
     check_lengths(speech)
     check_lengths(dev)
     checkpoint = job.weights.with_name("checkpoint.safetensors")
@@ -93,9 +94,29 @@ def check_lengths(speech: Speech) -> None:
             )
 
 
+def choose_speech(job: TrainingJob) -> Speech:
+    """Return the utterances to train on: for ``data``, those of its part.
+
+    The parts are disjoint, are the whole together, and differ by one utterance at the most. Who is in which follows
+    from the order's seed and the utterance's name.
+    """
+    speech = Speech.read(job.train)
+    if job.arm != "data":
+        return speech
+    seed = job.keys.training.order_seed
+    drawn = sorted(speech.utterance_ids, key=lambda name: hashlib.sha256(f"{seed}\0{name}".encode()).digest())
+    return speech.part(set(drawn[job.which - 1 :: job.keys.parts]))
+
+
 def choose_recipe(job: TrainingJob) -> Recipe:
-    """Return the recipe: for ``tuned``, as many epochs as its name says, at one rate, in another order."""
+    """Return the recipe.
+
+    For ``tuned``, as many epochs as its name says, at one rate, in another order; for ``data``, as many steps as on the
+    whole.
+    """
     recipe: Recipe = job.keys.training
+    if job.arm == "data":
+        return recipe.model_copy(update={"epochs": recipe.epochs * job.keys.parts})
     if job.arm != "tuned":
         return recipe
     tuned = {
@@ -158,6 +179,8 @@ def _describe(
         rung["donor_weights_sha256"] = weight_hash(donor)
     if job.shared:
         rung["shared_layers"] = list(job.shared)
+    if job.arm == "data":
+        rung["part"] = {"number": job.which, "of": job.keys.parts}
     if job.arm == "tuned":
         rung["tuning"] = {"epochs": job.which, **job.keys.tuning.model_dump()}
     return {
