@@ -56,8 +56,9 @@ PlugStackConfig={folder}/plugstack.conf
 MailProg=/bin/true
 SwitchType=switch/none
 MpiDefault=none
-# No control groups: a job is a group of processes, and its memory is looked at every two seconds.
-ProctrackType=proctrack/linuxproc
+# No control groups: a job is a group of processes, and its memory is looked at every two seconds. By the tree of
+# processes (proctrack/linuxproc), what has lost its parent would not be found, and nothing would end it.
+ProctrackType=proctrack/pgid
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/linux
 JobAcctGatherFrequency=task=2
