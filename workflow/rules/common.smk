@@ -133,6 +133,12 @@ def models_attacking(wildcards):
 
 
 def samples_of(wildcards):
+    """Every attack table of a surrogate."""
+    jobs = designs.jobs_of(study, wildcards.surrogate)
+    return expand("<results>/attacks/{job}.parquet", job=map(name_attack, jobs))
+
+
+def samples_heard(wildcards):
     """Every attack table of a surrogate whose samples the remote hears."""
     jobs = designs.jobs_heard(study, wildcards.surrogate, wildcards.remote)
     return expand("<results>/attacks/{job}.parquet", job=map(name_attack, jobs))

@@ -2,7 +2,7 @@ rule transcribe:
     """Hear every sample of a surrogate, and the controls; a job a surrogate and remote."""
     input:
         selected=ancient(selected),
-        samples=samples_of,
+        samples=samples_heard,
         audio=ancient("<results>/corpus/audio"),
         weights=weights,
         files=files,

@@ -34,7 +34,7 @@ class Unmasked:
         return gradient
 
     def note(self, hits: Sequence[int], rows: int) -> None:
-        """Take note of a test: which of so many utterances have reached their target in it."""
+        """Take note of a test: which utterances have reached their target in it, by row; and the number of rows."""
 
     def rate(self, row: int, iteration: int, sample: NDArray[np.int16]) -> float:
         """Rate a sample, int16 (samples,): of an utterance, those with the lowest rates are kept."""
@@ -76,7 +76,6 @@ class Masked(Unmasked):
         rows = [row for row, found in enumerate(self._found) if found and self._thresholds[row] is not None]
         if not rows:
             return gradient
-        # All rows at once, whatever is found: a product over fewer rows may round otherwise.
         point = delta.detach().requires_grad_()
         (penalty,) = torch.autograd.grad(self.excess(point).sum(), point)
         joined = gradient.clone()

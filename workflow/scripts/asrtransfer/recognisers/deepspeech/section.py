@@ -93,7 +93,7 @@ class DeepSpeechSection(FamilySection):
         ge=2,
         le=100,
         description="parts into which the training utterances are dealt for the arms `data-P`; each trains on one part "
-        "alone, for so many times the epochs",
+        "alone, in as many steps as the whole takes",
     )
 
     @property
