@@ -17,12 +17,26 @@ from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.speech.utterances import pad
 
 ITERATIONS = 25
+OPTIONS = {
+    "margin": {"margin": 1.0},
+    "views": {"views": {"count": 2, "noise": 20, "shift": 40, "gain": 3}},
+    "momentum": {"momentum": {"neighbours": 1}},
+    "lookahead": {"momentum": {"lookahead": True}},
+    "masking": {"masking": {"weight": 0.5}},
+    "spoken_start": {"spoken_start": 20.0},
+}
+"""Keys that any attack takes which goes step by step."""
 
 
 def run(
-    attack: Attack, surrogate: DeepSpeech, tasks: list[Task], confidence: str, iterations: int = ITERATIONS
+    attack: Attack,
+    surrogate: DeepSpeech,
+    tasks: list[Task],
+    confidence: str,
+    iterations: int = ITERATIONS,
+    **options: object,
 ) -> list[Outcome]:
-    keys = attack.section(iterations=iterations, test_every=1).model_dump(exclude={"use"})
+    keys = attack.section(iterations=iterations, test_every=1, **options).model_dump(exclude={"use"})
     if confidence == "low":
         keys["threshold"] = None
     try:
@@ -81,6 +95,25 @@ def test_the_same_alone_in_company_and_in_any_order(
             f"{attack.use}: {', '.join(wrong)} got other samples alone than in company; treat each row on its own: no "
             "sum or mean over the batch, nor over samples after an utterance's end"
         )
+
+
+@pytest.mark.parametrize("option", OPTIONS)
+def test_options_leave_each_utterance_to_itself(
+    attack: Attack, surrogate: DeepSpeech, audio: list[np.ndarray], option: str
+) -> None:
+    class_ = extension.find("attack", attack.use).class_
+    if not issubclass(class_, Method):
+        pytest.skip("only an attack that goes step by step has these options")
+    needed = {"lookahead": "stride", "spoken_start": "begin"}.get(option)
+    if needed and getattr(class_, needed) is getattr(Method, needed):
+        pytest.skip(f"only an attack with the method {needed} has this option")
+    tasks = make_tasks(audio)
+    together = run(attack, surrogate, tasks, "low", **OPTIONS[option])
+    alone = [found for task in tasks for found in run(attack, surrogate, [task], "low", **OPTIONS[option])]
+    if wrong := differences(together, alone):
+        fails(f"{attack.use}: with {option}, {', '.join(wrong)} got other samples alone than in company")
+    if [one.best_loss for one in together] == [one.best_loss for one in run(attack, surrogate, tasks, "low")]:
+        fails(f"{attack.use}: {option} changes nothing")
 
 
 def test_the_bound_holds(attack: Attack, surrogate: DeepSpeech, audio: list[np.ndarray]) -> None:

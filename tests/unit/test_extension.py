@@ -112,6 +112,21 @@ def attack(toy: DeepSpeech, dev: Speech, use: str, limit: float | None = None, p
     return run_attack([toy], tasks, use, {"iterations": 5, "threshold": None}, seed="test", limit=limit)
 
 
+@pytest.mark.parametrize("option", [{"momentum": {}}, {"masking": {}}, {"views": {"shift": 20}}, {"margin": 1}])
+def test_an_attack_of_the_users_has_the_options_of_steps(
+    toy: DeepSpeech, dev_split: Speech, tmp_path: Path, option: dict[str, Any]
+) -> None:
+    task = Task(dev_split.utterance_ids[0], dev_split.samples(0), "dab")
+
+    def best(step: str) -> float:
+        folder = tmp_path / str(len(step))
+        folder.mkdir()
+        keys = {"iterations": 5, "threshold": None, **option}
+        return run_attack([toy], [task], write(folder, STEPWISE, step=step), keys, seed="test")[0].best_loss
+
+    assert best("self.delta = (self.delta - 20 * gradient.sign()).clamp(-100, 100)") < best("pass")
+
+
 @pytest.mark.parametrize("work", ["raise ValueError('no')", "self.delta = undefined"])
 def test_what_a_step_raises_is_blamed_on_its_line(
     toy: DeepSpeech, dev_split: Speech, tmp_path: Path, work: str

@@ -21,13 +21,15 @@ class GuardedMethod(Method):
     Args:
         inner: the user's.
         audio: as it was given to the user's; the copy here is what samples are made from.
+        lengths: of the utterances, as they were given to the user's.
         file: where its class stands.
         limit: seconds that a call may take; None sets no limit.
     """
 
-    def __init__(self, inner: Method, audio: Tensor, file: Path, limit: float | None) -> None:
+    def __init__(self, inner: Method, audio: Tensor, lengths: list[int], file: Path, limit: float | None) -> None:
         self.inner = inner
         self.audio = audio
+        self.lengths = lengths
         self.file = file
         self.limit = limit
 
@@ -70,6 +72,7 @@ class GuardedMethod(Method):
     def keep(self, rows: Tensor) -> None:
         """See :meth:`asrtransfer.attacks.method.Method.keep`."""
         self.audio = self.audio[rows]
+        self.lengths = [self.lengths[row] for row in rows.tolist()]
         self._call(lambda: self.inner.keep(rows))
 
     @property
@@ -96,7 +99,7 @@ def guarded(build: Build, file: Path, limit: float | None) -> Build:
 
     def made(audio: Tensor, lengths: list[int], generators: list[torch.Generator]) -> Method:
         with blamed(file, limit):
-            inner = build(audio.clone(), lengths, generators)
-        return GuardedMethod(inner, audio, file, limit)
+            inner = build(audio.clone(), list(lengths), generators)
+        return GuardedMethod(inner, audio, lengths, file, limit)
 
     return made
