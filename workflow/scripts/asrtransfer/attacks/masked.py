@@ -130,7 +130,7 @@ class Masked(Unmasked):
         threshold = self._thresholds[row]
         if threshold is None:
             return -iteration
-        return masking.measure_excess(threshold, sample - self._utterances[row].astype(np.float64))
+        return masking.measure_excess(threshold, sample.astype(np.float64) - self._utterances[row])
 
     def keep(self, rows: Tensor) -> None:
         chosen = rows.tolist()
