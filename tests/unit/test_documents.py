@@ -80,9 +80,17 @@ RUN_BY = {
         "tests/workflow/test_deployment.py::test_snakedeploy_deploys_a_tag"
     ),
     "PYTHONPATH=workflow/scripts .venv/bin/python": "tests/unit/test_python.py::test_the_first_block_makes_a_sample",
-    "PYTHONPATH=workflow/scripts .venv/bin/python -m asrtransfer.quick a=results/models/seed-1/weights.safetensors "
+    "PYTHONPATH=workflow/scripts .venv/bin/python -m asrtransfer.quick look "
+    "a=results/models/seed-1/weights.safetensors "
     'b=results/models/seed-2/weights.safetensors --attack pgd --phrase "open the door" --folder clips --count 5': (
         "tests/unit/test_quick.py::test_the_command_line"
+    ),
+    "PYTHONPATH=workflow/scripts .venv/bin/python -m asrtransfer.quick hear "
+    "a=results/models/seed-1/weights.safetensors "
+    "b=results/models/seed-2/weights.safetensors --files clips one-adversarial.wav "
+    '--phrase "open the door" --out heard.csv': "tests/unit/test_listening.py::test_the_command_line",
+    "PYTHONPATH=workflow/scripts .venv/bin/python -m asrtransfer.quick export results exported": (
+        "tests/workflow/test_exporting.py::test_samples_become_files_that_other_programs_open"
     ),
 }
 """Commands that a test runs, with that test. What it runs may be smaller; the command itself is planned below."""

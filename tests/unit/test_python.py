@@ -76,7 +76,7 @@ def test_the_second_block_looks(folder: Path) -> None:
 
 
 def test_the_command_of_the_page_is_the_call_of_the_page() -> None:
-    command = next(part for part in PAGE.split("\n\n") if "-m asrtransfer.quick" in part)
+    command = next(part for part in PAGE.split("\n\n") if "-m asrtransfer.quick look" in part)
     words = command.replace("\\\n", " ").split()
     assert {"a=results/models/seed-1/weights.safetensors", "b=results/models/seed-2/weights.safetensors"} <= set(words)
     for option, value in (("--attack", "pgd"), ("--folder", "clips"), ("--count", "5")):

@@ -202,11 +202,11 @@ def test_errors_are_a_line_that_says_what_to_do(
 
 def test_the_command_line(toy: DeepSpeech, clips: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     save_weights(toy.network, tmp_path / "toy.safetensors")
-    given = [f"toy={tmp_path / 'toy.safetensors'}", "--phrase", "abc", "--folder", str(clips), "--count", "1"]
+    given = ["look", f"toy={tmp_path / 'toy.safetensors'}", "--phrase", "abc", "--folder", str(clips), "--count", "1"]
     assert command.main([*given, "--keys", '{"iterations": 50}', "--out", str(tmp_path / "out")]) == 0
     assert "toy -> toy" in capsys.readouterr().out
     assert {path.suffix for path in (tmp_path / "out").iterdir()} == {".txt", ".json", ".html"}
     assert command.main([*given, "--keys", "3"]) == 1
     assert capsys.readouterr().err.startswith("error: --keys: no JSON object")
-    assert command.main(["toy", *given[1:]]) == 1
+    assert command.main(["look", "toy", *given[2:]]) == 1
     assert "'toy' is not NAME=FILE" in capsys.readouterr().err

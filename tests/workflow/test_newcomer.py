@@ -114,10 +114,24 @@ STEPS = [
     ),
     Step(
         "docs/python.md",
-        "PYTHONPATH=workflow/scripts .venv/bin/python -m asrtransfer.quick "
+        "PYTHONPATH=workflow/scripts .venv/bin/python -m asrtransfer.quick look "
         "a=results/models/seed-1/weights.safetensors b=results/models/seed-2/weights.safetensors "
         '--attack pgd --phrase "open the door" --folder clips --count 5',
         (LOOK, r"^look/look\.html shows it"),
+    ),
+    Step(
+        "docs/python.md",
+        "PYTHONPATH=workflow/scripts .venv/bin/python -m asrtransfer.quick hear "
+        "a=results/models/seed-1/weights.safetensors b=results/models/seed-2/weights.safetensors "
+        '--files clips one-adversarial.wav --phrase "open the door" --out heard.csv',
+        ("^one-adversarial.wav$", r"^  a  \"", r"'open the door': "),
+        ("heard.csv",),
+    ),
+    Step(
+        "docs/python.md",
+        "PYTHONPATH=workflow/scripts .venv/bin/python -m asrtransfer.quick export results exported",
+        (r"^exported/samples/metadata\.csv lists \d+ samples",),
+        ("exported/samples/metadata.csv",),
     ),
     Step(
         "docs/compare.md",

@@ -10,13 +10,26 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from asrtransfer.quick.exporting import export
     from asrtransfer.quick.findings import Look
+    from asrtransfer.quick.listening import Listening, listen
     from asrtransfer.quick.looks import look
     from asrtransfer.quick.steps import attack, load, read_audio, transcribe, write_audio
 
-__all__ = ["Look", "attack", "load", "look", "read_audio", "transcribe", "write_audio"]
+__all__ = [
+    "Listening",
+    "Look",
+    "attack",
+    "export",
+    "listen",
+    "load",
+    "look",
+    "read_audio",
+    "transcribe",
+    "write_audio",
+]
 
-_MODULES = {"Look": "findings", "look": "looks"}
+_MODULES = {"Look": "findings", "look": "looks", "Listening": "listening", "listen": "listening", "export": "exporting"}
 
 
 def __getattr__(name: str) -> Any:

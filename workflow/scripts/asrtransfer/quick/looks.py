@@ -8,7 +8,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import soundfile
 from numpy.typing import NDArray
 
 from asrtransfer import extension
@@ -24,13 +23,13 @@ from asrtransfer.quick.findings import Look
 from asrtransfer.quick.steps import (
     check_phrase,
     check_surrogate,
-    load,
+    list_audio,
+    load_named,
     read_audio,
     settle_keys,
 )
 from asrtransfer.recognisers.base import Recogniser, Surrogate
 
-SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"}
 DEFAULTS = {"keep": 1}
 """Keys of an attack that differ from a study's: one sample of an utterance is enough for a look."""
 
@@ -79,7 +78,7 @@ def look(
     confidence, plain = settle_keys(attack, DEFAULTS | dict(keys or {}), confidence)
     clean = _read_folder(Path(folder), count)
     compute.prepare(device, threads)
-    models = {name: _load(name, about, device) for name, about in recognisers.items()}
+    models = {name: load_named(name, about, device) for name, about in recognisers.items()}
     attacked = _choose_surrogates(models, surrogates)
     decoder = decoding.build(BACKEND)
     unknown = dict.fromkeys(clean, "")
@@ -115,27 +114,12 @@ def look(
 def _read_folder(folder: Path, count: int) -> dict[str, NDArray[np.int16]]:
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; give the folder that holds the audio")
-    found = sorted(path for path in folder.rglob("*") if path.suffix.lower() in SUFFIXES and path.is_file())
+    found = list_audio([folder])
     if count < 1:
         raise InputError(f"count: {count}; ask for one utterance at least")
     if len(found) < count:
         raise InputError(f"{folder}: holds {len(found)} audio files, and count is {count}; lower count, or add audio")
-    return {path.relative_to(folder).as_posix(): read_audio(path) for path in found[:count]}
-
-
-def _load(name: str, about: Recogniser | str | Path | Mapping[str, Any], device: str) -> Recogniser:
-    if isinstance(about, Recogniser):
-        return about
-    if isinstance(about, Mapping):
-        return load(**{"device": device, **about})
-    if Path(about).suffix == ".safetensors":
-        return load(about, device=device)
-    if Path(about).suffix == ".py":
-        return load(use=str(about), device=device)
-    raise InputError(
-        f"recognisers.{name}: {about}: neither weights.safetensors nor a Python file; give one of these, or "
-        "use, keys and weights"
-    )
+    return {name: read_audio(path) for name, path in list(found.items())[:count]}
 
 
 def _choose_surrogates(models: Mapping[str, Recogniser], names: Sequence[str] | None) -> dict[str, Surrogate]:

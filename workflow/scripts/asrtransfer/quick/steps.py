@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +24,8 @@ from asrtransfer.recognisers.base import Recogniser, Surrogate
 from asrtransfer.speech import audio as sound
 from asrtransfer.text.alphabet import encode
 
+SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"}
+"""Of audio files, in folders."""
 LONGEST = sound.Limit(120.0, "cut it into utterances")
 
 
@@ -50,6 +52,53 @@ def load(
     if extension.find("recogniser", use).class_.trained and weights is None:
         raise InputError(f"{use}: is trained, and no weights are given; give the path of a weights.safetensors")
     return recognisers.load(use, plain, device, None if weights is None else Path(weights))
+
+
+def load_named(name: str, about: Recogniser | str | Path | Mapping[str, Any], device: str) -> Recogniser:
+    """Load a recogniser that is given by its name and one of several things.
+
+    Args:
+        name: for the error.
+        about: one that is loaded, the path of its ``weights.safetensors``, the path of a Python file of your own, or
+            the arguments of :func:`load`.
+        device: ``cpu`` or ``cuda``, unless the arguments name another.
+
+    Raises:
+        InputError: if it is none of these, or cannot be loaded.
+    """
+    if isinstance(about, Recogniser):
+        return about
+    if isinstance(about, Mapping):
+        return load(**{"device": device, **about})
+    if Path(about).suffix == ".safetensors":
+        return load(about, device=device)
+    if Path(about).suffix == ".py":
+        return load(use=str(about), device=device)
+    raise InputError(
+        f"recognisers.{name}: {about}: neither weights.safetensors nor a Python file; give one of these, or "
+        "use, keys and weights"
+    )
+
+
+def list_audio(files: Iterable[Path | str]) -> dict[str, Path]:
+    """List audio files, by their names; those of a folder by their place in it, in order.
+
+    Args:
+        files: audio files, and folders that hold some, also in folders of their own.
+
+    Raises:
+        InputError: if one is not there.
+    """
+    found: dict[str, Path] = {}
+    for path in map(Path, files):
+        if path.is_dir():
+            inside = sorted(one for one in path.rglob("*") if one.suffix.lower() in SUFFIXES and one.is_file())
+            found |= {one.relative_to(path).as_posix(): one for one in inside}
+        elif path.is_file():
+            found[str(path)] = path
+        else:
+            raise InputError(f"{path}: no such file or folder; correct the path")
+    return found
 
 
 def read_audio(path: Path | str) -> NDArray[np.int16]:
