@@ -5,10 +5,12 @@
 # make unlock  frees the folder after a run that was killed
 # make benchmark compares our attack with the Adversarial Robustness Toolbox's: see benchmarks/README.md
 # make audit   asks whether any pinned package has a known advisory
-# make install installs only; make lock renews the pins in envs/. PYTHON=... names the Python to build .venv on.
+# make install installs only; EXTRAS="transformers whisper pocketsphinx" adds what recognisers of others need
+# make lock    renews the pins in envs/. PYTHON=... names the Python to build .venv on.
 
 SHELL := /bin/bash
 ARGS ?=
+EXTRAS ?=
 
 # Without a home to write to, caches go into .venv.
 ifneq ($(shell [[ -n "$$HOME" && -w "$$HOME" ]] && echo writable),writable)
@@ -51,7 +53,7 @@ benchmark:
 	python benchmarks/against_art.py $(ARGS)
 
 install:
-	@envs/install run
+	@envs/install run $(EXTRAS)
 
 audit:
 	@envs/install run

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 ENVS = Path(__file__).resolve().parent
-LISTS = sorted(path for path in ENVS.glob("*.txt") if path.name != "overrides.txt")
+LISTS = sorted(path for path in ENVS.rglob("*.txt") if path.name != "overrides.txt")
 ADVISED, UNKNOWN = 1, 2
 """Exit codes."""
 

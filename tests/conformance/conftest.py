@@ -7,10 +7,11 @@ tries the attack or the recogniser of a file, with keys for its section; without
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import pytest
+import tiny_models
 import torch
 import toys
 from subject import FILE, KEYS, Attack
@@ -58,13 +59,22 @@ def attack(use: str) -> Attack:
 
 
 @pytest.fixture(scope="session")
-def load(use: str, surrogate: DeepSpeech, tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Recogniser]:
-    """Loads the recogniser under test, anew at each call."""
-    weights = None
-    if not extension.is_file(use):
+def load(
+    use: str, surrogate: DeepSpeech, split: Speech, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[], Recogniser]]:
+    """Loads the recogniser under test, anew at each call; of those that others have trained, a small one."""
+    if extension.is_file(use):
+        yield lambda: recognisers.load(use, KEYS, "cpu")
+    elif extension.find("recogniser", use).class_.trained:
         weights = tmp_path_factory.mktemp("weights") / "weights.safetensors"
         save_weights(surrogate.network, weights)
-    return lambda: recognisers.load(use, KEYS, "cpu", weights)
+        yield lambda: recognisers.load(use, KEYS, "cpu", weights)
+    else:
+        with pytest.MonkeyPatch.context() as patch:
+            keys = tiny_models.make(use, tmp_path_factory.mktemp(use), patch, split)
+            if keys is None:
+                pytest.skip(f"{use}: has no small model; tests/pretrained tries a real one")
+            yield lambda: recognisers.load(use, keys, "cpu")
 
 
 @pytest.fixture(scope="session")

@@ -52,7 +52,7 @@ def test_both_install_what_make_installs_and_nothing_else() -> None:
     assert "\n\t@envs/install run\n" in (ROOT / "Makefile").read_text()
     script = (ROOT / "envs/install").read_text()
     assert script.count("--require-hashes") >= 3
-    assert "run) lists=(envs/requirements.txt) ;;" in script
+    assert "run) lists=(envs/requirements.txt) needed=(envs/requirements.txt) ;;" in script
 
 
 def test_both_copy_what_is_there() -> None:

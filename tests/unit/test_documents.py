@@ -28,7 +28,7 @@ TEXTS = {
     for path in sorted(ROOT.glob(pattern))
 }
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-LANGUAGES = {"sh", "text", "python", "yaml", "mermaid"}
+LANGUAGES = {"sh", "text", "python", "yaml", "json", "mermaid"}
 INLINE = re.compile(
     r"`((?:make|snakemake|pre-commit|scancel|\.ci/run|\.venv/bin/\w+|PYTHONPATH=\S+)(?: [^`]*|(?<=run)))`"
 )
@@ -103,6 +103,10 @@ LOCAL = "changes the shell, or this checkout"
 BUILD = "builds for minutes; .ci/run does, before the tests"
 CONTAINER = "needs a container's engine; tests/unit/test_containers.py reads the recipes"
 NOT_RUN = {
+    **{
+        f"make install EXTRAS={extra}": "installs; the packages of the tests hold it, and have the same pins"
+        for extra in ("pocketsphinx", "transformers", "whisper")
+    },
     "cd my-study": "changes the shell",
     "make ctcdecode": BUILD,
     "make study ARGS=\"--config 'decoder={backend: ctcdecode}'\"": (

@@ -34,7 +34,12 @@ def direct(list_name: str) -> list[Requirement]:
     return [Requirement(line) for line in lines if line and not line.startswith(("#", "-r"))]
 
 
-@pytest.mark.parametrize("stem", ["requirements", "requirements-test", "requirements-benchmark", "uv", "audit"])
+EXTRAS = sorted(f"extras/{path.stem}" for path in (ENVS / "extras").glob("*.in"))
+
+
+@pytest.mark.parametrize(
+    "stem", ["requirements", "requirements-test", "requirements-benchmark", "uv", "audit", *EXTRAS]
+)
 def test_direct_requirements_are_pinned(stem: str) -> None:
     pinned = pins(f"{stem}.txt")
     for requirement in direct(f"{stem}.in"):
@@ -42,7 +47,11 @@ def test_direct_requirements_are_pinned(stem: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["requirements.txt", "requirements-test.txt", "requirements-benchmark.txt", "uv.txt", "audit.txt"]
+    "name",
+    [
+        *("requirements.txt", "requirements-test.txt", "requirements-benchmark.txt", "uv.txt", "audit.txt"),
+        *(f"{extra}.txt" for extra in EXTRAS),
+    ],
 )
 def test_every_line_is_a_pin_or_its_hash(name: str) -> None:
     entry = re.compile(r"[a-z0-9-]+==\S+( \\\n    --hash=sha256:[0-9a-f]{64})+")
@@ -91,11 +100,24 @@ def test_an_audit_that_cannot_ask_says_so(
 
 
 def test_an_audit_asks_about_every_list(audit: Any) -> None:
-    assert {path.name for path in audit.LISTS} == {path.name for path in ENVS.glob("*.txt")} - {"overrides.txt"}
+    assert {path.name for path in audit.LISTS} == {path.name for path in ENVS.rglob("*.txt")} - {"overrides.txt"}
 
 
 def test_test_requirements_include_those_of_the_study() -> None:
-    assert pins("requirements.txt").items() <= pins("requirements-test.txt").items()
+    for name in ("requirements", *EXTRAS):
+        assert pins(f"{name}.txt").items() <= pins("requirements-test.txt").items()
+
+
+@pytest.mark.parametrize("extra", EXTRAS)
+def test_an_extra_has_no_other_version_of_what_the_study_has(extra: str) -> None:
+    base = pins("requirements.txt")
+    assert {name: version for name, version in pins(f"{extra}.txt").items() if base.get(name, version) != version} == {}
+
+
+def test_an_extra_that_is_none_is_named() -> None:
+    done = subprocess.run([str(ENVS / "install"), "run", "nobody"], capture_output=True, text=True, check=False)
+    assert done.returncode == 1
+    assert done.stderr == "envs/install: there is no extra nobody; use one of: pocketsphinx transformers whisper \n"
 
 
 def test_conda_environment_has_the_same_pins() -> None:
@@ -141,7 +163,7 @@ def test_conda_can_solve_the_environment() -> None:
     assert result.returncode == 0, result.stdout
 
 
-@pytest.mark.parametrize("path", sorted(ENVS.iterdir()), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(path for path in ENVS.rglob("*") if path.is_file()), ids=lambda path: path.name)
 def test_no_address_is_written(path: Path) -> None:
     """Neither a registry nor a folder of one machine: any mirror may serve the files."""
     assert re.findall(r"https?:|file:|--(?:extra-)?index-url|--find-links", path.read_text()) == []

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from copies import SMOKE, Finished, Repository
 
+from asrtransfer import extension
 from study import document
 
 MODELS = ["seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1"]
@@ -101,6 +102,7 @@ VALUES: dict[str, Any] = {
 KEYS = document.keys()
 UNUSED = (
     "attacks.mix",
+    *(f"families.{name}." for name in extension.names("recogniser") if name != "deepspeech"),
     "corpus.manifest",
     "corpus.librispeech",
     "channels",

@@ -1,0 +1,120 @@
+"""Character CTC models of the package transformers: wav2vec 2.0, HuBERT, Wav2Vec2-Conformer, data2vec.
+
+This module imports neither PyTorch nor transformers: a configuration is read with its class.
+"""
+
+from __future__ import annotations
+
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from asrtransfer.files.errors import InputError
+from asrtransfer.recognisers import pretrained
+from asrtransfer.recognisers.base import Frames
+from asrtransfer.text.alphabet import CHARACTERS
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Transformers(pretrained.HubSection):
+    """A character CTC model of transformers."""
+
+
+class TransformersCTC(Frames):
+    """A model whose classes are characters; those that are none of this project's are left out.
+
+    Its rows depend on padding, so that utterances of different lengths never share a batch.
+
+    Args:
+        keys: its section.
+        device: ``cpu`` or ``cuda``.
+
+    Raises:
+        InputError: if the folder's model is no CTC model, lacks its head, a file or a character, or is damaged.
+    """
+
+    section = Transformers
+
+    def __init__(self, keys: Transformers, device: str) -> None:
+        import torch
+
+        folder = pretrained.find_folder(keys)
+        about = pretrained.check_sample_rate(folder)
+        self.device = torch.device(device)
+        self._folder = folder
+        self._normalises = bool(about.get("do_normalize", True))
+        self._model = _load_model(folder).to(device)
+        # Of samples, for a frame: the windows of the convolutions, one behind the other.
+        self._least = _count_least(self._model.config)
+        self._order = _order_characters(folder, self._model.config)
+
+    @cached_property
+    def identity(self) -> str:
+        """SHA-256 of the folder's files and the versions of what runs them."""
+        return pretrained.digest(pretrained.list_files(self._folder), ["torch", "transformers"])
+
+    def log_probs(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """See :meth:`asrtransfer.recognisers.base.Frames.log_probs`."""
+        import torch
+
+        # A single row takes another path through the BLAS, which rounds differently.
+        alone = len(audio) == 1
+        heard = (audio.expand(2, -1) if alone else audio) / 32768
+        heard = torch.nn.functional.pad(heard, (0, max(0, self._least - heard.shape[1])))
+        if self._normalises:
+            # As Wav2Vec2FeatureExtractor does, which cuts the gradient.
+            mean = heard.mean(dim=1, keepdim=True)
+            heard = (heard - mean) / (heard.var(dim=1, unbiased=False, keepdim=True) + 1e-7).sqrt()
+        logits = self._model(heard).logits.float()[..., self._order]
+        counts = lengths.new_tensor([self.frames(int(length)) for length in lengths])
+        return logits.log_softmax(dim=2)[: len(audio)], counts
+
+    def frames(self, samples: int) -> int:
+        """See :meth:`asrtransfer.recognisers.base.Frames.frames`."""
+        return int(self._model._get_feat_extract_output_lengths(max(samples, self._least)))
+
+
+def _load_model(folder: Path) -> Any:
+    import torch
+
+    library = pretrained.import_extra("transformers", "transformers")
+    try:
+        model, told = library.AutoModelForCTC.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+        )
+    except Exception as error:
+        raise InputError(f"{folder}: no CTC model can be loaded from it ({pretrained.explain(error)})") from None
+    if missing := sorted(told["missing_keys"]):
+        raise InputError(f"{folder}: the weights lack {missing[0]}; choose a model that was trained for recognition")
+    return model.requires_grad_(False).eval()
+
+
+def _count_least(config: Any) -> int:
+    """Count the samples that one frame takes."""
+    least = 1
+    for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
+        least = (least - 1) * stride + kernel
+    return int(least)
+
+
+def _order_characters(folder: Path, config: Any) -> list[int]:
+    """Find the model's class of each of this project's characters, then the blank."""
+    vocabulary = pretrained.read_json(folder, "vocab.json")
+    places = []
+    for character in CHARACTERS:
+        names = ("|", " ") if character == " " else (character, character.upper())
+        place = next((vocabulary[name] for name in names if name in vocabulary), None)
+        if place is None:
+            raise InputError(f"{folder}: vocab.json has no {character!r}; choose a model of English characters")
+        places.append(int(place))
+    return [*places, int(config.pad_token_id)]
+
+
+RECOGNISER = TransformersCTC
