@@ -27,10 +27,10 @@ def test_the_published_width_has_the_published_layers_and_parameters() -> None:
         "dense2.bias": (2048,),
         "dense3.weight": (2048, 2048),
         "dense3.bias": (2048,),
-        "lstm.weight_ih_l0": (8192, 2048),
-        "lstm.weight_hh_l0": (8192, 2048),
-        "lstm.bias_ih_l0": (8192,),
-        "lstm.bias_hh_l0": (8192,),
+        "middle.weight_ih_l0": (8192, 2048),
+        "middle.weight_hh_l0": (8192, 2048),
+        "middle.bias_ih_l0": (8192,),
+        "middle.bias_hh_l0": (8192,),
         "dense5.weight": (2048, 2048),
         "dense5.bias": (2048,),
         "dense6.weight": (29, 2048),
@@ -46,9 +46,9 @@ def test_initial_weights_are_xavier_uniform_with_a_forget_bias_of_one() -> None:
     network.requires_grad_(False)
     assert float(network.dense2.weight.abs().max()) <= (6 / 128) ** 0.5
     assert float(network.dense2.weight.std()) == pytest.approx((6 / 128) ** 0.5 / 3**0.5, rel=0.05)
-    assert float(network.lstm.weight_hh_l0.abs().max()) <= 64**-0.5
-    assert network.lstm.bias_ih_l0.reshape(4, 64).mean(dim=1).tolist() == [0, 1, 0, 0]
-    assert not network.lstm.bias_hh_l0.any()
+    assert float(network.middle.weight_hh_l0.abs().max()) <= 64**-0.5
+    assert network.middle.bias_ih_l0.reshape(4, 64).mean(dim=1).tolist() == [0, 1, 0, 0]
+    assert not network.middle.bias_hh_l0.any()
     assert not network.dense1.bias.any()
 
 

@@ -75,9 +75,9 @@ def layers(path: Path) -> dict[str, str]:
     ("shared", "expected"),
     [
         ("2", ["dense1", "dense2"]),
-        ("5", ["dense1", "dense2", "dense3", "lstm", "dense5"]),
+        ("5", ["dense1", "dense2", "dense3", "middle", "dense5"]),
         ("last-2", ["dense5", "dense6"]),
-        ("recurrent", ["lstm"]),
+        ("recurrent", ["middle"]),
     ],
 )
 def test_layers_are_shared_and_all_others_trained(
@@ -95,7 +95,7 @@ def test_layers_are_shared_and_all_others_trained(
 
 
 def test_a_rung_that_is_stopped_ends_the_same(tables: tuple[Path, Path], donor: Path, tmp_path: Path) -> None:
-    changes = {"arm": "shares", "donor": donor, "shared": ("dense1", "lstm")}
+    changes = {"arm": "shares", "donor": donor, "shared": ("dense1", "middle")}
     whole = train(job(tmp_path / "whole", tables, **changes))
     order = job(tmp_path / "stopped", tables, **changes)
     steps = iter(range(100))
@@ -138,7 +138,7 @@ def test_tuning_has_another_order_and_another_dropout(tables: tuple[Path, Path],
 def test_a_donor_of_another_width_is_named(tables: tuple[Path, Path], donor: Path, tmp_path: Path) -> None:
     keys = DeepSpeechSection.model_validate(KEYS.model_dump() | {"network": {"units": 25}})
     with pytest.raises(InputError, match=r"network\.units: 25, and the model that gives its weights has 24"):
-        train(job(tmp_path / "wide", tables, arm="shares", donor=donor, shared=("lstm",), keys=keys))
+        train(job(tmp_path / "wide", tables, arm="shares", donor=donor, shared=("middle",), keys=keys))
 
 
 @pytest.mark.parametrize(("shared", "what"), [("6", "has 6 layers"), ("last-9", "has 6 layers")])

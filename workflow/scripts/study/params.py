@@ -112,7 +112,9 @@ def list_donors(study: Study, model: str) -> list[str]:
 def list_shared_layers(study: Study, model: str) -> list[str]:
     """The layers that a rung has of its donor; none for another model."""
     shared, class_ = study.parsed(model).shared, study.class_of(model)
-    return trained.list_shared(class_.layers, class_.recurrent, shared) if shared else []
+    if not shared:
+        return []
+    return trained.list_shared(class_.layers, class_.find_recurrent(study.section_of(model)), shared)
 
 
 def code_of_attack(study: Study, attack: str) -> list[str]:

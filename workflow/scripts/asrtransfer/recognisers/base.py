@@ -114,6 +114,11 @@ class Recogniser(ABC):
         """What it takes; by default what its section says."""
         return Cost(None, keys.speed, keys.memory, lambda utterances, seconds, gradient: 0.0)
 
+    @classmethod
+    def find_recurrent(cls, keys: Any) -> str:
+        """Name the recurrent layer that models of a section have; empty where there is none."""
+        return cls.recurrent
+
     @property
     @abstractmethod
     def identity(self) -> str:

@@ -196,7 +196,7 @@ def _check_shared(study: Study, model: names.Model) -> None:
         raise ValueError(f"models: {model.name} shares layers with its own seed; name another, or write {model.base}")
     class_ = study.class_of(model.name)
     try:
-        list_shared(class_.layers, class_.recurrent, model.shared)
+        list_shared(class_.layers, class_.find_recurrent(study.section_of(model.name)), model.shared)
     except ValueError as error:
         raise ValueError(f"models: {model.name}: the family {model.family} {error}") from None
 

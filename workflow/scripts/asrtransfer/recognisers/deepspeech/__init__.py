@@ -28,8 +28,8 @@ class DeepSpeech(Frames):
     section = DeepSpeechSection
     trained = True
     pads = True
-    layers = ("dense1", "dense2", "dense3", "lstm", "dense5", "dense6")
-    recurrent = "lstm"
+    layers = ("dense1", "dense2", "dense3", "middle", "dense5", "dense6")
+    recurrent = "middle"
 
     def __init__(self, network: Network) -> None:
         self.network = network
@@ -46,13 +46,20 @@ class DeepSpeech(Frames):
     @classmethod
     def cost(cls, keys: DeepSpeechSection) -> Cost:
         """See :meth:`asrtransfer.recognisers.base.Recogniser.cost`."""
-        units = keys.network.units
+        units, network = keys.network.units, keys.network
+        front = sizes.count_convolutions() if network.front_end == "waveform" else 0
+        inputs = sizes.FRAMES_STACKED * network.cepstra
         return Cost(
-            sizes.FRAMES_PER_SECOND * sizes.count_multiplications(units),
+            sizes.FRAMES_PER_SECOND * sizes.count_multiplications(units, inputs, front),
             0.0,
             3 * sizes.weight_bytes(units) / 1e6,
             lambda utterances, seconds, gradient: sizes.activation_bytes(units, utterances, seconds, gradient) / 1e6,
         )
+
+    @classmethod
+    def find_recurrent(cls, keys: DeepSpeechSection) -> str:
+        """See :meth:`asrtransfer.recognisers.base.Recogniser.find_recurrent`."""
+        return cls.recurrent if keys.network.recurrence == "lstm" else ""
 
     @property
     def identity(self) -> str:
@@ -68,12 +75,12 @@ class DeepSpeech(Frames):
         rounds differently, and what is heard must not depend on how many others run beside it.
         """
         # cuDNN computes an LSTM's gradient in training mode only; the LSTM has no dropout, so nothing else changes.
-        self.network.lstm.train(audio.is_cuda and audio.requires_grad)
+        self.network.middle.train(audio.is_cuda and audio.requires_grad)
         alone = len(audio) == 1
         if alone:
             audio, lengths = audio.expand(2, -1), lengths.expand(2)
         log_probs, counts = self.network(audio, lengths)
-        self.network.lstm.eval()
+        self.network.middle.eval()
         return (log_probs[:1], counts[:1]) if alone else (log_probs, counts)
 
     def frames(self, samples: int) -> int:

@@ -14,7 +14,17 @@ import torch
 import torchaudio.functional
 from torch import Tensor, nn
 
-from asrtransfer.recognisers.deepspeech.sizes import CEPSTRA, CONTEXT, HOP, INPUTS, SAMPLE_RATE, WINDOW, count_frames
+from asrtransfer.recognisers.deepspeech.sizes import (
+    CEPSTRA,
+    CHANNELS,
+    CONTEXT,
+    CONVOLUTIONS,
+    FRAMES_STACKED,
+    HOP,
+    SAMPLE_RATE,
+    WINDOW,
+    count_frames,
+)
 
 PRE_EMPHASIS = 0.97
 FILTERS = 26
@@ -101,23 +111,26 @@ class _Stacked(torch.autograd.Function):
 
     @staticmethod
     def forward(ctx: Any, padded: Tensor) -> Tensor:
-        """Map (batch, context + frames + context, 26) to (batch, frames, 494)."""
+        """Map (batch, context + frames + context, values) to (batch, frames, 19 x values)."""
         frames = padded.shape[1] - 2 * CONTEXT
-        return padded.unfold(1, 2 * CONTEXT + 1, 1).transpose(2, 3).reshape(padded.shape[0], frames, INPUTS)
+        return padded.unfold(1, FRAMES_STACKED, 1).transpose(2, 3).reshape(padded.shape[0], frames, -1)
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:
         """Add up the gradients of the 19 places that a frame has."""
         batch, frames, _ = gradient.shape
-        placed = gradient.reshape(batch, frames, 2 * CONTEXT + 1, CEPSTRA)
-        total = gradient.new_zeros(batch, frames + 2 * CONTEXT, CEPSTRA)
-        for place in range(2 * CONTEXT + 1):
+        placed = gradient.reshape(batch, frames, FRAMES_STACKED, -1)
+        total = gradient.new_zeros(batch, frames + 2 * CONTEXT, placed.shape[3])
+        for place in range(FRAMES_STACKED):
             total[:, place : place + frames] += placed[:, :, place]
         return total
 
 
 class FrontEnd(nn.Module):
     """Convert audio to the 494 inputs per frame of DeepSpeech 0.4.1, differentiable with respect to the audio.
+
+    Args:
+        values: that the network sees of a frame: of 26 cepstra the first ones.
 
     Attributes:
         window: (512,) Hamming window.
@@ -131,8 +144,9 @@ class FrontEnd(nn.Module):
     cosines: Tensor
     weights: Tensor
 
-    def __init__(self) -> None:
+    def __init__(self, values: int = CEPSTRA) -> None:
         super().__init__()
+        self.values = values
         constants = {
             "window": torch.hamming_window(WINDOW, periodic=False, dtype=torch.float64).float(),
             "filters": mel_filters(),
@@ -176,11 +190,63 @@ class FrontEnd(nn.Module):
         cepstra = spectrum.bands @ self.cosines * self.weights
         return torch.cat((spectrum.energy[:, :, None], cepstra[:, :, 1:]), dim=2)
 
-    def stack(self, spectrum: Spectrum) -> Tensor:
-        """Stack the cepstra of every frame with their context, float32 (batch, frames, 494)."""
+    def describe(self, spectrum: Spectrum) -> Tensor:
+        """Compute what the network sees of a frame, float32 (batch, frames, values): the first cepstra."""
         cepstra = self.cepstra(spectrum)
-        frames = torch.arange(cepstra.shape[1], device=cepstra.device)
-        cepstra = cepstra * (frames < spectrum.counts[:, None])[:, :, None]
-        padded = nn.functional.pad(cepstra, (0, 0, CONTEXT, CONTEXT))
+        return cepstra if self.values == CEPSTRA else cepstra[:, :, : self.values]
+
+    def stack(self, spectrum: Spectrum) -> Tensor:
+        """Stack every frame with its context, float32 (batch, frames, 19 x values)."""
+        described = self.describe(spectrum)
+        frames = torch.arange(described.shape[1], device=described.device)
+        described = described * (frames < spectrum.counts[:, None])[:, :, None]
+        padded = nn.functional.pad(described, (0, 0, CONTEXT, CONTEXT))
         stacked: Tensor = _Stacked.apply(padded)
         return stacked
+
+
+class LogMel(FrontEnd):
+    """The 26 log mel bands in place of their cepstra."""
+
+    def describe(self, spectrum: Spectrum) -> Tensor:
+        """Return the bands, float32 (batch, frames, 26)."""
+        return spectrum.bands
+
+
+class Waveform(FrontEnd):
+    """Convolutions over the waveform, which training learns, in place of the spectrum.
+
+    Seven of them, with the kernels and strides of wav2vec 2.0 (Baevski et al., 2020), so that frames come as often as
+    those of the spectrum. Each is clipped like the dense layers; the last has 26 channels.
+    """
+
+    def __init__(self, values: int = CEPSTRA) -> None:
+        super().__init__(values)
+        widths = [1, *[CHANNELS] * (len(CONVOLUTIONS) - 1), values]
+        self.convolutions = nn.ModuleList(
+            nn.Conv1d(before, after, kernel, stride)
+            for before, after, (kernel, stride) in zip(widths, widths[1:], CONVOLUTIONS, strict=False)
+        )
+
+    def analyse(self, audio: Tensor, lengths: Tensor) -> Spectrum:
+        """Return the audio in place of bands, float32 (batch, samples), silence after each utterance's end."""
+        samples = torch.arange(audio.shape[1], device=audio.device)
+        audio = audio * (samples < lengths[:, None])
+        frames = count_frames(audio.shape[1])
+        padded = nn.functional.pad(audio, (0, (frames - 1) * HOP + WINDOW - audio.shape[1]))
+        return Spectrum(padded, padded[:, :0], frame_counts(lengths))
+
+    def describe(self, spectrum: Spectrum) -> Tensor:
+        """Run the convolutions: float32 (batch, frames, 26)."""
+        # Speech of a usual loudness is then about one.
+        heard = spectrum.bands[:, None] / 1000
+        for place, convolution in enumerate(self.convolutions):
+            heard = convolution(heard)
+            if place < len(self.convolutions) - 1:
+                heard = heard.clamp(0, 20.0)
+        frames = count_frames(spectrum.bands.shape[1])
+        return heard.transpose(1, 2)[:, :frames]
+
+
+FRONT_ENDS: dict[str, type[FrontEnd]] = {"mfcc": FrontEnd, "log-mel": LogMel, "waveform": Waveform}
+"""By the value of ``network.front_end``."""

@@ -59,7 +59,7 @@ def list_neighbours(
 
 
 def _describe(kind: str, name: str, surrogate: Network, weights: Mapping[str, Tensor]) -> Neighbour:
-    network = with_weights(surrogate.units, weights, surrogate.device)
+    network = with_weights(surrogate.shape, weights, surrogate.device)
     return Neighbour(kind, name, DeepSpeech(network), measure_distance(surrogate, network))
 
 

@@ -5,14 +5,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from asrtransfer.files import tensors
 from asrtransfer.files.errors import InputError
-from asrtransfer.recognisers.deepspeech.front_end import FrontEnd
-from asrtransfer.recognisers.deepspeech.sizes import INPUTS
+from asrtransfer.recognisers.deepspeech.front_end import FRONT_ENDS
+from asrtransfer.recognisers.deepspeech.middle import MIDDLES
+from asrtransfer.recognisers.deepspeech.sizes import CEPSTRA, FRAMES_STACKED
 from asrtransfer.text import alphabet
 
 ACTIVATION_CEILING = 20.0
@@ -31,16 +33,28 @@ class Network(nn.Module):
     Args:
         units: width H of every hidden layer; 2048 in the published study.
         dropout: share of dense activations dropped in training; 0.2 in the published recipe.
+        front_end: ``mfcc``, as published; ``log-mel`` or ``waveform``.
+        cepstra: kept of a frame; 26, as published, are all.
+        recurrence: what stands in the middle: ``lstm``, as published; ``none`` or ``window``.
     """
 
-    def __init__(self, units: int, dropout: float = 0.0) -> None:
+    def __init__(
+        self,
+        units: int,
+        dropout: float = 0.0,
+        *,
+        front_end: str = "mfcc",
+        cepstra: int = CEPSTRA,
+        recurrence: str = "lstm",
+    ) -> None:
         super().__init__()
         self.units = units
-        self.front_end = FrontEnd()
-        self.dense1 = nn.Linear(INPUTS, units)
+        self.shape = {"units": units, "front_end": front_end, "cepstra": cepstra, "recurrence": recurrence}
+        self.front_end = FRONT_ENDS[front_end](cepstra)
+        self.dense1 = nn.Linear(FRAMES_STACKED * cepstra, units)
         self.dense2 = nn.Linear(units, units)
         self.dense3 = nn.Linear(units, units)
-        self.lstm = nn.LSTM(units, units, batch_first=True)
+        self.middle = MIDDLES[recurrence](units)
         self.dense5 = nn.Linear(units, units)
         self.dense6 = nn.Linear(units, alphabet.SIZE)
         self.dropout = nn.Dropout(dropout)
@@ -60,14 +74,19 @@ class Network(nn.Module):
             for name, parameter in sorted(self.named_parameters()):
                 if parameter.dim() == 1:
                     parameter.zero_()
-                elif name.startswith("lstm."):
-                    limit = math.sqrt(1 / self.units)
-                    parameter.copy_((2 * torch.rand(parameter.shape, generator=generator) - 1) * limit)
                 else:
-                    limit = math.sqrt(6 / sum(parameter.shape))
+                    limit = self._find_limit(name, parameter)
                     parameter.copy_((2 * torch.rand(parameter.shape, generator=generator) - 1) * limit)
-            # PyTorch orders the gates input, forget, cell, output.
-            self.lstm.get_parameter("bias_ih_l0")[self.units : 2 * self.units] = FORGET_BIAS
+            if isinstance(self.middle, nn.LSTM):
+                # PyTorch orders the gates input, forget, cell, output.
+                self.middle.get_parameter("bias_ih_l0")[self.units : 2 * self.units] = FORGET_BIAS
+
+    def _find_limit(self, name: str, parameter: Tensor) -> float:
+        """Of the uniform distribution of a layer's initial weights: sqrt(6 / (inputs + outputs))."""
+        if isinstance(self.middle, nn.LSTM) and name.startswith("middle."):
+            return math.sqrt(1 / self.units)
+        window = math.prod(parameter.shape[2:])
+        return math.sqrt(6 / (window * sum(parameter.shape[:2])))
 
     def nudge(self, which: int) -> None:
         """Move one weight by one unit in the last place: the smallest difference arithmetic can make.
@@ -87,19 +106,21 @@ class Network(nn.Module):
 
     @torch.no_grad()
     def take(self, donor: Network, layers: Sequence[str] | None = None) -> None:
-        """Take over weights of a network of the same width.
+        """Take over weights of a network of the same shape.
 
         Args:
             donor: has the weights.
             layers: names of those to take; None takes all.
 
         Raises:
-            InputError: if the donor has another width.
+            InputError: if the donor has another shape.
         """
-        if donor.units != self.units:
-            raise InputError(
-                f"network.units: {self.units}, and the model that gives its weights has {donor.units}; train it anew"
-            )
+        for key, value in self.shape.items():
+            other = donor.shape[key]
+            if other != value:
+                raise InputError(
+                    f"network.{key}: {value}, and the model that gives its weights has {other}; train it anew"
+                )
         own = self.state_dict()
         for name, tensor in donor.state_dict().items():
             if layers is None or name.partition(".")[0] in layers:
@@ -116,16 +137,19 @@ class Network(nn.Module):
             Natural log-probabilities, float32 (batch, frames, 29), and int64 (batch,) frame counts.
         """
         inputs, counts = self.front_end(audio, lengths)
-        return self.recognise(inputs), counts
+        return self.recognise(inputs, counts), counts
 
-    def recognise(self, inputs: Tensor) -> Tensor:
-        """Log-probabilities, float32 (batch, frames, 29), of front end outputs (batch, frames, 494)."""
+    def recognise(self, inputs: Tensor, counts: Tensor) -> Tensor:
+        """Log-probabilities, float32 (batch, frames, 29), of front end outputs (batch, frames, 494).
+
+        Args:
+            inputs: of the front end.
+            counts: int64 (batch,), frames of each utterance.
+        """
         hidden = inputs
         for dense in (self.dense1, self.dense2, self.dense3):
             hidden = self.dropout(dense(hidden).clamp(0, ACTIVATION_CEILING))
-        # Within an autocast, PyTorch runs cuDNN's LSTM in float16 (pytorch/pytorch#42385), whose range ends at 65504.
-        with torch.autocast(hidden.device.type, enabled=False):
-            hidden, _ = self.lstm(hidden.float())
+        hidden = self.middle(hidden, counts)
         hidden = self.dropout(self.dense5(hidden).clamp(0, ACTIVATION_CEILING))
         # The layers may have been computed in bfloat16.
         return self.dense6(hidden).float().log_softmax(dim=2)
@@ -138,7 +162,7 @@ def weight_hash(network: nn.Module) -> str:
 
 def save_weights(network: Network, path: Path) -> None:
     """Write the weights, whole or not at all, with their checksum."""
-    tensors.write(path, network.state_dict(), {"units": network.units})
+    tensors.write(path, network.state_dict(), {"network": network.shape})
 
 
 def load_weights(path: Path, device: str = "cpu") -> Network:
@@ -148,12 +172,12 @@ def load_weights(path: Path, device: str = "cpu") -> Network:
         InputError: if the file is missing or damaged.
     """
     weights, about = tensors.read(path, "the weights of a model")
-    return with_weights(about["units"], weights, device)
+    return with_weights(about["network"], weights, device)
 
 
-def with_weights(units: int, weights: Mapping[str, Tensor], device: torch.device | str) -> Network:
-    """Make a network of some weights, in eval mode, its parameters frozen."""
-    network = Network(units)
+def with_weights(shape: Mapping[str, Any], weights: Mapping[str, Tensor], device: torch.device | str) -> Network:
+    """Make a network of a shape and some weights, in eval mode, its parameters frozen."""
+    network = Network(**shape)
     network.load_state_dict(dict(weights))
     return network.requires_grad_(False).eval().to(device)
 

@@ -15,6 +15,17 @@ class Network(Section):
 
     units: Int = Field(default=2048, ge=1, le=8192, description="width of every hidden layer")
     dropout: Float = Field(default=0.2, ge=0, lt=1, description="share of dense activations dropped in training")
+    front_end: Literal["mfcc", "log-mel", "waveform"] = Field(
+        default="mfcc",
+        description="what the first layer sees of 19 frames: cepstra, as published; the logarithms of the 26 mel "
+        "bands; or 26 outputs of convolutions over the waveform, which training learns",
+    )
+    cepstra: Int = Field(default=26, ge=1, le=26, description="cepstra kept of a frame, the first ones; of mfcc")
+    recurrence: Literal["lstm", "none", "window"] = Field(
+        default="lstm",
+        description="the layer in the middle: a forward LSTM, as published; as many weights that see one frame; or "
+        "dilated convolutions that see 64 frames to either side, with about as many weights",
+    )
 
 
 class SpecAugment(Section):
@@ -108,6 +119,10 @@ class DeepSpeechSection(FamilySection):
 
     def check(self, device: str) -> str | None:
         """See :meth:`asrtransfer.recognisers.section.FamilySection.check`."""
+        if self.network.cepstra < 26 and self.network.front_end != "mfcc":
+            return f"network.cepstra: {self.network.front_end} has none; remove the key"
+        if self.training.spec_augment is not None and self.network.front_end == "waveform":
+            return "training.spec_augment: hides mel bands, and network.front_end: waveform has none; set it to null"
         gpus, accumulate = self.training.gpus, self.training.accumulate
         if gpus > 1 and device == "cpu":
             return f"training.gpus: {gpus} GPUs, and device is cpu; set device: cuda, or training.gpus: 1"

@@ -12,7 +12,12 @@ WINDOW = 512
 HOP = 320
 CEPSTRA = 26
 CONTEXT = 9
-INPUTS = (2 * CONTEXT + 1) * CEPSTRA
+FRAMES_STACKED = 2 * CONTEXT + 1
+INPUTS = FRAMES_STACKED * CEPSTRA
+CONVOLUTIONS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))
+"""Kernel and stride of a front end of convolutions, those of wav2vec 2.0: a hop of 320 samples in all."""
+CHANNELS = 32
+"""Of its convolutions; the last one has as many as there are mel bands."""
 FRAMES_PER_SECOND = SAMPLE_RATE / HOP
 
 # Numbers a frame that autograd keeps of a pass, counted with its hooks for 64 to 2048 units on the CPU: 2,158 to
@@ -35,9 +40,26 @@ def count_frames(samples: int) -> int:
     return 1 + (max(samples - WINDOW, 0) + HOP - 1) // HOP
 
 
-def count_multiplications(units: int) -> int:
-    """Count the multiplications that a frame takes on its way through the network; nearly the number of its weights."""
-    return (INPUTS + alphabet.SIZE) * units + 11 * units**2
+def count_multiplications(units: int, inputs: int = INPUTS, front: int = 0) -> int:
+    """Count the multiplications that a frame takes on its way through the network; nearly the number of its weights.
+
+    Args:
+        units: width of the hidden layers.
+        inputs: of the first one.
+        front: multiplications of the front end, where it has weights.
+    """
+    return front + (inputs + alphabet.SIZE) * units + 11 * units**2
+
+
+def count_convolutions() -> int:
+    """Count the multiplications of a front end of convolutions, for one frame."""
+    total, steps, before = 0, HOP, 1
+    for place, (kernel, stride) in enumerate(CONVOLUTIONS):
+        steps //= stride
+        channels = CEPSTRA if place == len(CONVOLUTIONS) - 1 else CHANNELS
+        total += steps * kernel * before * channels
+        before = channels
+    return total
 
 
 def weight_bytes(units: int) -> float:

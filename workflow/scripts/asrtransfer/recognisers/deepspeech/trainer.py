@@ -135,7 +135,7 @@ def draw_seed(job: TrainingJob) -> int:
 
 
 def _initialise(job: TrainingJob) -> Network:
-    network = Network(job.keys.network.units, job.keys.network.dropout)
+    network = Network(**job.keys.network.model_dump())
     network.initialise(job.seed)
     if job.arm == "ulp":
         network.nudge(job.which)
@@ -189,7 +189,7 @@ def _describe(
         "seed": job.seed,
         "arm": job.arm,
         **rung,
-        "units": network.units,
+        **network.shape,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "recipe": job.keys.training.model_dump(),
         "dropout": job.keys.network.dropout,

@@ -295,7 +295,7 @@ def _recognised(network: Network, batch: Batch, recipe: Recipe, seed: int) -> tu
         spectrum = hide(recipe.spec_augment, spectrum, masks)
     inputs = network.front_end.stack(spectrum)
     with torch.autocast(device.type, torch.bfloat16, enabled=recipe.precision == "bf16"):
-        return network.recognise(inputs), spectrum.counts
+        return network.recognise(inputs, spectrum.counts), spectrum.counts
 
 
 @torch.no_grad()
@@ -307,7 +307,7 @@ def evaluate(network: Network, batches: Batches) -> tuple[float, float, float]:
     heard: list[str] = []
     for batch in batches.read(range(len(batches))):
         spectrum = batch.analyse(network.front_end)
-        log_probs = network.recognise(network.front_end.stack(spectrum))
+        log_probs = network.recognise(network.front_end.stack(spectrum), spectrum.counts)
         loss += float(confidence.ctc_loss(log_probs, spectrum.counts, batch.texts).sum())
         meant += batch.texts
         heard += greedy(log_probs, spectrum.counts)

@@ -27,7 +27,7 @@ STEPS = 20
 
 def make_recogniser(keys: DeepSpeechSection, device: str) -> DeepSpeech:
     """A recogniser of random weights."""
-    network = Network(keys.network.units, keys.network.dropout)
+    network = Network(**keys.network.model_dump())
     network.initialise(1)
     return DeepSpeech(network.requires_grad_(False).eval().to(device))
 
