@@ -1,9 +1,13 @@
-"""A judge: it must hear the target before a sample counts, and has no other part in an attack."""
+"""A judge: it must hear the target before a sample counts, and has no other part; and what else does not fit."""
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+import yaml
+from snakemake.utils import update_config
 from test_attacks import CARLINI, THRESHOLD, as_bytes, tasks
 
 from asrtransfer.attacks.run import run_attack
@@ -12,6 +16,12 @@ from asrtransfer.recognisers.base import Heard, Recogniser
 from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.recognisers.deepspeech.network import Network
 from asrtransfer.speech.utterances import Speech
+from asrtransfer.tables.design import Design
+from study import config, designs
+from study.config import Study
+from study.tables import describe_design
+
+ROOT = Path(__file__).resolve().parents[2]
 
 
 class Ears(Recogniser):
@@ -64,3 +74,66 @@ def test_a_whole_attack_is_judged_too(toy: DeepSpeech, dev_split: Speech, text: 
     keys = {"threshold": None, "snr": 60.0}
     found = run_attack([toy], [made], "mix", keys, seed="test", judge=Ears(text))
     assert found[0].status == status
+
+
+def study_with(**changes: object) -> Study:
+    """The smoke study, with a judge for PGD and other keys."""
+    given: dict[str, object] = {}
+    for name in ("config", "smoke"):
+        update_config(given, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
+    update_config(given, changes)
+    return config.read(given)
+
+
+def test_a_judge_and_its_twins_are_no_remotes_of_what_it_judged() -> None:
+    study = study_with(models=["seed-1", "seed-2", "seed-2.twin", "seed-1.ulp-1"], attacks={"pgd": {"judge": "seed-2"}})
+    assert designs.list_judges(study, "pgd") == ["seed-2", "seed-2.twin"]
+    assert designs.list_judges(study, "cw") == []
+    assert designs.list_models(study, "pgd", "seed-1") == ["seed-1", "seed-2"]
+    heard = {remote: {job.attack for job in designs.jobs_heard(study, "seed-1", remote)} for remote in study.models}
+    assert heard == {"seed-1": {"cw", "pgd"}, "seed-1.ulp-1": {"cw", "pgd"}, "seed-2": {"cw"}, "seed-2.twin": {"cw"}}
+    design = Design.from_dict(describe_design(study))
+    expected = design.expected[["attack", "remote"]].drop_duplicates().values.tolist()
+    assert sorted(map(tuple, expected)) == sorted(
+        (attack, remote) for remote, found in heard.items() for attack in found
+    )
+
+
+def test_a_remote_that_judges_every_attack_hears_nothing() -> None:
+    study = study_with(attacks={"pgd": {"judge": "seed-2"}, "cw": {"judge": "seed-2"}})
+    assert ("seed-1", "seed-2") not in designs.list_hearings(study)
+    assert ("seed-1", "seed-1.twin") in designs.list_hearings(study)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"attacks": {"pgd": {"judge": "seed-7"}}}, "attacks.pgd.judge: seed-7 is none of the models"),
+        ({"attacks": {"pgd": {"judge": "seed-1"}}}, "attacks.pgd.judge: seed-1 is attacked; name a model that is none"),
+        (
+            {"attacks": {"pgd": {"confidences": {"high": {"judge": "seed-2"}}}}},
+            "attacks.pgd.confidences.high.judge: is the same at every confidence",
+        ),
+        ({"attacks": {"pgd": {"masking": {"weight": 0}}}}, "attacks.pgd.masking.weight: should be greater than 0"),
+        (
+            {"attacks": {"mix": {"phrases": ["go"], "masking": {}}}},
+            "attacks.mix.masking: Spoken mix makes a sample at once",
+        ),
+        (
+            {"models": ["seed-1", "seed-1.data-3"]},
+            "models: seed-1.data-3: the data of the family deepspeech has 2 parts",
+        ),
+        (
+            {
+                "models": ["seed-1", "sphinx", "ctc"],
+                "families": {"ctc": {"use": "command", "command": "x"}},
+                "surrogates": ["ctc"],
+            },
+            "models: sphinx is of the family sphinx",
+        ),
+    ],
+)
+def test_what_does_not_fit_is_one_line_that_names_the_key(changes: dict[str, object], message: str) -> None:
+    with pytest.raises(config.ConfigError) as error:
+        study_with(**changes)
+    assert str(error.value).startswith(message)

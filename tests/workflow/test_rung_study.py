@@ -1,4 +1,4 @@
-"""The smoke study with rungs, a part of the data, a channel, a spoken mix and a judge."""
+"""The smoke study with two rungs, a part of the data and a channel; rungs hear the samples of their donor alone."""
 
 from __future__ import annotations
 

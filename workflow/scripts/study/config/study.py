@@ -249,6 +249,12 @@ def _check_attacks(study: Study) -> None:
         _check_judge(study, f"attacks.{name}.judge", attack.judge)
         if attack.ranks and study.decoder.backend == "greedy":
             raise ValueError(f"attacks.{name}.ranks: the greedy backend names one text; set decoder.backend to another")
+        silent = [one for one in map(names.split_surrogate, study.attacked) if one[0] not in study.voting]
+        if attack.ranks and silent:
+            raise ValueError(
+                f"attacks.{name}.ranks: {silent[0][0]} has no vote, and near targets are ranked where a surrogate "
+                "hears right; remove ranks, or let it vote (votes: true)"
+            )
 
 
 def _check_margin(study: Study, key: str, attack: AttackSection) -> None:
