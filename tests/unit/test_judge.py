@@ -109,7 +109,8 @@ def test_a_remote_that_judges_every_attack_hears_nothing() -> None:
     ("changes", "message"),
     [
         ({"attacks": {"pgd": {"judge": "seed-7"}}}, "attacks.pgd.judge: seed-7 is none of the models"),
-        ({"attacks": {"pgd": {"judge": "seed-1"}}}, "attacks.pgd.judge: seed-1 is attacked; name a model that is none"),
+        ({"attacks": {"pgd": {"judge": "seed-1"}}}, "attacks.pgd.judge: seed-1 is attacked, or its twin; name"),
+        ({"attacks": {"pgd": {"judge": "seed-1.twin"}}}, "attacks.pgd.judge: seed-1.twin is attacked, or its twin"),
         (
             {"attacks": {"pgd": {"confidences": {"high": {"judge": "seed-2"}}}}},
             "attacks.pgd.confidences.high.judge: is the same at every confidence",

@@ -25,6 +25,25 @@ def transcripts(*rows: tuple[str, list[str] | None]) -> pyarrow.Table:
     )
 
 
+@pytest.mark.parametrize(
+    ("texts", "raw", "hit", "verbatim"),
+    [
+        (["go"], "go", True, True),
+        (["go"], None, True, True),
+        (["go"], "Go.", True, False),
+        (["no"], "go", False, False),
+    ],
+)
+def test_a_hit_is_verbatim_where_the_recogniser_wrote_the_target(
+    texts: list[str], raw: str | None, hit: bool, verbatim: bool
+) -> None:
+    table = checks._plant([texts])
+    table = table.set_column(table.column_names.index("raw"), "raw", pyarrow.array([raw], pyarrow.string()))
+    table = table.set_column(table.column_names.index("phrase"), "phrase", pyarrow.array(["go"]))
+    row = scored(table).iloc[0]
+    assert (bool(row["hit"]), bool(row["verbatim"])) == (hit, verbatim)
+
+
 def test_rank_is_the_first_place_of_the_phrase() -> None:
     table = transcripts(("a", ["a", "b"]), ("a", ["b", "a", "a"]), ("a", []), ("a", None), ("a", ["b"]), ("", [""]))
     assert ranks(table).tolist() == [1, 2, 0, 0, 0, 1]

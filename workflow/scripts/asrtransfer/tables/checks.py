@@ -105,7 +105,9 @@ def _plant(texts: Sequence[Sequence[str]]) -> pyarrow.Table:
     sample = {"utterance_id": "u", "iteration": 1, "primary": True, "kind": "adversarial", "phrase": PHRASE}
     measures = {"contains": False} | dict.fromkeys(("cer_target", "cer_truth", "ctc_loss", "ctc_loss_clean"), 0.0)
     row = names | job | sample | measures
-    return pyarrow.Table.from_pylist([row | {"texts": list(heard)} for heard in texts])
+    return pyarrow.Table.from_pylist(
+        [row | {"texts": list(heard), "raw": heard[0] if heard else ""} for heard in texts]
+    )
 
 
 def _check_weights(results: Results, design: Design) -> Iterator[dict[str, object]]:

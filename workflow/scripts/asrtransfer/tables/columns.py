@@ -73,6 +73,10 @@ MEANINGS = {
         "in transfers alone"
     ),
     "transfers": "hearings whose top text is the target, character for character",
+    "transfers_verbatim": (
+        "of these, the ones where the text as the recogniser wrote it, with its capitals, stops and digits, is the "
+        "target, too"
+    ),
     "top_ten": "hearings with the target among the ten most likely texts",
     "share": (
         "transfers over hearings (in attack-success: reached over utterances; in confidence-definitions: "

@@ -162,14 +162,16 @@ def read_hearings(
     if not np.array_equal(frame["hit"], table["hit"].to_numpy()):
         raise InputError(f"{path}: its column hit is not what its texts say; delete it and run again")
     frame = _select_jobs(design, frame.assign(surrogate=surrogate, remote=remote, arm=arm))
-    _check_complete(path, frame, samples[samples["surrogate"] == surrogate])
+    judged = [name for name, attack in design.attacks.items() if remote in attack.judges]
+    _check_complete(path, frame, samples[(samples["surrogate"] == surrogate) & ~samples["attack"].isin(judged)])
     return frame
 
 
 def scored(table: pyarrow.Table) -> pd.DataFrame:
-    """Score transcripts: replace their texts by the columns hit and top_ten.
+    """Score transcripts: replace their texts by the columns hit, verbatim and top_ten.
 
-    A hit is a most likely text equal to the phrase, character for character; top_ten is the phrase among the texts.
+    A hit is a most likely text equal to the phrase, character for character; it is verbatim where the text as the
+    recogniser wrote it is, too; top_ten is the phrase among the texts.
     The columns :data:`GRADED` are emptied for samples that are not primary: the decoder may leave them unknown.
     """
     place = ranks(table)
@@ -177,7 +179,9 @@ def scored(table: pyarrow.Table) -> pd.DataFrame:
     graded = frame[GRADED].astype("float64").where(frame["primary"].astype(bool))
     measured = pd.concat([graded, frame[LOSSES].astype("float64")], axis=1)
     frame = frame.assign(**{name: measured[name] for name in measured})
-    return frame.assign(hit=place == 1, top_ten=place > 0)
+    # Where a recogniser writes nothing else, there is no raw text.
+    written = pyarrow.compute.equal(table["raw"], table["phrase"]).fill_null(True).to_numpy(zero_copy_only=False)
+    return frame.assign(hit=place == 1, verbatim=(place == 1) & written, top_ten=place > 0)
 
 
 def ranks(table: pyarrow.Table) -> NDArray[np.int64]:

@@ -100,13 +100,14 @@ def _summarise(
     found = grouped.agg(
         hearings=("hit", "size"),
         transfers=("hit", "sum"),
+        transfers_verbatim=("verbatim", "sum"),
         top_ten=("top_ten", "sum"),
         contains_share=("contains", "mean"),
         median_cer_target=("cer_target", "median"),
         median_cer_truth=("cer_truth", "median"),
         median_ctc_loss_change=("change", "median"),
     ).reset_index()
-    counts = ["hearings", "transfers", "top_ten"]
+    counts = ["hearings", "transfers", "transfers_verbatim", "top_ten"]
     table = counting.completed(design.expected if expected is None else expected, keys, found, counts)
     pairs = zip(table["transfers"], table["hearings"], strict=True)
     exact = [

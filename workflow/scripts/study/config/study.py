@@ -271,9 +271,9 @@ def _check_judge(study: Study, key: str, judge: str | None) -> None:
         return
     if judge not in study.models or study.parsed(judge).channel:
         raise ValueError(f"{key}: {judge} is none of the models, or hears through a channel; name one without")
-    members = {member for surrogate in study.attacked for member in names.split_surrogate(surrogate)}
-    if judge in members:
-        raise ValueError(f"{key}: {judge} is attacked; name a model that is none of the surrogates")
+    members = [study.parsed(member) for surrogate in study.attacked for member in names.split_surrogate(surrogate)]
+    if names.relate(members, study.parsed(judge)) in ("self", "twin"):
+        raise ValueError(f"{key}: {judge} is attacked, or its twin; name a model that is none of the surrogates")
 
 
 def _check_decoder(study: Study) -> None:
