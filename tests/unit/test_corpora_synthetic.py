@@ -6,6 +6,7 @@ import hashlib
 import os
 import subprocess
 import sys
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,6 +119,31 @@ def test_utterances_of_several_sentences_share_none(corpus: tuple[Path, list[Utt
     assert not [(phrase, u.text) for phrase in PHRASES for u in utterances if phrase in u.text]
     mean, single = (np.mean([u.seconds for u in some if u.split == "test"]) for some in (utterances, corpus[1]))
     assert 2.5 * single < mean < 4 * single
+
+
+@pytest.mark.parametrize(("vocabulary", "length"), [(2, 4), (10, 3), (30, 5), (60, 1)])
+def test_drawn_sentences_have_so_long_and_so_different_words(vocabulary: int, length: int) -> None:
+    pools = synthetic.draw_sentences(1, vocabulary, length)
+    every = [sentence for pool in pools.values() for sentence in pool]
+    assert len(every) == len(set(every)) <= vocabulary**length
+    assert {len(sentence.split()) for sentence in every} == {length}
+    counts = Counter(word for sentence in every for word in sentence.split())
+    assert len(counts) == vocabulary
+    # All words are as frequent as any other.
+    assert max(counts.values()) < 1.6 * min(counts.values()) + 3
+    assert not [(phrase, s) for phrase in PHRASES for s in every if phrase in s]
+    assert len(pools["train"]) > 5 * len(pools["test"])
+
+
+def test_a_smaller_vocabulary_is_a_part_of_a_larger_one() -> None:
+    words = [
+        {word for pool in synthetic.draw_sentences(1, size, 2).values() for text in pool for word in text.split()}
+        for size in (5, 20, 60)
+    ]
+    assert words[0] < words[1] < words[2] == set(synthetic.list_words())
+    assert synthetic.draw_sentences(2, 5, 2) != synthetic.draw_sentences(1, 5, 2)
+    with pytest.raises(InputError, match="vocabulary: 61 is more than the 60 words"):
+        synthetic.draw_sentences(1, 61, 2)
 
 
 def test_grammar_has_all_letters_but_no_attacked_phrase() -> None:

@@ -24,6 +24,8 @@ VALUES: dict[str, Any] = {
     "corpus.synthetic.dev_utterances": 6,
     "corpus.synthetic.test_utterances": 61,
     "corpus.synthetic.sentences": 2,
+    "corpus.synthetic.vocabulary": 30,
+    "corpus.synthetic.length": 5,
     "family": "other",
     "models": [*MODELS, "seed-3"],
     "surrogates": ["seed-1", "seed-2"],

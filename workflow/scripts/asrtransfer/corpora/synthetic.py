@@ -61,6 +61,8 @@ UNSAID = (
 _ACCENTS = ("en-us", "en-gb-x-rp", "en", "en-us-nyc")
 _VARIANTS = ("m3", "f2", "m1", "f1", "m7", "f4", "m2", "f3", "m4", "m6")
 
+MOST_SENTENCES = 40_000
+"""Of a vocabulary: where more are possible, as many are drawn."""
 _RATE = (160, 185)
 """Words per minute; the range from which a voice draws its mean rate."""
 _PITCH = {"m": (35, 60), "f": (40, 65)}
@@ -79,6 +81,8 @@ def prepare(
     train_voices: int,
     held_out_voices: int,
     sentences: int = 1,
+    vocabulary: int | None = None,
+    length: int = 4,
 ) -> list[Utterance]:
     """Speak a corpus into `folder`/audio and return its utterances.
 
@@ -96,11 +100,14 @@ def prepare(
         train_voices: number of voices that speak train and dev.
         held_out_voices: number of voices that speak test only.
         sentences: sentences that an utterance says, joined by "and".
+        vocabulary: number of words, all equally frequent, of which sentences are drawn; None: the grammar's sentences.
+        length: words of a sentence that is drawn.
 
     Raises:
         InputError: if a value is outside the range of available sentences or voices.
     """
-    pools = {split: _join_sentences(pool, sentences) for split, pool in list_sentences(seed).items()}
+    said = list_sentences(seed) if vocabulary is None else draw_sentences(seed, vocabulary, length)
+    pools = {split: _join_sentences(pool, sentences) for split, pool in said.items()}
     voices = _draw_voices(seed, train_voices, held_out_voices)
     _check_amounts(pools, train_minutes, dev_utterances, test_utterances)
     create_audio_folder(folder)
@@ -140,8 +147,49 @@ def list_sentences(seed: int) -> dict[str, list[str]]:
         shuffled.append([every[index] for index in rng.permutation(len(every))])
     pools: dict[str, list[str]] = {split: [] for split in SPLITS}
     for rank, row in enumerate(itertools.zip_longest(*shuffled)):
-        split = {0: "test", 1: "dev"}.get(rank % 10, "train")
-        pools[split] += [sentence for sentence in row if sentence is not None]
+        pools[_choose_split(rank)] += [sentence for sentence in row if sentence is not None]
+    return pools
+
+
+def _choose_split(rank: int) -> str:
+    return {0: "test", 1: "dev"}.get(rank % 10, "train")
+
+
+def list_words() -> list[str]:
+    """List the words of the grammar, each once."""
+    entries = [entry for template in TEMPLATES for place in template for entry in place]
+    return list(dict.fromkeys(word for entry in entries for word in entry.split()))
+
+
+def draw_sentences(seed: int, vocabulary: int, length: int) -> dict[str, list[str]]:
+    """Draw sentences of some of the grammar's words, by split, without overlap.
+
+    Words follow one another at random, each as often as any other. A smaller vocabulary is a part of a larger one.
+
+    Args:
+        seed: draws words and sentences.
+        vocabulary: number of words.
+        length: words of a sentence.
+
+    Raises:
+        InputError: if there are not as many words.
+    """
+    rng = np.random.default_rng([seed, len(SPLITS) + 2])
+    every = list_words()
+    if vocabulary > len(every):
+        raise InputError(f"vocabulary: {vocabulary} is more than the {len(every)} words that there are; lower it")
+    words = [every[place] for place in rng.permutation(len(every))[:vocabulary]]
+    if vocabulary**length <= MOST_SENTENCES:
+        listed = list(itertools.product(words, repeat=length))
+        drawn = [listed[place] for place in rng.permutation(len(listed))]
+    else:
+        drawn = [
+            tuple(words[place] for place in row) for row in rng.integers(vocabulary, size=(MOST_SENTENCES, length))
+        ]
+    texts = [text for text in dict.fromkeys(map(" ".join, drawn)) if not any(phrase in text for phrase in UNSAID)]
+    pools: dict[str, list[str]] = {split: [] for split in SPLITS}
+    for rank, text in enumerate(texts):
+        pools[_choose_split(rank)].append(text)
     return pools
 
 

@@ -19,6 +19,7 @@ from asrtransfer.section import (
     Section,
     Seed,
     read_null,
+    read_plain,
 )
 
 
@@ -42,6 +43,11 @@ class Synthetic(Section):
         description='sentences that an utterance says, joined by "and"; a longer phrase is easier to reach in longer '
         "audio",
     )
+    vocabulary: Annotated[Annotated[int, Field(ge=2, le=60)] | None, BeforeValidator(read_plain)] = Field(
+        default=None,
+        description="words, all equally frequent, of which sentences are drawn at random; null: sentences of a grammar",
+    )
+    length: Int = Field(default=4, ge=1, le=12, description="words of a sentence that is drawn; of a vocabulary")
 
 
 class Manifest(Section):
