@@ -126,9 +126,9 @@ def prepare(
                 name = f"{split}-{number:05d}"
                 path = f"audio/{name}.flac"
                 digest = audio.write_flac(folder / path, samples)
-                length = len(samples) / audio.SAMPLE_RATE
-                utterances.append(Utterance(name, split, voice.speaker, path, length, text, digest))
-                seconds += length
+                lasts = len(samples) / audio.SAMPLE_RATE
+                utterances.append(Utterance(name, split, voice.speaker, path, lasts, text, digest))
+                seconds += lasts
     return utterances
 
 
