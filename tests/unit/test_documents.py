@@ -89,6 +89,9 @@ RUN_BY = {
     "a=results/models/seed-1/weights.safetensors "
     "b=results/models/seed-2/weights.safetensors --files clips one-adversarial.wav "
     '--phrase "open the door" --out heard.csv': "tests/unit/test_listening.py::test_the_command_line",
+    "PYTHONPATH=workflow/scripts .venv/bin/python -m asrtransfer.audit results": (
+        "tests/workflow/test_audit.py::test_a_finished_study_passes"
+    ),
     "PYTHONPATH=workflow/scripts .venv/bin/python -m asrtransfer.quick export results exported": (
         "tests/workflow/test_exporting.py::test_samples_become_files_that_other_programs_open"
     ),

@@ -30,6 +30,8 @@ ELSEWHERE = {
     # Finds attacks and recognisers by name, for both of them.
     "extension": {"files"},
     "corpora": {"speech", "text", "files", "machine"},
+    # Trusts no stage, and so shares nothing with them.
+    "audit": set(),
     # Tries everything that a job does, on the machine at hand.
     "calibration": {"extension", "attacks", "recognisers", "ctc", "machine", "speech", "text"},
 }
