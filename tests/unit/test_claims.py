@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import pytest
 from fabricated import Heard, Study, deaf
 from test_tables import SETTINGS, only, tables_of
 
-from asrtransfer.tables import claims
+from asrtransfer.statistics.power import count_matched_units
+from asrtransfer.tables import claims, needs
+from asrtransfer.tables.design import Settings
 
 
 def test_claims_of_absence_have_three_outcomes() -> None:
@@ -80,3 +83,25 @@ def test_an_arm_with_the_weights_of_its_surrogate_is_no_other_model(tmp_path: Pa
     made = tables_of(Study(tmp_path, hears=hears, weights={"seed-1.ulp-1": "seed-1"}))
     assert verdicts(made)["cw-same-seed"] == "not tested"
     assert verdicts(tables_of(Study(tmp_path / "other", hears=hears)))["cw-same-seed"] == "contradicted"
+
+
+@pytest.mark.parametrize(("first", "second"), [(21, 4), (4, 21)])
+def test_a_wide_interval_asks_for_more_units_than_the_test_does(first: int, second: int) -> None:
+    """Units of one utterance hit together: where the test is sure and the interval has zero in it, more are needed."""
+    settings = Settings(confidence_level=0.95, margin=0.01, resamples=100, seed=0)
+    difference = (first - second) / 4448
+    sharp = needs.count_for_order(first, second, 4448, (difference - 1e-6, difference + 1e-6), settings)
+    wide = needs.count_for_order(first, second, 4448, (difference - 0.00406, difference + 0.00406), settings)
+    assert sharp is not None and wide is not None
+    assert sharp < 4448 < wide
+    # Twice as wide takes four times as many.
+    wider = needs.count_for_order(first, second, 4448, (difference - 0.00812, difference + 0.00812), settings)
+    assert wider == pytest.approx(4 * wide, rel=0.001)
+
+
+def test_units_of_an_order_without_an_interval_are_those_of_the_test() -> None:
+    settings = Settings(confidence_level=0.95, margin=0.01, resamples=100, seed=0)
+    none = (math.nan, math.nan)
+    assert needs.count_for_order(0, 0, 100, none, settings) == count_matched_units(0.03, 0.0, 0.95, 0.8)
+    assert needs.count_for_order(5, 1, 100, none, settings) == count_matched_units(0.05, 0.01, 0.95, 0.8)
+    assert needs.count_for_order(5, 5, 100, none, settings) is None

@@ -11,7 +11,7 @@ ARMS = {
     "seed": "another seed",
     "ulp": "one ulp apart",
     "native": "same seed, run again",
-    "data": "on a part of the data",
+    "data": "on part of the data",
     "tuned": "trained on",
     "shares": "shares layers",
     "channel": "through a channel",

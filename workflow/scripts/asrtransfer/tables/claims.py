@@ -319,7 +319,7 @@ def _judge_order(pairs: pd.DataFrame, settings: Settings, claim: Order) -> dict[
         "lower": lower,
         "upper": upper,
         "p_value": p_value if units else math.nan,
-        "needed": needs.count_for_order(hits, others, units, settings) if units else None,
+        "needed": needs.count_for_order(hits, others, units, (lower, upper), settings) if units else None,
     }
 
 

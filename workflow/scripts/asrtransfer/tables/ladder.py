@@ -26,7 +26,7 @@ COMMON = {
     "twin": "all weights",
     "ulp": "the seed, one ulp apart",
     "native": "the seed, run again",
-    "data": "the seed, on a part of the data",
+    "data": "the seed, on part of the data",
     "seed": "another seed",
     "family": "another family",
 }

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import math
+
+from scipy.stats import norm
+
 from asrtransfer.statistics.bounds import clopper_pearson, count_units
 from asrtransfer.statistics.power import MOST, count_matched_units
 from asrtransfer.tables.design import Settings
@@ -36,20 +40,33 @@ def count_for_absence(hits: int, units: int, settings: Settings) -> int | None:
     return needed
 
 
-def count_for_order(only_first: int, only_second: int, units: int, settings: Settings) -> int | None:
+def count_for_order(
+    only_first: int, only_second: int, units: int, interval: tuple[float, float], settings: Settings
+) -> int | None:
     """Count the matched units that decide which of two shares is larger, if both stay as they were found.
 
     Args:
         only_first: units that hit under the first condition alone.
         only_second: units that hit under the second alone.
         units: of the study.
+        interval: of the difference of the shares, by resampled utterances and models; not numbers if there is none.
         settings: of the study.
 
     Returns:
-        Units with which McNemar's test decides with probability :data:`POWER`; where no unit differs, of a share
-        :data:`SHARE` of them. None where as many differ in either direction.
+        Units with which McNemar's test decides, and the interval leaves out zero, with probability :data:`POWER`;
+        where no unit differs, of a share :data:`SHARE` of them. None where as many differ in either direction.
     """
     low, high = sorted((only_first / units, only_second / units))
     if high == 0:
-        high = SHARE
-    return None if low == high else count_matched_units(high, low, settings.confidence_level, POWER)
+        return count_matched_units(SHARE, 0.0, settings.confidence_level, POWER)
+    if low == high:
+        return None
+    tested = count_matched_units(high, low, settings.confidence_level, POWER)
+    difference = (only_first - only_second) / units
+    # Half of the interval, towards zero. Units of one utterance or model hit together, so that it is wider than the
+    # test knows; it falls with the root of their number.
+    half = difference - interval[0] if difference > 0 else interval[1] - difference
+    if tested is None or math.isnan(half):
+        return tested
+    sure, enough = norm.ppf((1 + settings.confidence_level) / 2), norm.ppf(POWER)
+    return max(tested, math.ceil(units * (half / abs(difference) * (1 + enough / sure)) ** 2))
