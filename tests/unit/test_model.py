@@ -18,8 +18,7 @@ from asrtransfer.recognisers.deepspeech.network import (
 
 
 def test_the_published_width_has_the_published_layers_and_parameters() -> None:
-    with torch.device("meta"):
-        shapes = {name: tuple(p.shape) for name, p in Network(2048).named_parameters()}
+    shapes = {name: tuple(p.shape) for name, p in Network(2048).named_parameters()}
     assert shapes == {
         "dense1.weight": (2048, 494),
         "dense1.bias": (2048,),

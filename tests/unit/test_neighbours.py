@@ -29,7 +29,7 @@ def model(seed: int) -> Network:
 
 
 def between(surrogate: Network, remote: Network, share: float) -> Network:
-    return with_weights(surrogate.units, mix(surrogate, remote, share), "cpu")
+    return with_weights(surrogate.shape, mix(surrogate, remote, share), "cpu")
 
 
 def test_the_ends_of_the_line_are_the_models_themselves() -> None:
@@ -54,7 +54,7 @@ def test_epochs_come_back_and_damage_is_found(tmp_path: Path) -> None:
     save_epochs({9: model(1).state_dict(), 10: model(2).state_dict()}, path)
     back = load_epochs(path)
     assert list(back) == [9, 10]
-    assert weight_hash(with_weights(12, back[10], "cpu")) == weight_hash(model(2))
+    assert weight_hash(with_weights({"units": 12}, back[10], "cpu")) == weight_hash(model(2))
     content = bytearray(path.read_bytes())
     content[-9] ^= 1
     path.write_bytes(content)

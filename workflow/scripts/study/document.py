@@ -72,6 +72,7 @@ RERUNS = {
     "attacks.*.phrases": Rerun(("attack",), "the new phrase's attacks, hearing, tables"),
     "attacks.*.ranks": Rerun(("attack",), "the new rank's attacks, hearing, tables"),
     "attacks.*.confidences": Rerun(("attack",), "the new confidence's attacks, hearing, tables"),
+    "attacks.*.judge": Rerun(("attack", "transcribe"), "this attack, what a judge hears of other attacks, and after"),
     "attacks.*.threshold": Rerun(("attack",), "this attack's jobs that it decides, and after"),
     "statistics": Rerun(("tables",), "tables and after"),
     "neighbours": Rerun(("neighbours",), "the transfer curve"),

@@ -199,7 +199,10 @@ class Frames(Surrogate):
         return Aim(ctc_loss(log_probs, counts, texts), lambda: says(found, counts, texts))
 
     def hear(self, utterances: Sequence[NDArray[np.int16]]) -> list[Heard]:
-        """See :meth:`Recogniser.hear`: the ten most likely texts of a beam search without a language model."""
+        """See :meth:`Recogniser.hear`: the most likely texts of a beam search without a language model.
+
+        Of texts that differ in their spaces alone, the most likely one stands for all.
+        """
         import torch
 
         from asrtransfer.ctc import backends
@@ -213,5 +216,8 @@ class Frames(Surrogate):
                 audio, lengths = pad([utterance])
                 log_probs, counts = self.log_probs(audio.to(self.device), lengths.to(self.device))
                 (top,) = decoder.top(log_probs, counts)
-                found.append(Heard([one.text for one in top], [one.log_probability for one in top]))
+                best: dict[str, float] = {}
+                for one in top:
+                    best.setdefault(" ".join(one.text.split()), one.log_probability)
+                found.append(Heard(list(best), list(best.values())))
         return found
