@@ -226,7 +226,7 @@ def test_the_pages_can_be_followed_from_a_clean_clone(newcomer: Newcomer) -> Non
     # What is generated is as committed, and results are no part of the repository.
     command = ["git", "status", "--porcelain"]
     changed = subprocess.run(command, cwd=newcomer.clone, capture_output=True, text=True, check=True).stdout
-    own = ["clips/", "look/", "my-lab/", "my.yaml", "one-adversarial.wav"]
+    own = ["clips/", "exported/", "heard.csv", "look/", "my-lab/", "my.yaml", "one-adversarial.wav"]
     assert changed.splitlines() == [f"?? {name}" for name in own]
 
 

@@ -185,6 +185,9 @@ def _collect_hearings(material: Material, row: Mapping[str, object]) -> pd.DataF
         if surrogate == row["surrogate"]:
             columns = ["arm", "kind", "texts", "raw", "rank", "hit", "cer_target", "cer_truth"]
             table = rows(path, columns, **wanted, kind=["adversarial", "clean"]).set_index("kind")
+            if "adversarial" not in table.index:
+                # A judge hears none of the samples that it judged.
+                continue
             one = table.loc["adversarial"]
             clean = read_top(table.loc["clean", "texts"]) if "clean" in table.index else ""
             found.append(
