@@ -43,7 +43,8 @@ def test_a_rung_hears_most_of_what_its_donor_hears_and_a_stranger_nothing(climbe
 
 def test_verdict_and_models_tell_of_rungs(climbed: Repository) -> None:
     verdict = (climbed.path / "results-smoke/verdict.txt").read_text()
-    assert "rungs                 first 4 layers: " in verdict
+    assert "rungs                 the seed, on part of the data: " in verdict
+    assert "first 4 layers: " in verdict
     assert "trained on for 2 epochs: " in verdict
     models = pd.read_csv(climbed.path / "results-smoke/tables/models.csv", keep_default_na=False)
     assert set(models["unintended"]) == {""}
