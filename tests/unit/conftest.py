@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 import toys
 
+from asrtransfer import quick
 from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.speech.utterances import Speech
 
@@ -36,3 +39,14 @@ def toy(train_split: Speech, dev_split: Speech, tmp_path_factory: pytest.TempPat
 def other_toy(train_split: Speech, dev_split: Speech, tmp_path_factory: pytest.TempPathFactory) -> DeepSpeech:
     """A recogniser of another seed."""
     return toys.trained(train_split, dev_split, tmp_path_factory.mktemp("other") / "checkpoint.safetensors", seed=2)
+
+
+@pytest.fixture(scope="session")
+def clips(dev_split: Speech, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of audio files of two kinds, one in a folder of its own, and a file that is none."""
+    folder = tmp_path_factory.mktemp("clips")
+    (folder / "more").mkdir()
+    for number, name in enumerate(("b.wav", "a.flac", "more/c.wav")):
+        quick.write_audio(folder / name, dev_split.samples(number))
+    (folder / "readme.txt").touch()
+    return folder

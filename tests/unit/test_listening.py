@@ -20,16 +20,6 @@ from asrtransfer.recognisers.deepspeech.network import save_weights
 from asrtransfer.speech.utterances import Speech
 
 
-@pytest.fixture(scope="module")
-def clips(dev_split: Speech, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clips")
-    (folder / "more").mkdir()
-    for number, name in enumerate(("b.wav", "a.flac", "more/c.wav")):
-        quick.write_audio(folder / name, dev_split.samples(number))
-    (folder / "readme.txt").touch()
-    return folder
-
-
 def test_what_is_heard_is_what_a_study_hears(toy: DeepSpeech, clips: Path, dev_split: Speech) -> None:
     found = quick.listen({"toy": toy, "deaf": Parrot("cab")}, [clips], "cab").table
     assert list(found["file"]) == ["a.flac", "a.flac", "b.wav", "b.wav", "more/c.wav", "more/c.wav"]

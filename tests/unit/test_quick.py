@@ -38,16 +38,6 @@ class Parrot(Recogniser):
 
 
 @pytest.fixture(scope="module")
-def clips(dev_split: Speech, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("clips")
-    (folder / "more").mkdir()
-    for number, name in enumerate(("b.wav", "a.flac", "more/c.wav")):
-        quick.write_audio(folder / name, dev_split.samples(number))
-    (folder / "readme.txt").touch()
-    return folder
-
-
-@pytest.fixture(scope="module")
 def found(toy: DeepSpeech, clips: Path) -> Look:
     listeners = {"toy": toy, "twin": toy, "deaf": Parrot("cab"), "parrot": Parrot("abc")}
     return quick.look(listeners, "pgd", "abc", clips, 3, keys=KEYS, surrogates=["toy"])

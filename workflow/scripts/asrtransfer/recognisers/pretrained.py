@@ -144,6 +144,40 @@ def import_extra(module: str, extra: str) -> ModuleType:
         raise InputError(f"{missing} is not installed; run make install EXTRAS={extra}") from None
 
 
+def load_network(class_: Any, folder: Path, what: str, **settings: Any) -> Any:
+    """Load a network by a class of the package transformers: safetensors alone, no code of the model's, float32.
+
+    Args:
+        class_: of the network.
+        folder: of the model.
+        what: is loaded, for the error.
+        **settings: more for ``from_pretrained``.
+
+    Returns:
+        The network in eval mode, its parameters frozen.
+
+    Raises:
+        InputError: if it cannot be loaded, or weights are missing.
+    """
+    import torch
+
+    try:
+        network, told = class_.from_pretrained(
+            folder,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+            dtype=torch.float32,
+            output_loading_info=True,
+            **settings,
+        )
+    except Exception as error:
+        raise InputError(f"{folder}: no {what} can be loaded from it ({explain(error)})") from None
+    if missing := sorted(told["missing_keys"]):
+        raise InputError(f"{folder}: the weights lack {missing[0]}; choose a model that was trained for recognition")
+    return network.requires_grad_(False).eval()
+
+
 def explain(error: Exception) -> str:
     """Return the first line of an error, or its kind if it has none."""
     lines = str(error).strip().splitlines()

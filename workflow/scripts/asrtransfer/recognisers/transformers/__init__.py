@@ -45,7 +45,8 @@ class TransformersCTC(Frames):
         self.device = torch.device(device)
         self._folder = folder
         self._normalises = bool(about.get("do_normalize", True))
-        self._model = _load_model(folder).to(device)
+        library = pretrained.import_extra("transformers", "transformers")
+        self._model = pretrained.load_network(library.AutoModelForCTC, folder, "CTC model").to(device)
         # Of samples, for a frame: the windows of the convolutions, one behind the other.
         self._least = _count_least(self._model.config)
         self._order = _order_characters(folder, self._model.config)
@@ -74,26 +75,6 @@ class TransformersCTC(Frames):
     def frames(self, samples: int) -> int:
         """See :meth:`asrtransfer.recognisers.base.Frames.frames`."""
         return int(self._model._get_feat_extract_output_lengths(max(samples, self._least)))
-
-
-def _load_model(folder: Path) -> Any:
-    import torch
-
-    library = pretrained.import_extra("transformers", "transformers")
-    try:
-        model, told = library.AutoModelForCTC.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-            output_loading_info=True,
-        )
-    except Exception as error:
-        raise InputError(f"{folder}: no CTC model can be loaded from it ({pretrained.explain(error)})") from None
-    if missing := sorted(told["missing_keys"]):
-        raise InputError(f"{folder}: the weights lack {missing[0]}; choose a model that was trained for recognition")
-    return model.requires_grad_(False).eval()
 
 
 def _count_least(config: Any) -> int:

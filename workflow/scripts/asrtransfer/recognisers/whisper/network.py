@@ -38,7 +38,9 @@ class WhisperNetwork:
     def __init__(self, folder: Path, language: str, device: str) -> None:
         library = pretrained.import_extra("transformers", "transformers")
         bands = pretrained.check_sample_rate(folder).get("feature_size", 80)
-        self._model = _load(library, folder).to(device)
+        class_ = library.WhisperForConditionalGeneration
+        # Attention by plain products: its gradient is deterministic.
+        self._model = pretrained.load_network(class_, folder, "Whisper model", attn_implementation="eager").to(device)
         self._tokenizer = _load_tokenizer(library, folder)
         self._generate = library.GenerationMixin.generate
         self._prompt = self._find_prompt(language)
@@ -129,24 +131,6 @@ class WhisperNetwork:
         width, heads, layers = config.d_model, config.encoder_attention_heads, config.encoder_layers
         kept = layers * (20 * 1500 * width + 2 * heads * 1500**2) if gradient else 6 * 1500 * width + heads * 1500**2
         return 4.0 * (kept + 8 * SAMPLES)
-
-
-def _load(library: Any, folder: Path) -> Any:
-    try:
-        model, told = library.WhisperForConditionalGeneration.from_pretrained(
-            folder,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-            dtype=torch.float32,
-            output_loading_info=True,
-            attn_implementation="eager",
-        )
-    except Exception as error:
-        raise InputError(f"{folder}: no Whisper model can be loaded from it ({pretrained.explain(error)})") from None
-    if missing := sorted(told["missing_keys"]):
-        raise InputError(f"{folder}: the weights lack {missing[0]}; copy the folder of the model again")
-    return model.requires_grad_(False).eval()
 
 
 def _load_tokenizer(library: Any, folder: Path) -> Any:
