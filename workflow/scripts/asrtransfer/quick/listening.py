@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from asrtransfer.ctc import decoding
 from asrtransfer.ctc.backends import BACKEND
@@ -19,15 +17,12 @@ from asrtransfer.files.errors import InputError
 from asrtransfer.files.whole import replace_file
 from asrtransfer.hearing.hear import Hearing, hear, rank
 from asrtransfer.machine import compute
-from asrtransfer.quick.steps import check_phrase, list_audio, load_named, read_audio
+from asrtransfer.quick.steps import Report, check_phrase, list_audio, load_named, read_audio
 from asrtransfer.recognisers.base import Recogniser
 from asrtransfer.report.words import write_probability
 
 SHOWN = 3
 """Other texts that the list shows, beside the most likely one."""
-
-Report = Callable[[str], None]
-"""Told how it goes: a line."""
 
 
 @dataclass(frozen=True)
@@ -113,20 +108,17 @@ def listen(
     if not audio:
         raise InputError("files: none; give audio files, or a folder that holds some")
     compute.prepare(device, threads)
-    rows = []
+    decoder = decoding.build(BACKEND)
+    heard: dict[str, list[Hearing]] = {}
     for name, about in recognisers.items():
-        heard = _hear(load_named(name, about, device), list(audio.values()), phrase)
-        rows += [
-            {"file": file, "recogniser": name, **_describe(one, phrase)} for file, one in zip(audio, heard, strict=True)
-        ]
+        heard[name] = hear(load_named(name, about, device), decoder, list(audio.values()), [phrase] * len(audio))
         report(f"{name}: has heard {len(audio)} files")
-    table = pd.DataFrame(rows)
-    places = {file: number for number, file in enumerate(audio)}
-    return Listening(phrase, table.sort_values("file", key=lambda names: names.map(places), kind="stable"))
-
-
-def _hear(recogniser: Recogniser, audio: Sequence[NDArray[np.int16]], phrase: str | None) -> list[Hearing]:
-    return hear(recogniser, decoding.build(BACKEND), audio, [phrase] * len(audio))
+    rows = [
+        {"file": file, "recogniser": name, **_describe(hearings[place], phrase)}
+        for place, file in enumerate(audio)
+        for name, hearings in heard.items()
+    ]
+    return Listening(phrase, pd.DataFrame(rows))
 
 
 def _describe(hearing: Hearing, phrase: str | None) -> dict[str, object]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from asrtransfer.hearing import transfer
 from asrtransfer.machine import compute
 from asrtransfer.quick.findings import Look
 from asrtransfer.quick.steps import (
+    Report,
     check_phrase,
     check_surrogate,
     list_audio,
@@ -32,9 +33,6 @@ from asrtransfer.recognisers.base import Recogniser, Surrogate
 
 DEFAULTS = {"keep": 1}
 """Keys of an attack that differ from a study's: one sample of an utterance is enough for a look."""
-
-Report = Callable[[str], None]
-"""Told how it goes: a line."""
 
 
 def look(

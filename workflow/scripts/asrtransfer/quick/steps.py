@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +27,8 @@ from asrtransfer.text.alphabet import encode
 SUFFIXES = {f".{name.lower()}" for name in soundfile.available_formats()} - {".raw"}
 """Of audio files, in folders."""
 LONGEST = sound.Limit(120.0, "cut it into utterances")
+Report = Callable[[str], None]
+"""Told how it goes: a line."""
 
 
 def load(
