@@ -70,7 +70,8 @@ class Masked(Unmasked):
         self._weights = [keys.weight] * len(utterances)
         self._found = [False] * len(utterances)
         self._device = device
-        self._tensors: tuple[Tensor, Tensor] | None = None
+        self._window = torch.from_numpy(masking.WEIGHTS).to(device, torch.float32)
+        self._tensors: tuple[Tensor, Tensor, Tensor] | None = None
 
     def add(self, gradient: Tensor, delta: Tensor, lengths: Sequence[int]) -> Tensor:
         rows = [row for row, found in enumerate(self._found) if found and self._thresholds[row] is not None]
@@ -95,17 +96,18 @@ class Masked(Unmasked):
         """
         if self._tensors is None:
             self._tensors = self._stack()
-        limits, scales = self._tensors
+        limits, counts, scales = self._tensors
         frames = limits.shape[1]
         width = (frames - 1) * masking.HOP + masking.WINDOW
         padded = torch.nn.functional.pad(delta, (0, max(0, width - delta.shape[1])))[:, :width]
-        spectra = torch.fft.rfft(padded.unfold(1, masking.WINDOW, masking.HOP) * _window(delta)) / masking.WINDOW
+        spectra = torch.fft.rfft(padded.unfold(1, masking.WINDOW, masking.HOP) * self._window) / masking.WINDOW
         power = 8 / 3 * (spectra.real.square() + spectra.imag.square()) * scales[:, None, None]
-        counts = limits.isfinite().sum(dim=(1, 2)).clamp(min=1)
         return torch.relu(power - limits).sum(dim=(1, 2)) / counts
 
-    def _stack(self) -> tuple[Tensor, Tensor]:
-        """Thresholds as power, infinite where nothing counts, (batch, frames, 1025); and the factor to their scale."""
+    def _stack(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Thresholds as power, infinite where nothing counts, (batch, frames, 1025); how many of each utterance count;
+        and the factor to their scale.
+        """
         counted = masking.find_counted()
         frames = max((len(one.levels) for one in self._thresholds if one is not None), default=1)
         limits = torch.full((len(self._thresholds), frames, len(counted)), torch.inf)
@@ -115,7 +117,8 @@ class Masked(Unmasked):
                 power = np.where(counted, 10 ** (one.levels / 10), np.inf)
                 limits[row, : len(power)] = torch.from_numpy(power.astype(np.float32))
                 scales[row] = 10 ** (one.shift / 10)
-        return limits.to(self._device), scales.to(self._device)
+        counts = limits.isfinite().sum(dim=(1, 2)).clamp(min=1)
+        return limits.to(self._device), counts.to(self._device), scales.to(self._device)
 
     def note(self, hits: Sequence[int], rows: int) -> None:
         reached = set(hits)
@@ -139,7 +142,3 @@ class Masked(Unmasked):
         self._weights = [self._weights[row] for row in chosen]
         self._found = [self._found[row] for row in chosen]
         self._tensors = None
-
-
-def _window(like: Tensor) -> Tensor:
-    return torch.from_numpy(masking.WEIGHTS).to(like.device, like.dtype)
