@@ -15,6 +15,7 @@ import torchaudio.functional
 from torch import Tensor, nn
 
 from asrtransfer.recognisers.deepspeech.sizes import (
+    ACTIVATION_CEILING,
     CEPSTRA,
     CHANNELS,
     CONTEXT,
@@ -243,7 +244,7 @@ class Waveform(FrontEnd):
         for place, convolution in enumerate(self.convolutions):
             heard = convolution(heard)
             if place < len(self.convolutions) - 1:
-                heard = heard.clamp(0, 20.0)
+                heard = heard.clamp(0, ACTIVATION_CEILING)
         frames = count_frames(spectrum.bands.shape[1])
         return heard.transpose(1, 2)[:, :frames]
 

@@ -7,8 +7,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-CEILING = 20.0
-"""Of activations, as in the dense layers."""
+from asrtransfer.recognisers.deepspeech.sizes import ACTIVATION_CEILING
+
 DILATIONS = (1, 2, 4, 8, 16, 32, 1)
 """Of windows of three frames, one behind the other: they reach 64 frames, 1.3 s, to either side."""
 
@@ -37,7 +37,7 @@ class Wide(nn.Module):
 
     def forward(self, hidden: Tensor, counts: Tensor) -> Tensor:
         """Map float32 (batch, frames, H) to the same."""
-        found: Tensor = self.back(self.out(hidden).clamp(0, CEILING)).clamp(0, CEILING)
+        found: Tensor = self.back(self.out(hidden).clamp(0, ACTIVATION_CEILING)).clamp(0, ACTIVATION_CEILING)
         return found
 
 
@@ -58,8 +58,8 @@ class Window(nn.Module):
         inside = (frames < counts[:, None])[:, :, None]
         for window, mix in zip(self.windows, self.mixes, strict=True):
             seen = window((hidden * inside).transpose(1, 2)).transpose(1, 2)
-            hidden = hidden + mix(seen).clamp(0, CEILING)
-        found: Tensor = self.last(hidden).clamp(0, CEILING)
+            hidden = hidden + mix(seen).clamp(0, ACTIVATION_CEILING)
+        found: Tensor = self.last(hidden).clamp(0, ACTIVATION_CEILING)
         return found
 
 

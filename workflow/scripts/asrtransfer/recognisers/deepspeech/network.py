@@ -14,10 +14,9 @@ from asrtransfer.files import tensors
 from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers.deepspeech.front_end import FRONT_ENDS
 from asrtransfer.recognisers.deepspeech.middle import MIDDLES
-from asrtransfer.recognisers.deepspeech.sizes import CEPSTRA, FRAMES_STACKED
+from asrtransfer.recognisers.deepspeech.sizes import ACTIVATION_CEILING, CEPSTRA, FRAMES_STACKED
 from asrtransfer.text import alphabet
 
-ACTIVATION_CEILING = 20.0
 FORGET_BIAS = 1.0
 PUBLISHED_UNITS = 2048
 # 47,224,861 in TensorFlow; PyTorch's LSTM holds a second bias of 4 x 2048.

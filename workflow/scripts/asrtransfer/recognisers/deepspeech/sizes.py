@@ -18,6 +18,8 @@ CONVOLUTIONS = ((10, 5), (3, 2), (3, 2), (3, 2), (3, 2), (2, 2), (2, 2))
 """Kernel and stride of a front end of convolutions, those of wav2vec 2.0: a hop of 320 samples in all."""
 CHANNELS = 32
 """Of its convolutions; the last one has as many as there are mel bands."""
+ACTIVATION_CEILING = 20.0
+"""Of every rectified layer: the clipped ReLU of ``DeepSpeech.py``."""
 FRAMES_PER_SECOND = SAMPLE_RATE / HOP
 
 # Numbers a frame that autograd keeps of a pass, counted with its hooks for 64 to 2048 units on the CPU: 2,158 to

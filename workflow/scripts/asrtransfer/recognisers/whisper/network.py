@@ -14,11 +14,10 @@ from torch import Tensor
 from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers import pretrained
 from asrtransfer.recognisers.base import MOST_TEXTS, Aim, Heard
+from asrtransfer.recognisers.whisper import LONGEST
 from asrtransfer.text.normalisation import merge
 
 WINDOW, HOP = 400, 160
-SAMPLES = 480_000
-"""30 s."""
 ENGLISH = 51_864
 """Tokens of the models that know English alone; others have more."""
 
@@ -68,7 +67,7 @@ class WhisperNetwork:
         Args:
             audio: float32 (batch, samples), full scale 1, at most 30 s; the rest is silence.
         """
-        padded = torch.nn.functional.pad(audio, (0, SAMPLES - audio.shape[1]))
+        padded = torch.nn.functional.pad(audio, (0, LONGEST - audio.shape[1]))
         half = WINDOW // 2
         # Not by padding's own reflection: its gradient is not deterministic on CUDA.
         padded = torch.cat([padded[:, 1 : half + 1].flip(1), padded, padded[:, -half - 1 : -1].flip(1)], dim=1)
@@ -105,7 +104,7 @@ class WhisperNetwork:
     @torch.no_grad()
     def hear(self, utterance: NDArray[np.int16], beam: int) -> Heard:
         """Hear one utterance by a beam search; equal texts in several spellings are one."""
-        audio = torch.from_numpy(utterance[:SAMPLES].astype(np.float32))[None].to(self._device) / 32768
+        audio = torch.from_numpy(utterance[:LONGEST].astype(np.float32))[None].to(self._device) / 32768
         found = self._generate(
             self._model,
             inputs=self.analyse(audio),
@@ -130,7 +129,7 @@ class WhisperNetwork:
         config = self._model.config
         width, heads, layers = config.d_model, config.encoder_attention_heads, config.encoder_layers
         kept = layers * (20 * 1500 * width + 2 * heads * 1500**2) if gradient else 6 * 1500 * width + heads * 1500**2
-        return 4.0 * (kept + 8 * SAMPLES)
+        return 4.0 * (kept + 8 * LONGEST)
 
 
 def _load_tokenizer(library: Any, folder: Path) -> Any:
