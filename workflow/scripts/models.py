@@ -37,10 +37,12 @@ def load_attacked(job: Job) -> tuple[list[Surrogate], Recogniser | None]:
     """Load the models of the surrogate that a job attacks, and the judge, if it has one."""
     loaded = _load_all(job, job.params.models)
     judge = loaded.pop() if job.params.judged else None
+    found = []
     for one, about in zip(loaded, job.params.models, strict=False):
         if not isinstance(one, Surrogate):
             raise InputError(f"surrogates: {about['use']} hears and cannot be attacked; remove it from surrogates")
-    return [one for one in loaded if isinstance(one, Surrogate)], judge
+        found.append(one)
+    return found, judge
 
 
 def _load_all(job: Job, models: list[dict[str, Any]]) -> list[Recogniser]:
