@@ -95,13 +95,14 @@ class Stored:
     @cached_property
     def attempts(self) -> pd.DataFrame:
         """Every row of every attack, without audio."""
-        return pd.concat([rows.drop(columns="audio") for _, rows in self.jobs()], ignore_index=True)
+        return pd.concat([rows for _, rows in self.jobs(without=("audio",))], ignore_index=True)
 
-    def jobs(self) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
-        """Each attack job of the design, with the rows of its file."""
+    def jobs(self, without: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
+        """Each attack job of the design, with the rows of its file; some columns may be left unread."""
         for job in self.design["jobs"]:
             attack, surrogate, target, confidence = job
-            yield tuple(job), self.read_table(f"attacks/{attack}/{surrogate}/{target}/{confidence}.parquet")
+            path = f"attacks/{attack}/{surrogate}/{target}/{confidence}.parquet"
+            yield tuple(job), self.read_table(path, without)
 
     @cached_property
     def transcripts(self) -> pd.DataFrame:
