@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers import pretrained
-from asrtransfer.recognisers.base import Frames
+from asrtransfer.recognisers.characters import CharacterCTC
 from asrtransfer.recognisers.section import LoadedSection
 from asrtransfer.section import Field, FilePath
 from asrtransfer.text.alphabet import CHARACTERS
@@ -50,10 +50,8 @@ class Torchaudio(LoadedSection):
         return f"folder: {self.folder}: holds no .pth file; put the bundle's weights there"
 
 
-class TorchaudioCTC(Frames):
+class TorchaudioCTC(CharacterCTC):
     """A bundle's model; its 29 classes are this project's in another order.
-
-    Its rows depend on padding, so that utterances of different lengths never share a batch.
 
     Args:
         keys: its section.
@@ -64,6 +62,7 @@ class TorchaudioCTC(Frames):
     """
 
     section = Torchaudio
+    least = WINDOW
 
     def __init__(self, keys: Torchaudio, device: str) -> None:
         import torch
@@ -74,32 +73,23 @@ class TorchaudioCTC(Frames):
         self._keys = keys
         self._normalises = bool(getattr(bundle, "_normalize_waveform", False))
         self._model = _load_model(bundle, self._path).to(device)
-        self._order = _order_characters(keys.bundle, bundle.get_labels())
+        self.order = _order_characters(keys.bundle, bundle.get_labels())
 
     @cached_property
     def identity(self) -> str:
         """SHA-256 of the weights' file and the versions of what runs it."""
         return pretrained.digest([self._path], ["torch", "torchaudio"], self._keys.bundle)
 
-    def log_probs(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """See :meth:`asrtransfer.recognisers.base.Frames.log_probs`."""
+    def compute_logits(self, audio: Tensor) -> Tensor:
+        """See :meth:`asrtransfer.recognisers.characters.CharacterCTC.compute_logits`."""
         import torch
 
-        alone = len(audio) == 1
-        heard = (audio.expand(2, -1) if alone else audio) / 32768
-        heard = torch.nn.functional.pad(heard, (0, max(0, WINDOW - heard.shape[1])))
         if self._normalises:
             # The bundle normalises over the whole batch; a row shall not depend on others.
-            heard = torch.nn.functional.layer_norm(heard, heard.shape[1:])
-        logits, _ = self._bare(heard)
-        counts = lengths.new_tensor([self.frames(int(length)) for length in lengths])
-        return logits[..., self._order].log_softmax(dim=2)[: len(audio)], counts
-
-    def _bare(self, heard: Tensor) -> tuple[Tensor, Any]:
-        """Run the network itself, without what a bundle puts around it."""
-        inner = getattr(self._model, "model", self._model)
-        found: tuple[Tensor, Any] = inner(heard)
-        return found
+            audio = torch.nn.functional.layer_norm(audio, audio.shape[1:])
+        # The network itself, without what a bundle puts around it.
+        logits: Tensor = getattr(self._model, "model", self._model)(audio)[0]
+        return logits
 
     def frames(self, samples: int) -> int:
         """See :meth:`asrtransfer.recognisers.base.Frames.frames`: windows of 400 samples, every 320."""

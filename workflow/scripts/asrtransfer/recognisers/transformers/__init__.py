@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers import pretrained
-from asrtransfer.recognisers.base import Frames
+from asrtransfer.recognisers.characters import CharacterCTC
 from asrtransfer.text.alphabet import CHARACTERS
 
 if TYPE_CHECKING:
@@ -22,10 +22,8 @@ class Transformers(pretrained.HubSection):
     """A character CTC model of transformers."""
 
 
-class TransformersCTC(Frames):
-    """A model whose classes are characters; those that are none of this project's are left out.
-
-    Its rows depend on padding, so that utterances of different lengths never share a batch.
+class TransformersCTC(CharacterCTC):
+    """A model of a folder.
 
     Args:
         keys: its section.
@@ -48,33 +46,26 @@ class TransformersCTC(Frames):
         library = pretrained.import_extra("transformers", "transformers")
         self._model = pretrained.load_network(library.AutoModelForCTC, folder, "CTC model").to(device)
         # Of samples, for a frame: the windows of the convolutions, one behind the other.
-        self._least = _count_least(self._model.config)
-        self._order = _order_characters(folder, self._model.config)
+        self.least = _count_least(self._model.config)
+        self.order = _order_characters(folder, self._model.config)
 
     @cached_property
     def identity(self) -> str:
         """SHA-256 of the folder's files and the versions of what runs them."""
         return pretrained.digest(pretrained.list_files(self._folder), ["torch", "transformers"])
 
-    def log_probs(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """See :meth:`asrtransfer.recognisers.base.Frames.log_probs`."""
-        import torch
-
-        # A single row takes another path through the BLAS, which rounds differently.
-        alone = len(audio) == 1
-        heard = (audio.expand(2, -1) if alone else audio) / 32768
-        heard = torch.nn.functional.pad(heard, (0, max(0, self._least - heard.shape[1])))
+    def compute_logits(self, audio: Tensor) -> Tensor:
+        """See :meth:`asrtransfer.recognisers.characters.CharacterCTC.compute_logits`."""
         if self._normalises:
             # As Wav2Vec2FeatureExtractor does, which cuts the gradient.
-            mean = heard.mean(dim=1, keepdim=True)
-            heard = (heard - mean) / (heard.var(dim=1, unbiased=False, keepdim=True) + 1e-7).sqrt()
-        logits = self._model(heard).logits.float()[..., self._order]
-        counts = lengths.new_tensor([self.frames(int(length)) for length in lengths])
-        return logits.log_softmax(dim=2)[: len(audio)], counts
+            mean = audio.mean(dim=1, keepdim=True)
+            audio = (audio - mean) / (audio.var(dim=1, unbiased=False, keepdim=True) + 1e-7).sqrt()
+        logits: Tensor = self._model(audio).logits.float()
+        return logits
 
     def frames(self, samples: int) -> int:
         """See :meth:`asrtransfer.recognisers.base.Frames.frames`."""
-        return int(self._model._get_feat_extract_output_lengths(max(samples, self._least)))
+        return int(self._model._get_feat_extract_output_lengths(max(samples, self.least)))
 
 
 def _count_least(config: Any) -> int:
