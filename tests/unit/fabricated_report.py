@@ -10,11 +10,14 @@ import pandas as pd
 from fabricated import DESCRIBED, Study
 
 from asrtransfer.attacks.samples import distortion
+from asrtransfer.audit.findings import Finding, as_table
 from asrtransfer.files.cards import read_card, write_card
 from asrtransfer.report import gallery, material, page
 from asrtransfer.speech.audio import encode_flac, write_flac
 from asrtransfer.tables import tabulate
 
+AUDIT = as_table([Finding("selection", "the draw is the one of its seed", 3, "utterances")])
+"""What an audit found."""
 TEMPLATES = Path(__file__).parents[2] / "workflow" / "report"
 SECONDS = 0.4
 
@@ -90,4 +93,4 @@ class AudibleStudy(Study):
 
     def report(self, rows: int = 1000) -> str:
         study = self.material()
-        return page.render(study, self.gallery(), TEMPLATES, list(study.tables), rows=rows)
+        return page.render(study, self.gallery(), AUDIT, TEMPLATES, list(study.tables), rows=rows)

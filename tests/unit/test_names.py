@@ -125,11 +125,20 @@ def test_a_near_target_is_its_rank(rank: int) -> None:
     assert rank in names.RANKS
 
 
+@pytest.mark.parametrize("count", names.WORDS)
+def test_changed_words_are_a_target_of_their_own_kind(count: int) -> None:
+    target = names.name_words(count)
+    assert re.fullmatch(names.TARGET, target)
+    assert names.find_kind(target) == "words"
+    assert names.find_rank(target) is None
+
+
 @given(PHRASES)
 def test_a_slug_is_a_target_that_is_no_rank(phrase: str) -> None:
     slug = names.slug(phrase)
     assert re.fullmatch(names.TARGET, slug)
     assert names.find_rank(slug) is None
+    assert names.find_kind(slug) == "phrase"
     assert slug.split("-") == [word for word in phrase.replace("'", "").split(" ") if word]
 
 

@@ -20,7 +20,7 @@ from fabricated_report import TEMPLATES, AudibleStudy
 from asrtransfer.report import facts, figures, findings, material, tables
 
 ROOT = Path(__file__).parents[2]
-SECTIONS = {"verdict", "claims", "phrases", "transfer", "near", "listen", "attacks", "models", "tables"}
+SECTIONS = {"verdict", "claims", "phrases", "transfer", "near", "listen", "attacks", "models", "audit", "tables"}
 
 
 class Page(HTMLParser):
@@ -147,7 +147,7 @@ def test_the_report_needs_no_torch() -> None:
 
 
 def test_the_rule_knows_every_template() -> None:
-    rule = "".join((ROOT / "workflow" / "rules" / f"{name}.smk").read_text() for name in ("report", "compare"))
+    rule = "".join((ROOT / "workflow" / "rules" / f"{name}.smk").read_text() for name in ("report", "compare", "audit"))
     templates = [path.name for path in TEMPLATES.iterdir() if path.suffix in (".html", ".css", ".js")]
     # No rule makes a quick look.
     templates.remove("look.html")

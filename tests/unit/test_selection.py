@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 
 from asrtransfer.files.errors import InputError
-from asrtransfer.hearing.selection import near_targets, select
+from asrtransfer.hearing.selection import change_words, near_targets, select
 
 NAMES = [f"u{number}" for number in range(8)]
 UTTERANCES = pd.DataFrame(
@@ -56,3 +56,15 @@ def test_near_targets_are_the_surrogates_own_and_may_be_missing() -> None:
     assert targets["rank"].tolist() == [2, 4, 2, 4]
     assert targets["phrase"].isna().tolist() == [False, True, False, True]
     assert targets["phrase"].tolist()[0] == "second"
+
+
+def test_so_many_words_change_to_others_of_the_pool() -> None:
+    chosen = pd.DataFrame({"utterance_id": ["a", "b"], "text": ["one two three", "one"]})
+    pool = ["one", "two", "three", "four"]
+    changed = change_words(chosen, pool, 2, seed=0)["phrase"].tolist()
+    assert [new == old for new, old in zip(changed[0].split(), ["one", "two", "three"], strict=True)].count(False) == 2
+    assert set(changed[0].split()) <= set(pool)
+    assert pd.isna(changed[1])
+    assert change_words(chosen.iloc[:1], pool[::-1], 2, seed=0)["phrase"].tolist() == changed[:1]
+    drawn = {change_words(chosen, pool, 1, seed)["phrase"].iloc[0] for seed in range(20)}
+    assert len(drawn) > 3

@@ -238,7 +238,7 @@ def test_a_study_without_any_ctc_model(without_scores: AudibleStudy) -> None:
     assert re.search(r"^other claims +", text, re.M)
     html = without_scores.report()
     data = json.loads(html[html.index('id="figure-data">') + 17 :].split("</script>")[0])
-    assert set(data) == {"who-hears-whom", "distance-to-target", "near-targets", "attack-success"}
+    assert set(data) == {"who-hears-whom", "distance-to-target", "families", "reach", "near-targets", "attack-success"}
     assert not LEAKED.search(html[: html.index('id="figure-data"')])
 
 

@@ -14,13 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 import soundfile
-from copies import Finished
+from copies import SMOKE, Finished
 from safetensors.numpy import load_file, save_file
 
-from asrtransfer.audit import audit
+from asrtransfer.audit import STAGES, audit, pages
 from asrtransfer.audit.__main__ import main
 from asrtransfer.audit.findings import Finding, describe
-from asrtransfer.audit.stored import NotAStudy, decode
+from asrtransfer.audit.stored import NotAStudy, Stored, decode
 
 pytestmark = pytest.mark.timeout(1800)
 PGD = "attacks/pgd/seed-1/go/high.parquet"
@@ -32,7 +32,7 @@ def test_a_finished_study_passes(smoke: Finished, capsys: pytest.CaptureFixture[
     assert main([str(smoke.path / "results-smoke")]) == 0
     printed = capsys.readouterr().out
     assert "FAILS" not in printed
-    assert re.search(r"^audit: 2\d checks, 0 fail, 0 had nothing to look at$", printed, re.MULTILINE)
+    assert re.search(r"^audit: 3\d checks, 0 fail, 0 had nothing to look at$", printed, re.MULTILINE)
 
 
 def test_one_with_files_of_the_users_passes(extended: Finished) -> None:
@@ -42,7 +42,7 @@ def test_one_with_files_of_the_users_passes(extended: Finished) -> None:
 @pytest.fixture
 def results(smoke: Finished, tmp_path: Path) -> Path:
     """A copy of a finished study, to be changed."""
-    shutil.copytree(smoke.path / "results-smoke", tmp_path / "results", ignore=shutil.ignore_patterns("logs", "*.html"))
+    shutil.copytree(smoke.path / "results-smoke", tmp_path / "results", ignore=shutil.ignore_patterns("logs"))
     return tmp_path / "results"
 
 
@@ -94,6 +94,11 @@ def listen_with_the_surrogates_weights(results: Path) -> None:
     rewrite(results, HEARD, lambda rows: own.assign(remote="seed-2", arm="seed"))
 
 
+def halve_losses(path: Path) -> None:
+    rows = pd.read_parquet(path)
+    rows.assign(ctc_loss=rows["ctc_loss"] / 2).to_parquet(path, index=False)
+
+
 def swap_weights(results: Path) -> None:
     """The file of another seed, under a card that says otherwise."""
     shutil.copy(results / "models/seed-1/weights.safetensors", results / "models/seed-2/weights.safetensors")
@@ -127,6 +132,18 @@ def shift_ranks(rows: pd.DataFrame) -> pd.DataFrame:
 def edit_verdict(results: Path) -> None:
     path = results / "verdict.txt"
     path.write_text(re.sub(r"(another seed +)\d+ of", r"\g<1>7 of", path.read_text()))
+
+
+def edit_report(results: Path) -> None:
+    """One figure of the page, in a table that its file has, too."""
+    path = results / "report.html"
+    start, table, rest = path.read_text().partition('data-table="transfers"')
+    path.write_text(start + table + re.sub(r'data-value="0\.\d+"', 'data-value="0.123"', rest, count=1))
+
+
+def leave_out_a_claim(results: Path) -> None:
+    path = results / "verdict.txt"
+    path.write_text(re.sub(r"(undecided at this size: )[a-z0-9-]+, ", r"\1", path.read_text()))
 
 
 def halve(name: str, column: str) -> Callable[[Path], None]:
@@ -208,6 +225,36 @@ SABOTAGE: dict[str, tuple[Callable[[Path], None], str]] = {
         "claims: a claim of absence",
     ),
     "a verdict of its own": (edit_verdict, "verdict: its line on another seed"),
+    "a claim that the verdict leaves out": (leave_out_a_claim, "verdict: it counts the claims"),
+    "a report of its own": (edit_report, "report: its tables"),
+    "controls of another seed": (
+        change(HEARD, lambda rows: rows.assign(ctc_loss=rows["ctc_loss"].where(rows["kind"] != "noise", 1.0))),
+        "hearing: a drawn share, heard again",
+    ),
+    "pairs in another order": (
+        change(
+            "tables/paired.parquet",
+            lambda rows: rows.assign(only_first=rows["only_second"] + 1, only_second=rows["only_first"]),
+        ),
+        "tables: paired.csv",
+    ),
+    "p of another test": (halve("tables/paired.parquet", "p_value"), "tables: paired.csv"),
+    **{
+        f"{name} counts one too many": (
+            change(f"tables/{name}.parquet", lambda rows, column=column: rows.assign(**{column: rows[column] + 1})),
+            f"tables: {name}.csv",
+        )
+        for name, column in (
+            ("transfers", "transfers"),
+            ("controls", "hearings"),
+            ("near-targets", "utterances"),
+            ("doses", "top_ten"),
+            ("families", "pairs"),
+            ("attack-success", "reached"),
+            ("models", "test_right"),
+            ("phrases-cw", "seed_hearings"),
+        )
+    },
 }
 
 
@@ -215,8 +262,32 @@ SABOTAGE: dict[str, tuple[Callable[[Path], None], str]] = {
 def test_sabotage_fails_the_check_of_its_stage(results: Path, what: str) -> None:
     sabotage, check = SABOTAGE[what]
     sabotage(results)
-    failing = [f"{one.stage}: {one.check}" for one in audit(results) if not one.holds]
-    assert any(name.startswith(check) for name in failing), failing
+    stored = Stored(results)
+    found = (one for stage in (*STAGES, pages) for one in stage.check(stored))
+    failing = []
+    for one in found:
+        if not one.holds:
+            failing.append(f"{one.stage}: {one.check}")
+            # What comes after is not looked at.
+            if failing[-1].startswith(check):
+                return
+    pytest.fail(f"not among {failing}")
+
+
+def test_a_check_that_fails_stops_the_run(smoke: Finished) -> None:
+    path = smoke.path / "results-smoke" / HEARD
+    kept, verdict = path.read_bytes(), smoke.path / "results-smoke/verdict.txt"
+    try:
+        halve_losses(path)
+        stopped = smoke.snakemake("--cores", "1", "--configfile", SMOKE, check=False)
+        assert stopped.returncode != 0
+        line = "error: verdict: the audit does not trust these results, so there is no verdict: hearing: a drawn share"
+        assert line in stopped.stdout
+        assert not verdict.exists()
+    finally:
+        path.write_bytes(kept)
+        smoke.snakemake("--cores", "1", "--configfile", SMOKE)
+    assert verdict.exists()
 
 
 def test_what_is_no_study_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], results: Path) -> None:
@@ -229,7 +300,7 @@ def test_what_is_no_study_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixt
 
 def test_the_list_shows_ten_failures_and_counts_the_rest() -> None:
     shown = describe(
-        [Finding("a", "b", "12 c", [str(number) for number in range(12)]), Finding("a", "d", "0 c", (), "no c")]
+        [Finding("a", "b", 12, "c", [str(number) for number in range(12)]), Finding("a", "d", 0, "c", (), "no c")]
     )
     assert shown.startswith("FAILS       a: b (12 c)\n")
     assert "and 2 more" in shown and "not checked a: d (no c)" in shown

@@ -154,7 +154,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no attacks": ({"attacks": {"cw": None, "pgd": None}}, "attacks: none is configured"),
     "an attack without targets": (
         {"attacks": {"pgd": {"phrases": []}}},
-        "attacks.pgd.phrases: no target; give phrases, ranks or both",
+        "attacks.pgd.phrases: no target; give phrases, ranks or words",
     ),
     "a phrase in capitals": (
         {"attacks": {"cw": {"phrases": ["Open the door"]}}},
@@ -183,6 +183,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     ),
     "a phrase twice": ({"attacks": {"cw": {"phrases": ["go", "go"]}}}, "attacks.cw.phrases: .*share the name go"),
     "the first rank": ({"attacks": {"cw": {"ranks": [1]}}}, r"attacks.cw.ranks.0: .*2"),
+    "words twice": ({"attacks": {"cw": {"words": [1, 1]}}}, "attacks.cw.words: .*repeats"),
     "a rank twice": ({"attacks": {"cw": {"ranks": [2, 2]}}}, "attacks.cw.ranks: .*repeats"),
     "no confidence": ({"attacks": {"cw": {"confidences": {}}}}, "attacks.cw.confidences: .*at least 1"),
     "a list of confidences": ({"attacks": {"cw": {"confidences": ["low"]}}}, "attacks.cw.confidences: a section"),

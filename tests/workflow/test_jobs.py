@@ -13,7 +13,7 @@ from snakemake.utils import update_config
 from study import config
 from study.cost import plan, rates
 
-ONCE = {"corpus": 1, "select": 1, "tables": 1, "verdict": 1, "report": 1}
+ONCE = dict.fromkeys(("corpus", "select", "tables", "audit", "verdict", "report", "proofread"), 1)
 # (1 + 2 targets) x 2 confidences + 1 phrase, for each of three surrogates.
 SMALL = {"train": 7, "hear": 7, "attack": 3 * ((1 + 2) * 2 + 1), "transcribe": 3 * 7}
 PUBLISHED = {"train": 19, "hear": 19, "attack": 9 * ((11 + 2) * 2 + 9), "transcribe": 9 * 19}
@@ -28,6 +28,7 @@ SCORED = {"language": 1, "tune": 1, "score": 19}
         ("digits", SMALL | {"attack": 3 * ((3 + 2) * 2 + 3)}),
         ("dose", {"train": 5, "hear": 5, "attack": 3 * ((1 + 2) * (8 + 5) + 7), "transcribe": 3 * 5}),
         ("ladder", {"train": 28, "hear": 43, "attack": 3 * 3, "transcribe": 3 * (16 + 5)}),
+        ("families", {"train": 16, "hear": 16, "attack": 10 * 3, "transcribe": 10 * 16}),
         # A surrogate is heard by two strangers, a twin and its members.
         ("effort", {"train": 7, "hear": 7, "attack": 3 * 10, "transcribe": 3 * 3 + 1 + 2 + 4}),
         ("strong", {"train": 11, "hear": 11, "attack": 5 * ((11 + 1) * 2 + 9), "transcribe": 5 * 11}),
@@ -54,6 +55,7 @@ def test_every_configuration_is_counted() -> None:
         "digits",
         "dose",
         "ladder",
+        "families",
         "effort",
         "strong",
         "full-synthetic",
@@ -64,7 +66,7 @@ def test_every_configuration_is_counted() -> None:
 def test_jobs_of_the_smoke_study(repository: Repository) -> None:
     models = ["seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1"]
     assert repository.plan(configfiles=[SMOKE]).jobs == {
-        *("corpus", "select", "tables", "verdict", "report"),
+        *ONCE,
         *(f"train {model}" for model in models),
         *(f"hear {model}" for model in models),
         *(f"attack cw seed-1 {target} {c}" for target in ("go", "rank-2", "rank-3") for c in ("low", "high")),
@@ -73,7 +75,9 @@ def test_jobs_of_the_smoke_study(repository: Repository) -> None:
     }
 
 
-@pytest.mark.parametrize("name", ["config", "smoke", "dose", "ladder", "effort", "strong", "paper", "full-synthetic"])
+@pytest.mark.parametrize(
+    "name", ["config", "smoke", "dose", "ladder", "families", "effort", "strong", "paper", "full-synthetic"]
+)
 def test_the_plan_has_the_jobs_that_there_are(repository: Repository, name: str) -> None:
     content: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
     update_config(content, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))

@@ -106,4 +106,4 @@ def test_a_change_of_the_program_runs_its_hearings_alone(others: Repository) -> 
         needed = others.plan(configfiles=[SMOKE, LAID]).needed
     heard = {"describe program", "hear program", "transcribe seed-1 program", "transcribe wav2vec program"}
     assert needed >= heard
-    assert {job.split()[0] for job in needed - heard} <= {"tables", "verdict", "report", "select"}
+    assert {job.split()[0] for job in needed - heard} <= {"tables", "audit", "verdict", "report", "proofread", "select"}

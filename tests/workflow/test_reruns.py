@@ -18,9 +18,9 @@ PGD = {"attack pgd seed-1 go high"}
 TRAIN = {f"train {model}" for model in MODELS}
 HEAR = {f"hear {model}" for model in MODELS}
 TRANSCRIBE = {f"transcribe seed-1 {model}" for model in MODELS}
-AFTER = {"tables", "verdict", "report"}
+AFTER = {"tables", "audit", "verdict", "report", "proofread"}
 # Which attacks run again follows from the utterances that selection chooses; once it has, Snakemake adds them.
-SELECT = {"select", "report"}
+SELECT = {"select", "report", "proofread"}
 AFTER_TRAINING = HEAR | SELECT | CW | PGD | TRANSCRIBE | AFTER
 EVERYTHING = {"corpus"} | TRAIN | AFTER_TRAINING
 
@@ -47,6 +47,10 @@ CHANGES: dict[str, tuple[Mapping[str, Any], set[str]]] = {
     "rank added": (
         cw(ranks=[2, 3, 10]),
         {"attack cw seed-1 rank-10 low", "attack cw seed-1 rank-10 high"} | TRANSCRIBE | AFTER,
+    ),
+    "words changed": (
+        cw(words=[1]),
+        {"attack cw seed-1 words-1 low", "attack cw seed-1 words-1 high"} | TRANSCRIBE | AFTER,
     ),
     "surrogate added": (
         {"surrogates": ["seed-1", "seed-2"]},
@@ -151,11 +155,13 @@ EDITS: dict[str, tuple[str, Callable[[str], str], set[str]]] = {
     "a corpus that is not used": (f"{LIBRARY}/corpora/librispeech.py", CODE, set()),
     "statistics": (f"{LIBRARY}/statistics/bootstrap.py", CODE, AFTER),
     "tables": (f"{LIBRARY}/tables/counting.py", CODE, AFTER),
-    "verdict": (f"{LIBRARY}/report/verdict.py", CODE, {"verdict"}),
-    "facts of verdict and report": (f"{LIBRARY}/report/facts.py", CODE, {"verdict", "report"}),
-    "figures": (f"{LIBRARY}/report/figures/base.py", CODE, {"report"}),
-    "style of the report": ("workflow/report/style.css", appended("p { margin: 0; }"), {"report"}),
-    "text of the report": ("workflow/report/page.html", appended("<!-- x -->"), {"report"}),
+    "verdict": (f"{LIBRARY}/report/verdict.py", CODE, {"verdict", "proofread"}),
+    "facts of verdict and report": (f"{LIBRARY}/report/facts.py", CODE, {"verdict", "report", "proofread"}),
+    "figures": (f"{LIBRARY}/report/figures/base.py", CODE, {"report", "proofread"}),
+    "style of the report": ("workflow/report/style.css", appended("p { margin: 0; }"), {"report", "proofread"}),
+    "text of the report": ("workflow/report/page.html", appended("<!-- x -->"), {"report", "proofread"}),
+    "audit": (f"{LIBRARY}/audit/network.py", CODE, {"audit", "verdict", "report", "proofread"}),
+    "text of the audit": ("workflow/report/audit.html", appended("<!-- x -->"), {"proofread"}),
     "a script": ("workflow/scripts/attack.py", CODE, CW | PGD | TRANSCRIBE | AFTER),
     "remark in a module": (f"{LIBRARY}/recognisers/deepspeech/network.py", REMARK, set()),
     "docstring of a module": (

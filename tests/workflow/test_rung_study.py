@@ -1,4 +1,7 @@
-"""The smoke study with two rungs, a part of the data and a channel; rungs hear the samples of their donor alone."""
+"""The smoke study with two rungs, a part of the data, a channel, and targets that change a word.
+
+Rungs hear the samples of their donor alone.
+"""
 
 from __future__ import annotations
 
@@ -17,9 +20,10 @@ CONFIG = {
     "channels": {"phone": PHONE},
     # All models together are right on few utterances.
     "selection": {"utterances": 2},
+    "attacks": {"cw": {"words": [1]}},
 }
 PHONED = {"hear seed-1@phone", "transcribe seed-1 seed-1@phone"}
-AFTER = {"tables", "verdict", "report"}
+AFTER = {"tables", "audit", "verdict", "report", "proofread"}
 
 
 @pytest.fixture(scope="module")
@@ -48,6 +52,15 @@ def test_verdict_and_models_tell_of_rungs(climbed: Repository) -> None:
     assert "trained on for 2 epochs: " in verdict
     models = pd.read_csv(climbed.path / "results-smoke/tables/models.csv", keep_default_na=False)
     assert set(models["unintended"]) == {""}
+
+
+def test_a_target_may_be_the_truth_with_a_word_changed(climbed: Repository) -> None:
+    rows = pd.read_parquet(climbed.path / "results-smoke/attacks/cw/seed-1/words-1/low.parquet")
+    assert len(rows) >= 2
+    for truth, phrase in zip(rows["text"].str.split(), rows["phrase"].str.split(), strict=True):
+        assert [one == other for one, other in zip(truth, phrase, strict=True)].count(False) == 1
+    verdict = (climbed.path / "results-smoke/verdict.txt").read_text()
+    assert "words changed         C&W, 1 word of the truth, low: " in verdict
 
 
 def test_a_rung_runs_again_with_its_donor_and_not_by_itself(climbed: Repository) -> None:

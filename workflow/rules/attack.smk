@@ -2,7 +2,7 @@ rule attack:
     """Change the selected utterances until a surrogate hears them as a target; a job a surrogate, target and confidence."""
     input:
         selected=ancient(selected),
-        near_targets=ancient(near_targets),
+        own_targets=ancient(own_targets),
         audio=ancient("<results>/corpus/audio"),
         weights=lambda wildcards: weights_of(models_attacking(wildcards)),
         files=lambda wildcards: told.list_files(study, models_attacking(wildcards)),

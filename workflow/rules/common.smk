@@ -165,11 +165,11 @@ def read_selected(wildcards):
     return list(zip(table["utterance_id"], checksums))
 
 
-def read_near_targets(wildcards):
-    """By utterance, the phrase of a near target; none for a phrase."""
-    if names.find_rank(wildcards.target) is None:
+def read_own_targets(wildcards):
+    """By utterance, its own phrase; none where one phrase is for all."""
+    if names.find_kind(wildcards.target) == "phrase":
         return {}
-    path = RESULTS / near_targets(wildcards).removeprefix("<results>/")
+    path = RESULTS / own_targets(wildcards).removeprefix("<results>/")
     table = read_once(path, os.stat(path).st_mtime_ns)
     return dict(zip(table["utterance_id"], table["phrase"]))
 
@@ -178,7 +178,7 @@ def read_near_targets(wildcards):
 def dealt_tasks(wildcards):
     """The utterances of an attack job; what else is selected does not rerun it."""
     chosen = read_selected(wildcards)
-    return told.describe_tasks(study, designs.Job(**wildcards), chosen, read_near_targets(wildcards))
+    return told.describe_tasks(study, designs.Job(**wildcards), chosen, read_own_targets(wildcards))
 
 
 def dealt_utterances(wildcards):
@@ -193,10 +193,14 @@ def scoring_model(wildcards):
     return study.scoring.language_model
 
 
-def near_targets(wildcards):
-    """The phrases of an attack on near targets, which are those of the surrogate's first model; none for a phrase."""
-    if names.find_rank(wildcards.target) is None:
+def own_targets(wildcards):
+    """The file of an attack's phrases where each utterance has its own: near targets are those of the surrogate's first
+    model."""
+    kind = names.find_kind(wildcards.target)
+    if kind == "phrase":
         return []
+    if kind == "words":
+        return f"<results>/words/{wildcards.target}.parquet"
     first = names.split_surrogate(wildcards.surrogate)[0]
     return f"<results>/near-targets/{first}/{wildcards.target}.parquet"
 

@@ -41,9 +41,10 @@ rule tables:
 
 
 rule verdict:
-    """Say the result in a dozen lines, if every positive control holds."""
+    """Say the result in a dozen lines, if every positive control holds, and every check of the audit."""
     input:
-        expand("<results>/tables/{table}.parquet", table=tabled.list_tables(study)),
+        tables=expand("<results>/tables/{table}.parquet", table=tabled.list_tables(study)),
+        audit="<results>/audit.parquet",
     output:
         verdict=report(
             "<results>/verdict.txt",
@@ -70,6 +71,7 @@ rule report:
     """Write the report: one file with claims, tables, figures and samples to hear."""
     input:
         tables=expand("<results>/tables/{table}.parquet", table=tabled.list_tables(study)),
+        audit="<results>/audit.parquet",
         selected=selected,
         audio=ancient("<results>/corpus/audio"),
         attacks=expand("<results>/attacks/{job}.parquet", job=job_names()),

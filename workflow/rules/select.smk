@@ -31,10 +31,10 @@ rule hear:
 
 
 # A checkpoint, so that what follows does not run again where other transcripts select the same utterances. It has
-# the near targets of every voting model at every rank, a file each: an attack runs again where its own have changed, and
-# a surrogate or rank that is added finds them made. (Snakemake misses that a checkpoint lacks some of its files.)
+# the near targets of every voting model at every rank, and the truth with words changed, a file each: an attack runs again
+# where its own have changed, and a surrogate or target that is added finds them made. (Snakemake misses that a checkpoint lacks some of its files.)
 checkpoint select:
-    """Draw the utterances to attack from those that every voting model hears right, and list the near targets."""
+    """Draw the utterances to attack from those that every voting model hears right, and list their own targets."""
     input:
         test="<results>/corpus/test.parquet",
         transcripts=expand("<results>/clean/{model}.parquet", model=study.voting),
@@ -45,6 +45,7 @@ checkpoint select:
             model=study.voting,
             rank=names.RANKS,
         ),
+        words=expand("<results>/words/words-{count}.parquet", count=names.WORDS),
     log:
         "<results>/logs/select.log",
     benchmark:
@@ -55,6 +56,7 @@ checkpoint select:
     params:
         models=study.voting,
         ranks=names.RANKS,
+        words=names.WORDS,
         utterances=study.selection.utterances,
         seed=study.selection.seed,
         code=code("select_utterances.py"),

@@ -16,10 +16,11 @@ def main(job: Job) -> None:
     params = job.params
     paths = {name: job.inputs(name) for name in ("tables", "attacks", "transcripts", "curves", "cards")}
     study = material.read(Design.from_dict(params.design), **paths)
+    audit = parquet.read(job.input("audit"))
     selected = parquet.read(job.input("selected"))
     exhibits = gallery.build(study, job.input("audio").parent, selected, **params.gallery)
     order = [path.stem for path in paths["tables"]]
-    html = page.render(study, exhibits, TEMPLATES, order, rows=params.rows).encode()
+    html = page.render(study, exhibits, audit, TEMPLATES, order, rows=params.rows).encode()
     replace_file(job.output("report"), html)
     job.progress(f"{len(html) / 1e6:.1f} MB, {len(exhibits.exhibits)} samples to hear", last=True)
 

@@ -23,8 +23,9 @@ class Job:
 
 
 def list_targets(attack: AttackSection) -> list[str]:
-    """Names of an attack's targets: slugs of its phrases, then near targets."""
-    return [names.slug(phrase) for phrase in attack.phrases] + [names.name_rank(rank) for rank in attack.ranks]
+    """Names of an attack's targets: slugs of its phrases, near targets, then the truth with words changed."""
+    own = [*map(names.name_rank, attack.ranks), *map(names.name_words, attack.words)]
+    return [names.slug(phrase) for phrase in attack.phrases] + own
 
 
 def list_jobs(study: Study) -> list[Job]:
@@ -51,13 +52,13 @@ def list_own(study: Study, surrogate: str, selected: Sequence[str]) -> list[str]
 
 
 def list_utterances(study: Study, job: Job, selected: Sequence[str]) -> list[str]:
-    """The utterances of an attack job; near targets of an utterance follow its surrogate.
+    """The utterances of an attack job; an utterance's own targets follow its surrogate.
 
     Args:
         selected: every selected utterance.
     """
     own = list_own(study, job.surrogate, selected)
-    if study.design == "grid" or names.find_rank(job.target) is not None:
+    if study.design == "grid" or names.find_kind(job.target) != "phrase":
         return own
     slugs = tuple(names.slug(phrase) for phrase in study.attacks[job.attack].phrases)
     phrases = _deal_phrases(tuple(selected), tuple(study.attacked), slugs, study.selection.seed)
@@ -82,7 +83,9 @@ def count_utterances(study: Study, job: Job) -> int:
     if study.design == "grid":
         return count
     each = math.ceil(count / len(study.attacked))
-    return each if names.find_rank(job.target) else math.ceil(each / len(study.attacks[job.attack].phrases))
+    if names.find_kind(job.target) != "phrase":
+        return each
+    return math.ceil(each / len(study.attacks[job.attack].phrases))
 
 
 def jobs_of(study: Study, surrogate: str) -> list[Job]:

@@ -71,6 +71,7 @@ RERUNS = {
     "attacks.*.use": Rerun(("attack",), "this attack and after"),
     "attacks.*.phrases": Rerun(("attack",), "the new phrase's attacks, hearing, tables"),
     "attacks.*.ranks": Rerun(("attack",), "the new rank's attacks, hearing, tables"),
+    "attacks.*.words": Rerun(("attack",), "the new target's attacks, hearing, tables"),
     "attacks.*.confidences": Rerun(("attack",), "the new confidence's attacks, hearing, tables"),
     "attacks.*.judge": Rerun(("attack", "transcribe"), "this attack, what a judge hears of other attacks, and after"),
     "attacks.*.threshold": Rerun(("attack",), "this attack's jobs that it decides, and after"),

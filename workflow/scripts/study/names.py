@@ -3,8 +3,8 @@
 A model is ``seed-3``, an arm of it (``seed-3.twin``, ``seed-3.ulp-1``, ``seed-3.native-2``, ``seed-3.data-1``, and the
 rungs ``seed-3.tuned-2`` and ``seed-3.shares-2-of-1``), one of these of another family (``log-mel.seed-3.twin``), a
 recogniser that is loaded, by the name that the configuration gives it, or any of these heard through a channel
-(``seed-3@telephone``). A surrogate is a set of models, joined by ``+``. A target is the slug of a phrase, or
-``rank-2``, a near target.
+(``seed-3@telephone``). A surrogate is a set of models, joined by ``+``. A target is the slug of a phrase; ``rank-2``, a
+near target; or ``words-1``, the truth with some words changed.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ SURROGATE = rf"{_SOURCE}(?:\+{_SOURCE})*"
 TARGET = r"[a-z-]+[0-9]*"
 RANKS = list(range(2, 11))
 """Of the near targets that an attack may ask for: the first ten texts but the first."""
+WORDS = list(range(1, 6))
+"""Words that a target may change."""
+TargetKind = Literal["phrase", "near", "words"]
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,20 @@ def name_rank(rank: int) -> str:
     return f"rank-{rank}"
 
 
+def name_words(count: int) -> str:
+    """The name of the target that is the truth with some words changed."""
+    return f"words-{count}"
+
+
+def find_kind(target: str) -> TargetKind:
+    """Say whether a target is one phrase for all utterances, or what is each one's own."""
+    found = re.fullmatch(r"(rank|words)-[0-9]+", target)
+    if found is None:
+        return "phrase"
+    return "near" if found[1] == "rank" else "words"
+
+
 def find_rank(target: str) -> int | None:
-    """The rank of a near target; None for the target of a phrase."""
+    """The rank of a near target; None for another target."""
     found = re.fullmatch(r"rank-([0-9]+)", target)
     return int(found[1]) if found else None

@@ -30,8 +30,8 @@ def describe_attack(study: Study, job: designs.Job) -> dict[str, Any]:
     """What one attack job needs to know, and nothing that concerns another.
 
     Returns:
-        ``use`` of the attack, its ``keys`` at the job's confidence, ``target_kind``, ``phrase`` (None for a near
-        target), ``cap`` and ``seed``.
+        ``use`` of the attack, its ``keys`` at the job's confidence, ``target_kind``, ``phrase`` (None where
+        each utterance has its own), ``cap`` and ``seed``.
     """
     attack = study.attacks[job.attack]
     keys = attack.at(job.confidence).model_dump(exclude=OF_THE_JOBS)
@@ -39,7 +39,7 @@ def describe_attack(study: Study, job: designs.Job) -> dict[str, Any]:
     return {
         "use": name_use(job.attack, attack),
         "keys": keys,
-        "target_kind": "phrase" if job.target in phrases else "near",
+        "target_kind": names.find_kind(job.target),
         "phrase": phrases.get(job.target),
         "cap": attack.cap,
         "seed": attack.seed,
@@ -51,19 +51,19 @@ Row = tuple[str, str | None]
 
 
 def describe_tasks(
-    study: Study, job: designs.Job, selected: Sequence[Row], near: Mapping[str, str | None]
+    study: Study, job: designs.Job, selected: Sequence[Row], own: Mapping[str, str | None]
 ) -> list[list[str | None]]:
     """The utterances of an attack job.
 
     Args:
         selected: every selected utterance.
-        near: by utterance, the phrase of a near target; empty for a phrase.
+        own: by utterance, its own phrase, of a near target or with words changed; empty for one phrase for all.
 
     Returns:
-        A list an utterance: its name, its checksum, and the phrase of a near target.
+        A list an utterance: its name, its checksum, and its own phrase.
     """
     checksums = dict(selected)
-    return [[name, checksums[name], near.get(name)] for name in designs.list_utterances(study, job, list(checksums))]
+    return [[name, checksums[name], own.get(name)] for name in designs.list_utterances(study, job, list(checksums))]
 
 
 def describe_heard(study: Study, surrogate: str, selected: Sequence[Row]) -> list[list[str | None]]:

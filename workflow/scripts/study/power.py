@@ -116,7 +116,7 @@ def count_units(
     """
     from asrtransfer.tables import claims
 
-    phrases = [one for one in attempts if names.find_rank(one.target) is None]
+    phrases = [one for one in attempts if names.find_kind(one.target) == "phrase"]
     match claim:
         case claims.Absence():
             heard = {surrogate for surrogate, _, arm in hearings if arm in claim.remotes.arms}

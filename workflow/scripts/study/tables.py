@@ -17,6 +17,7 @@ COMMON = (
     "controls",
     "doses",
     "ladder",
+    "families",
     "attack-success",
     "failures",
     "confidence-definitions",
@@ -102,8 +103,7 @@ def _is_variant(study: Study, name: str) -> bool:
 
 
 def _describe_target(target: str) -> dict[str, Any]:
-    rank = names.find_rank(target)
-    return {"kind": "phrase" if rank is None else "near", "rank": rank}
+    return {"kind": names.find_kind(target), "rank": names.find_rank(target)}
 
 
 def _describe_model(study: Study, name: str) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from asrtransfer.section import (
 
 CONFIDENCE = r"^[a-z][a-z0-9]*(?:-[a-z0-9]+)*$"
 """What the name of a confidence looks like."""
-OF_THE_JOBS = {"use", "phrases", "ranks", "confidences", "cap", "judge", "seed"}
+OF_THE_JOBS = {"use", "phrases", "ranks", "words", "confidences", "cap", "judge", "seed"}
 """Keys that say which jobs an attack has; no confidence overrides them."""
 OF_STEPS = ("margin", "combine", "views", "momentum", "masking", "spoken_start")
 """Keys of attacks that go step by step."""
@@ -31,6 +31,7 @@ Confidences = Annotated[
 ]
 Phrase = Annotated[str, Field(min_length=1, max_length=200)]
 Rank = Annotated[int, Field(ge=2, le=10), BeforeValidator(read_plain)]
+Changed = Annotated[int, Field(ge=1, le=5), BeforeValidator(read_plain)]
 
 
 class ViewsSection(Section):
@@ -96,6 +97,12 @@ class AttackSection(Section):
         default=[],
         max_length=9,
         description="near targets: the surrogate's own k-th most likely transcription of the clean audio",
+    )
+    words: list[Changed] = Field(
+        default=[],
+        max_length=5,
+        description="targets that change this number of words of what the utterance says, each to another word of the "
+        "test split; places and words are drawn",
     )
     confidences: Confidences = Field(
         default={"high": {}},

@@ -1,26 +1,27 @@
 """An audit of a finished study: what each stage promised, checked again from what is stored, by code of its own.
 
 Nothing here is shared with the stages: files are read with PyArrow, soundfile and safetensors themselves, spectra and
-networks are computed in NumPy, limits by SciPy. So an error of a stage is not repeated here. ``python -m
-asrtransfer.audit RESULTS`` audits a folder.
+networks are computed in NumPy, tables are counted in SQL, limits by SciPy. So an error of a stage is not repeated here.
+``python -m asrtransfer.audit RESULTS`` audits a folder.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from asrtransfer.audit import attacks, corpora, counts, hearings, models, selection
+from asrtransfer.audit import attacks, claims, clean, corpora, hearings, models, pages, recount, selection
 from asrtransfer.audit.findings import Finding
 from asrtransfer.audit.stored import Stored
 
-STAGES = (corpora, models, selection, attacks, hearings, counts)
+STAGES = (corpora, models, clean, selection, attacks, hearings, recount, claims)
+"""What a study has before its verdict."""
 
 
-def audit(results: Path | str) -> list[Finding]:
-    """Check a folder of results.
+def audit_results(results: Path | str) -> list[Finding]:
+    """Check a folder of results up to its tables.
 
     Args:
-        results: of a study that has run to its end.
+        results: of a study whose tables are made.
 
     Returns:
         One finding a check, in the order of the stages.
@@ -30,3 +31,13 @@ def audit(results: Path | str) -> list[Finding]:
     """
     stored = Stored(Path(results))
     return [finding for stage in STAGES for finding in stage.check(stored)]
+
+
+def audit_pages(results: Path | str) -> list[Finding]:
+    """Check verdict and report of a finished study; arguments and errors as those of :func:`audit_results`."""
+    return list(pages.check(Stored(Path(results))))
+
+
+def audit(results: Path | str) -> list[Finding]:
+    """Check a finished study; arguments and errors as those of :func:`audit_results`."""
+    return [*audit_results(results), *audit_pages(results)]

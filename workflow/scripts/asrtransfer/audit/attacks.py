@@ -21,7 +21,7 @@ def check(stored: Stored) -> Iterator[Finding]:
     yield from _check_attempts(stored)
     size = Probe("attacks", "length and distortion are those of the audio that is stored", "samples")
     bound = Probe("attacks", "no perturbation exceeds its bound, and no bound its configuration", "samples")
-    confident = Probe("attacks", "K1 is exp(-loss), and exceeds the threshold", "samples")
+    confident = Probe("attacks", "K1 is exp(-loss), K2 its root, and K1 exceeds the threshold", "samples")
     for job, rows in stored.jobs():
         name = "/".join(job)
         for row in rows[rows["status"] == "sample"].to_dict("records"):
@@ -54,10 +54,14 @@ def _look_at_design(stored: Stored, attack: str, rows: pd.DataFrame, probe: Prob
     """Every utterance is attacked as often as the design says, for phrases and for each near target."""
     keys, surrogates = stored.configuration["attacks"][attack], list(stored.design["surrogates"])
     attempts = rows.drop_duplicates(["surrogate", "target", "confidence", "utterance_id"])
-    near = attempts["target"].str.startswith("rank-")
+    rank, words = (attempts["target"].str.startswith(start) for start in ("rank-", "words-"))
     each = len(surrogates) if stored.design["kind"] == "grid" else 1
     phrases = len(keys["phrases"]) if stored.design["kind"] == "grid" else min(1, len(keys["phrases"]))
-    for kind, part, expected in (("phrases", attempts[~near], phrases), ("ranks", attempts[near], len(keys["ranks"]))):
+    for kind, part, expected in (
+        ("phrases", attempts[~rank & ~words], phrases),
+        ("ranks", attempts[rank], len(keys["ranks"])),
+        ("words", attempts[words], len(keys.get("words", []))),
+    ):
         counts = part.groupby(["utterance_id", "confidence"]).size()
         for name in stored.selected["utterance_id"] if expected else []:
             for confidence in keys["confidences"]:
@@ -76,8 +80,8 @@ def _look_at_sample(
     change = made.astype(np.int64) - clean.astype(np.int64)
     energy, loud = float((change**2).sum()), float(np.abs(change).max())
     snr = 10 * math.log10(float((clean.astype(np.int64) ** 2).sum()) / energy) if energy else math.nan
-    told = (row["linf"], row["l2"], row["snr_db"])
-    found = (loud, math.sqrt(energy), snr)
+    told = (row["linf"], row["l2"], row["snr_db"], row["seconds"])
+    found = (loud, math.sqrt(energy), snr, len(made) / 16000)
     alike = all(_is_close(one, other) for one, other in zip(found, told, strict=True))
     size.look(alike, f"{where}: largest change {loud:.0f}, SNR {snr:.3f} dB; the table says {told[0]}, {told[2]}")
     limit = _find_limit(stored, job, clean)
@@ -87,6 +91,7 @@ def _look_at_sample(
     threshold = stored.design["attacks"][job[0]]["thresholds"][job[3]]
     sure = threshold is None or row["k1"] > threshold
     exact = _is_close(row["k1"], min(1.0, math.exp(-row["ctc_loss"])))
+    exact = exact and _is_close(row["k2"], min(1.0, math.exp(-row["ctc_loss"] / max(1, len(row["phrase"])))))
     confident.look(sure and exact, f"{where}: K1 {row['k1']}, loss {row['ctc_loss']}, threshold {threshold}")
 
 

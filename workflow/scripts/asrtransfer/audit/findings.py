@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+import pandas as pd
+
 SHOWN = 10
 """Failures that a finding shows."""
 
@@ -16,14 +18,16 @@ class Finding:
     Attributes:
         stage: whose promise it is.
         check: what must hold.
-        read: how many things were looked at, and what they are.
+        count: of the things that were looked at.
+        noun: what they are, in the plural.
         failures: what does not hold: a line each.
         skipped: why nothing was looked at; empty where something was.
     """
 
     stage: str
     check: str
-    read: str
+    count: int
+    noun: str
     failures: Sequence[str] = ()
     skipped: str = ""
 
@@ -57,9 +61,29 @@ class Probe:
 
     def finish(self, skipped: str = "") -> Finding:
         """Return the finding."""
-        return Finding(
-            self.stage, self.check, f"{self.count} {self.noun}", self.failures, "" if self.count else skipped
-        )
+        return Finding(self.stage, self.check, self.count, self.noun, self.failures, "" if self.count else skipped)
+
+
+def as_table(found: Iterable[Finding]) -> pd.DataFrame:
+    """Write findings as a table.
+
+    Returns:
+        A row a check: stage, check, looked_at (a count), of (what they are), failed (a count), failures (the first ten,
+        a line each), skipped.
+    """
+    rows = [
+        {
+            "stage": one.stage,
+            "check": one.check,
+            "looked_at": one.count,
+            "of": one.noun,
+            "failed": len(one.failures),
+            "failures": "\n".join(one.failures[:SHOWN]),
+            "skipped": one.skipped,
+        }
+        for one in found
+    ]
+    return pd.DataFrame(rows)
 
 
 def describe(found: Iterable[Finding]) -> str:
@@ -68,7 +92,7 @@ def describe(found: Iterable[Finding]) -> str:
     lines = []
     for one in found:
         state = "FAILS" if one.failures else "not checked" if one.skipped else "holds"
-        lines.append(f"{state:11} {one.stage}: {one.check} ({one.skipped or one.read})")
+        lines.append(f"{state:11} {one.stage}: {one.check} ({one.skipped or f'{one.count} {one.noun}'})")
         lines += [f"{'':11}   {failure}" for failure in one.failures[:SHOWN]]
         if len(one.failures) > SHOWN:
             lines.append(f"{'':11}   and {len(one.failures) - SHOWN} more")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from functools import cache
 from itertools import pairwise
@@ -26,10 +27,18 @@ def read_weights(folder: Path, model: str) -> dict[str, NDArray[np.float32]]:
     return weights
 
 
+def is_published(stored: Stored, model: str) -> bool:
+    """Whether a model is the network that :mod:`asrtransfer.audit.network` writes out."""
+    card = stored.cards[model]
+    shape = (card.get("front_end"), card.get("cepstra"), card.get("recurrence"))
+    return shape == ("mfcc", 26, "lstm") and stored.is_trained(model) and stored.source(model) == model
+
+
 def check(stored: Stored) -> Iterator[Finding]:
     """Check the models that the study trained."""
     trained = [name for name in stored.models if stored.is_trained(name) and stored.source(name) == name]
     yield _check_cards(stored, trained)
+    yield _check_data(stored, trained)
     yield _check_arms(stored, trained)
 
 
@@ -42,6 +51,22 @@ def _check_cards(stored: Stored, trained: list[str]) -> Finding:
         card, other = stored.cards[name], stored.cards[first]
         unlike = [key for key in keys if card.get(key) != other.get(key)]
         probe.look(not unlike, f"{name}: {', '.join(unlike)} differ from those of {first}")
+    return probe.finish("no model was trained")
+
+
+def _check_data(stored: Stored, trained: list[str]) -> Finding:
+    """A card tells of the training split: of all of it, or of one of its parts."""
+    probe = Probe("training", "models have trained on the training split, and on nothing else", "models")
+    table = stored.splits["train"]
+    named = table[[column for column in table if column != "path"]]
+    digest = hashlib.sha256(named.to_json(orient="records", double_precision=15).encode()).hexdigest()
+    for name in trained:
+        card = stored.cards[name]
+        part = card.get("part")
+        count = len(table) if part is None else len(table[part["number"] - 1 :: part["of"]])
+        same = part is not None or card["training_data_sha256"] == digest
+        told = card["train_utterances"]
+        probe.look(same and told == count, f"{name}: {told} utterances, train has {count}, checksum {same}")
     return probe.finish("no model was trained")
 
 

@@ -22,6 +22,7 @@ def check(stored: Stored) -> Iterator[Finding]:
     yield probe.finish()
     yield _check_draw(stored, set.intersection(*right.values()))
     yield _check_near_targets(stored)
+    yield _check_words(stored)
 
 
 def _list_voting(stored: Stored) -> list[str]:
@@ -60,9 +61,33 @@ def _check_near_targets(stored: Stored) -> Finding:
         for name, phrase in zip(table["utterance_id"], table["phrase"], strict=True):
             texts = list(clean["test", name])
             own = texts[rank - 1] if len(texts) >= rank else None
-            probe.look(own == phrase, f"{model} {name}: {phrase!r}, and its text {rank} is {own!r}")
+            probe.look(own == _read(phrase), f"{model} {name}: {phrase!r}, and its text {rank} is {own!r}")
         rows = stored.attempts[(stored.attempts["surrogate"] == surrogate) & (stored.attempts["target"] == target)]
         phrases = dict(zip(table["utterance_id"], table["phrase"], strict=True))
         for row in rows.itertuples():
-            probe.look(row.phrase == phrases[row.utterance_id], f"{row.attack} {row.utterance_id}: {row.phrase!r}")
+            probe.look(
+                _read(row.phrase) == _read(phrases[row.utterance_id]),
+                f"{row.attack} {row.utterance_id}: {row.phrase!r}",
+            )
     return probe.finish("no attack has near targets")
+
+
+def _check_words(stored: Stored) -> Finding:
+    """A target with words changed differs from the truth in as many places, each by a word of the test split."""
+    probe = Probe("selection", "a target with words changed has as many other words of the test split", "targets")
+    known = {word for text in stored.splits["test"]["text"] for word in text.split()}
+    rows = stored.attempts[stored.attempts["target"].str.startswith("words-")]
+    for row in rows.to_dict("records"):
+        truth, count = row["text"].split(), int(row["target"].removeprefix("words-"))
+        said = row["phrase"].split() if isinstance(row["phrase"], str) else None
+        fits = said is None and len(truth) < count
+        if said is not None:
+            places = [new for old, new in zip(truth, said, strict=False) if old != new]
+            fits = len(said) == len(truth) and len(places) == count and set(places) <= known
+        probe.look(fits, f"{row['attack']} {row['utterance_id']}: {row['phrase']!r} for {row['text']!r}")
+    return probe.finish("no attack changes words")
+
+
+def _read(phrase: object) -> str | None:
+    """A phrase of a table, which pandas makes a number where it is missing."""
+    return phrase if isinstance(phrase, str) else None

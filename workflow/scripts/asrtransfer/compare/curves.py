@@ -13,7 +13,7 @@ from asrtransfer.compare.figures import SYMBOLS
 from asrtransfer.compare.loudness import DASHES
 from asrtransfer.compare.studies import Studies, Study
 from asrtransfer.compare.tables import lay_out_texts
-from asrtransfer.report.facts import Count, order_arms, select_doses
+from asrtransfer.report.facts import Count
 from asrtransfer.report.figures.base import LEGEND, Figure, View, choose_colours, make_axis, make_view
 from asrtransfer.report.figures.dose import (
     MEASURES,
@@ -28,6 +28,7 @@ from asrtransfer.report.figures.dose import (
     round_values,
 )
 from asrtransfer.report.findings import describe_doses, write
+from asrtransfer.report.rows import order_arms, select_doses
 from asrtransfer.report.tables import Table
 from asrtransfer.report.words import ARMS
 from asrtransfer.report.words import unbroken_percent as percent

@@ -12,8 +12,8 @@ import plotly.graph_objects as go
 from asrtransfer.compare.studies import Studies, Study
 from asrtransfer.compare.tables import write_units
 from asrtransfer.report import words
-from asrtransfer.report.facts import OTHERS, select_near
 from asrtransfer.report.figures.base import LEGEND, Figure, View, choose_colours, make_axis, make_view
+from asrtransfer.report.rows import OTHERS, select_near
 from asrtransfer.report.words import unbroken_percent as percent
 from asrtransfer.tables.claims import ANOTHER_FAMILY, ANOTHER_SEED, SAME_SEED, name_absence_claim
 

@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from asrtransfer.compare.differences import list_differences
 from asrtransfer.compare.studies import Studies, Study
-from asrtransfer.report.facts import OTHERS, Arm, Facts, Units
+from asrtransfer.report.facts import Arm, Facts, Units
 from asrtransfer.report.findings import write
 from asrtransfer.report.judged import VERDICTS
+from asrtransfer.report.rows import OTHERS
 from asrtransfer.report.tables import MISSING, SHORT, Cell, Column, Table, cell
 from asrtransfer.report.words import ARMS, many, write_limits
 from asrtransfer.report.words import unbroken_percent as percent

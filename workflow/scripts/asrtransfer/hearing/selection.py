@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 import pandas as pd
 
 from asrtransfer.files.errors import InputError
+from asrtransfer.machine.random import numpy_stream
 
 
 def select(utterances: pd.DataFrame, transcripts: Mapping[str, pd.DataFrame], count: int, seed: int) -> pd.DataFrame:
@@ -52,6 +53,33 @@ def near_targets(selected: pd.DataFrame, transcripts: pd.DataFrame, ranks: list[
         for rank in ranks
     ]
     return pd.DataFrame(rows, columns=["utterance_id", "rank", "phrase"])
+
+
+def change_words(selected: pd.DataFrame, pool: Collection[str], count: int, seed: int) -> pd.DataFrame:
+    """Change words of what the selected utterances say.
+
+    What is drawn for an utterance depends on the seed, its name and the count alone.
+
+    Args:
+        selected: at least the columns utterance_id and text.
+        pool: words to draw from.
+        count: of words that change.
+        seed: draws places and words.
+
+    Returns:
+        Columns utterance_id and phrase; the phrase is missing where an utterance has fewer words.
+    """
+    known = sorted(set(pool))
+    rows = []
+    for name, text in zip(selected["utterance_id"], selected["text"], strict=True):
+        words = text.split()
+        random = numpy_stream(f"{seed}\0words\0{count}\0{name}")
+        enough = count <= len(words)
+        for place in random.permutation(len(words))[:count] if enough else []:
+            others = [word for word in known if word != words[place]]
+            words[place] = others[int(random.integers(len(others)))]
+        rows.append((name, " ".join(words) if enough else None))
+    return pd.DataFrame(rows, columns=["utterance_id", "phrase"])
 
 
 def _right(row: object) -> bool:

@@ -10,17 +10,12 @@ from typing import Any
 import pandas as pd
 
 from asrtransfer.report.judged import Claims, judge_absence, sort_claims
+from asrtransfer.report.rows import LADDER, OTHERS, select_near, select_pooled
 from asrtransfer.tables import checks
 from asrtransfer.tables.design import POOLED, STRANGERS, Design
 from asrtransfer.tables.results import heard_by_others, repeats
 
 Tables = Mapping[str, pd.DataFrame]
-OTHERS = ("seed", "ulp", "native", "family")
-"""Arms whose remotes are meant to be other models than the surrogate."""
-LADDER = ("data", "tuned", "shares", "channel")
-"""Relations of the ladder between a stranger and a twin: rungs, and the surrogate itself through a channel."""
-FEWEST_DOSES = 3
-"""Confidences of an attack that make a curve."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +110,19 @@ class Near:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """Primary samples whose target is the truth with some words changed, as the remotes of an arm hear them."""
+
+    attack: str
+    words: int
+    confidence: str
+    arm: str
+    heard: Count
+    utterances: Units
+    control_share: float
+
+
+@dataclass(frozen=True)
 class Models:
     """How well the models hear, and where they differ.
 
@@ -160,6 +168,7 @@ class Facts:
         arms: those of :data:`OTHERS` that the study has.
         rungs: from the one that shares least with the surrogate.
         near: by near target, confidence and those of :data:`STRANGERS` that heard any.
+        changed: the same of targets with words changed.
         models: of the study.
         published: claims with a published figure.
         other: claims without one.
@@ -183,6 +192,7 @@ class Facts:
     arms: tuple[Arm, ...]
     rungs: tuple[Rung, ...]
     near: tuple[Near, ...]
+    changed: tuple[Changed, ...]
     models: Models
     published: Claims
     other: Claims
@@ -223,6 +233,7 @@ def gather(design: Design, tables: Tables) -> Facts:
         arms=tuple(_describe_arm(design, tables, arm) for arm in OTHERS if arm in _find_arms(tables["arms"])),
         rungs=tuple(_list_rungs(tables["ladder"])),
         near=_list_near(tables["near-targets"]),
+        changed=tuple(_list_changed(tables["doses"])),
         models=_describe_models(design, tables["models"]),
         published=sort_claims(tables["claims"], attacked, published=True),
         other=sort_claims(tables["claims"], attacked, published=False),
@@ -234,8 +245,8 @@ def _count_attacked(design: Design, success: pd.DataFrame) -> int:
     """Count the utterances that were attacked: those of any job of a grid, or of all jobs that they were dealt to."""
     if design.kind == "grid":
         return int(success["utterances"].max())
-    # An utterance has every near target of its surrogate, and one phrase.
-    phrase = success["target"].where(success["target_kind"] == "near", "phrase")
+    # An utterance has one phrase, and every other target.
+    phrase = success["target"].where(success["target_kind"] != "phrase", "phrase")
     return int(success.groupby([success["attack"], success["confidence"], phrase])["utterances"].sum().max())
 
 
@@ -280,34 +291,6 @@ def sum_pairs(rows: pd.DataFrame) -> pd.DataFrame:
     return rows.groupby(["surrogate", "remote", "arm"], sort=False)[counts].sum().reset_index()
 
 
-def select_near(table: pd.DataFrame) -> pd.DataFrame:
-    """Select the rows of the table of near targets that count primary samples, as strangers to the surrogate hear."""
-    return table[table["arm"].isin(STRANGERS) & (table["counted"] == "primary") & (table["hearings"] > 0)]
-
-
-def select_doses(table: pd.DataFrame) -> pd.DataFrame:
-    """Select the rows of the table of doses that make a curve: of attacks with enough confidences, as others hear."""
-    enough = table.groupby("attack")["confidence"].transform("nunique") >= FEWEST_DOSES
-    return table[enough & table["arm"].isin(OTHERS) & (table["hearings"] > 0)]
-
-
-def has_rungs(table: pd.DataFrame) -> bool:
-    """Say whether the table of the ladder has a rung that is made from the weights of another model."""
-    return bool(table["arm"].isin(LADDER).any())
-
-
-def select_ladder(table: pd.DataFrame, target_kind: str) -> pd.DataFrame:
-    """Select the rungs that somebody heard, of all attacks together."""
-    rows = table[(table["target_kind"] == target_kind) & (table["attack"] == POOLED)]
-    return rows[rows["hearings"] > 0]
-
-
-def order_arms(rows: pd.DataFrame) -> list[str]:
-    """List the arms of :data:`OTHERS` that some rows have, strangers to the surrogate first."""
-    found = set(rows["arm"])
-    return [arm for arm in dict.fromkeys((*STRANGERS, *OTHERS)) if arm in found]
-
-
 def _find_broken(table: pd.DataFrame) -> tuple[Broken, ...]:
     failed = table[table["fatal"] & ~table["passed"]]
     names = [field.name for field in fields(Broken)]
@@ -350,7 +333,7 @@ def read_units(row: Mapping[Any, Any], unit: str) -> Units:
 
 
 def _list_rungs(table: pd.DataFrame) -> Iterator[Rung]:
-    rows = select_ladder(table, "phrase")
+    rows = select_pooled(table, "phrase")
     for row in rows[rows["arm"].isin(LADDER)].to_dict("records"):
         yield Rung(row["common"], Count(int(row["transfers"]), int(row["hearings"])), read_units(row, "utterance"))
 
@@ -358,6 +341,16 @@ def _list_rungs(table: pd.DataFrame) -> Iterator[Rung]:
 def _list_near(table: pd.DataFrame) -> tuple[Near, ...]:
     names = [field.name for field in fields(Near)]
     return tuple(Near(**{name: row[name] for name in names}) for row in select_near(table).to_dict("records"))
+
+
+def _list_changed(table: pd.DataFrame) -> Iterator[Changed]:
+    rows = table[table["target"].str.startswith("words-") & table["arm"].isin(STRANGERS) & (table["hearings"] > 0)]
+    for row in rows.to_dict("records"):
+        heard = Count(int(row["transfers"]), int(row["hearings"]))
+        words, utterances = int(row["target"].removeprefix("words-")), read_units(row, "utterance")
+        yield Changed(
+            row["attack"], words, row["confidence"], row["arm"], heard, utterances, float(row["control_share"])
+        )
 
 
 def _describe_models(design: Design, table: pd.DataFrame) -> Models:

@@ -16,14 +16,11 @@ from asrtransfer.report.facts import (
     Facts,
     Tables,
     Units,
-    has_rungs,
-    order_arms,
     pair_up,
-    select_doses,
-    select_ladder,
 )
 from asrtransfer.report.judged import Claims
 from asrtransfer.report.material import Material, quantile
+from asrtransfer.report.rows import has_rungs, order_arms, select_doses, select_pooled
 from asrtransfer.report.words import unbroken_percent as percent
 from asrtransfer.statistics.published import Published
 from asrtransfer.tables import PHRASES
@@ -292,7 +289,7 @@ def ladder(material: Material) -> str:
     """Write what transfers at each rung, and between which two the share of utterances rises."""
     if not has_rungs(material.tables["ladder"]):
         return ""
-    rows = select_ladder(material.tables["ladder"], "phrase").to_dict("records")
+    rows = select_pooled(material.tables["ladder"], "phrase").to_dict("records")
     told = "; ".join(
         f"{row['common']} {row['utterances_hit']} of {words.many(row['utterances'], 'utterance')}" for row in rows
     )

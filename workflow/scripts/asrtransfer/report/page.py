@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from asrtransfer.report import figures, findings, tables, words
+from asrtransfer.report import audited, figures, findings, kinship, tables, words
 from asrtransfer.report.facts import Facts, gather
 from asrtransfer.report.frame import render_page
 from asrtransfer.report.gallery import Exhibit, Gallery
@@ -38,12 +38,15 @@ class Section:
     conclusion: str
 
 
-def render(material: Material, gallery: Gallery, templates: Path, order: Sequence[str], *, rows: int) -> str:
+def render(
+    material: Material, gallery: Gallery, audit: pd.DataFrame, templates: Path, order: Sequence[str], *, rows: int
+) -> str:
     """Write the page.
 
     Args:
         material: the study.
         gallery: samples to hear.
+        audit: what the audit has found, a row a check.
         templates: folder with ``page.html``, ``style.css`` and ``page.js``.
         order: names of the tables, as they are shown.
         rows: largest number of rows that a table shows.
@@ -64,12 +67,14 @@ def render(material: Material, gallery: Gallery, templates: Path, order: Sequenc
             ("claims", "Claims"),
             ("phrases", "By phrase"),
             ("transfer", "Transfer"),
+            *([("families", "Families")] if "families" in drawn else []),
             *([("ladder", "Ladder")] if "ladder" in drawn else []),
             *([("near", "Near targets")] if "near-targets" in drawn else []),
             *([("dose", "Dose")] if "dose" in drawn else []),
             ("listen", "Listen"),
             ("attacks", "Attacks"),
             ("models", "Models"),
+            ("audit", "Audit"),
             ("tables", "All tables"),
         ],
         verdict=findings.verdict(facts),
@@ -85,6 +90,8 @@ def render(material: Material, gallery: Gallery, templates: Path, order: Sequenc
             for number, exhibit in enumerate(gallery.exhibits, 1)
         ],
         cards=[_summarise_card(material, one) for one in material.models if not material.design.models[one].channel],
+        audit_conclusion=audited.conclude(audit),
+        audit=audited.lay_out_checks(audit),
         tables=tables.everything(material.design, material.tables, order, rows),
         labels={name: attack.label for name, attack in material.design.attacks.items()},
     )
@@ -94,6 +101,8 @@ def _draw_figures(material: Material, facts: Facts) -> list[figures.Figure]:
     made = [
         figures.who_hears_whom(material, findings.who_hears_whom(material)),
         figures.distance_to_target(material, findings.distance_to_target(material)),
+        figures.families(material, kinship.across(material)),
+        figures.reach(material, kinship.beyond_controls(material)),
         figures.ladder(material, findings.ladder(material)),
         figures.near_targets(material, findings.near_targets(facts)),
         figures.dose(material, findings.dose(material)),

@@ -16,7 +16,7 @@ from asrtransfer.tables.design import Attack, Design
 from asrtransfer.tables.phrases import TOTAL
 
 SHARES = re.compile(
-    r"(?<!odds_)(share|lower|upper|bound|estimate|difference|margin)$"
+    r"(?<!odds_)(?<!gain_)(share|lower|upper|bound|estimate|difference|margin|excess|agreement)$"
     r"|^(dev|test)_(wer|cer)(_greedy|_language_model)?$"
 )
 """Columns whose values are read as percentages."""
@@ -228,6 +228,7 @@ TITLES = {
     "transfers": "Every surrogate heard by every remote",
     "controls": "Samples beside the controls that should not carry their target",
     "ladder": "The ladder: transfer by what remote and surrogate share",
+    "families": "Transfer within a family of recognisers and across",
     "doses": "Doses: transfer beside distortion, the surrogate's confidence and the controls",
     "attack-success": "Success of every attack job, with distortion",
     "failures": "Attempts that left no sample",

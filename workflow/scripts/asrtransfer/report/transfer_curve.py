@@ -15,7 +15,7 @@ KINDS = {
     "epoch": ("earlier epochs of the surrogate", "#0072B2", "o"),
     "line": ("on the line to a remote", "#D55E00", "s"),
 }
-PANELS = {"phrase": "phrases", "near": "near targets"}
+PANELS = {"phrase": "phrases", "near": "near targets", "words": "words changed"}
 
 
 def curve(heard: pd.DataFrame, level: float) -> pd.DataFrame:
@@ -26,7 +26,7 @@ def curve(heard: pd.DataFrame, level: float) -> pd.DataFrame:
         level: of confidence, of the exact interval (unit: the sample).
 
     Returns:
-        surrogate, target_kind (phrase or near), kind (epoch or line), neighbour, distance (Euclidean, as a share of
+        surrogate, target_kind, kind (epoch or line), neighbour, distance (Euclidean, as a share of
         the norm of the surrogate's weights), dev_wer (greedy: a point between two models may be no recogniser at all),
         samples, transfers, share, lower, upper; ascending by distance.
     """

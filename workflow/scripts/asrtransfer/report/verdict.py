@@ -67,6 +67,7 @@ def verdict(design: Design, tables: Tables, folder: str, cost: Cost | None = Non
         *((ARMS[arm.name], _write_arm(arm)) for arm in facts.arms),
         *_label_first("rungs", _write_rungs(facts)),
         *_label_first("near targets", _write_near(design, facts)),
+        *_label_first("words changed", _write_changed(design, facts)),
         ("models", _write_models(facts.models, folder)),
         *(("", line) for line in _write_accidental_twins(facts.models)),
         *_label_first("published claims", _write_claims(facts.published, cost)),
@@ -149,6 +150,16 @@ def _write_near(design: Design, facts: Facts) -> Iterator[str]:
             f"{design.attacks[near.attack].label}, rank {near.rank}, {near.confidence}: {percent(near.share)} "
             f"transfer to {ARMS[near.arm]}, {percent(near.top_ten_share)} in its top ten "
             f"({percent(near.clean_top_ten_share)} for clean audio)"
+        )
+
+
+def _write_changed(design: Design, facts: Facts) -> Iterator[str]:
+    for one in facts.changed:
+        control = f"; best control {percent(one.control_share)}" if one.control_share == one.control_share else ""
+        yield (
+            f"{design.attacks[one.attack].label}, {_write_count(one.words, 'word')} of the truth, {one.confidence}: "
+            f"{one.heard.hits} of {one.heard.total} hearings transfer to {ARMS[one.arm]}: "
+            f"{_write_units(one.utterances, 'utterance')}{control}"
         )
 
 

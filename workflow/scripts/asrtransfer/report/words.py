@@ -18,7 +18,7 @@ ARMS = {
     "family": "another family",
 }
 """What a remote is to the surrogate."""
-TARGET_KINDS = {"phrase": "Phrases", "near": "Near targets"}
+TARGET_KINDS = {"phrase": "Phrases", "near": "Near targets", "words": "Words changed"}
 NO_VERDICT = "There is no verdict: a positive control failed, so nothing below can be trusted."
 NARROW = "\u202f"
 """A space at which no line breaks."""

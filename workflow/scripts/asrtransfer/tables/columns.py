@@ -35,11 +35,16 @@ MEANINGS = {
     "phrase": "target text",
     "rank": "of the target among the surrogate's own texts for the clean audio",
     "remote": "listening model",
-    "remotes": "models of the rung",
+    "remotes": "models that heard: of the rung, or of the family",
+    "surrogate_family": "of the attacked models; of several, joined by +",
+    "remote_family": "of the listening models; all others: every family but the surrogate's own",
     "rung": "the arm; of shares and tuned also how much, and of channel which, and who hears through it",
     "channel": "through which a model hears; empty where nothing lies between",
     "common": "what remote and surrogate have in common",
-    "worst_test_wer": "largest word error rate of the rung's models on the test split",
+    "worst_test_wer": "largest word error rate of these models on the test split",
+    "agreement": (
+        "share of test utterances in which surrogate and remote have the same top text for clean audio, mean over pairs"
+    ),
     "surrogate": "attacked model, or models joined by +",
     "sweep": (
         "key of the attack that varies from this confidence to others while all other keys stay (with the values that "
@@ -47,9 +52,13 @@ MEANINGS = {
     ),
     "keys": "values of the keys that any confidence of the attack overrides",
     "target": (
-        "name of the phrase, or of a near target: the surrogate's own text of a rank (in doses, phrases: all of them)"
+        "name of the phrase, of a near target (the surrogate's own text of a rank), or words- and how many words of "
+        "the truth are changed (in doses, phrases: all of them)"
     ),
-    "target_kind": "phrase (one text for all utterances) or near (the surrogate's own text of a rank)",
+    "target_kind": (
+        "phrase (one text for all utterances), near (the surrogate's own text of a rank), or words (what the utterance "
+        "says, with some words changed)"
+    ),
     "text": "what the utterance says",
     "utterance_id": "of the attacked utterance",
     # counts of samples
@@ -124,6 +133,16 @@ MEANINGS = {
     "control_hearings": "hearings of the kind of negative control, other than clean audio, with the largest share",
     "control_share": "share of them whose top text is the target",
     "control_top_ten_share": "largest share of hearings with the target in the top ten, of these kinds",
+    "excess": "share of hearings that hit minus that of the same samples' best negative control",
+    "excess_lower": "lower limit of excess, utterances and surrogates resampled; empty where resamples cannot differ",
+    "excess_upper": "upper limit, as excess_lower",
+    "gain": (
+        "mean fall of the target's CTC loss on the remote, from the clean audio to the sample, in nats a word of the "
+        "target; empty if the remote is no CTC model"
+    ),
+    "gain_lower": "lower limit of gain, utterances and surrogates resampled",
+    "gain_upper": "upper limit, as gain_lower",
+    "control_gain": "the same of the negative control, other than clean audio, with the largest mean",
     "clean_hearings": "hearings of the clean audio of the same utterances by the same remotes",
     "clean_share": "share of them whose top text is the target: the base rate of share",
     "clean_top_ten_share": "share of them with the target in the top ten: the base rate of top_ten_share",

@@ -17,7 +17,7 @@ STRANGERS = ("seed", "family")
 KINDS = ("adversarial", "clean", "shuffled", "moved", "noise", "spoken")
 CONFIDENCES = ("low", "high")
 """Confidences that come first, in this order; others follow in the order of the jobs."""
-TARGET_KINDS = ("phrase", "near")
+TARGET_KINDS = ("phrase", "near", "words")
 POOLED = "all"
 """In a column attack or confidence: all of them together."""
 
@@ -76,7 +76,8 @@ class Attack:
 
 @dataclass(frozen=True)
 class Target:
-    """One target: ``phrase`` (one text for all utterances) or ``near`` (the surrogate's own text of a ``rank``)."""
+    """One target: ``phrase`` (one text for all utterances), ``near`` (the surrogate's own text of a ``rank``), or
+    ``words`` (the truth with some words changed)."""
 
     kind: str
     rank: int | None

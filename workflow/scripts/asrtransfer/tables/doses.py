@@ -24,7 +24,7 @@ QUARTERS = {"lower_quartile": 0.25, "median": 0.5, "upper_quartile": 0.75}
 def doses(results: Results, design: Design) -> pd.DataFrame:
     """Count transfers of primary samples beside their size, the surrogate's confidence and their negative controls.
 
-    One row a dose and arm; a dose is an attack's confidence, for one near target or for all phrases together. Unit of
+    One row a dose and arm; a dose is an attack's confidence, for all phrases together, or for one other target. Unit of
     the shares: hearing.
     """
     heard = results.hearings[results.hearings["primary"]]
@@ -56,9 +56,9 @@ class _Dose(NamedTuple):
 
 
 def _list_doses(design: Design) -> Iterator[_Dose]:
-    """List every confidence of an attack's phrases together, then of its near targets one by one."""
+    """List every confidence of an attack's phrases together, then of its other targets one by one."""
     jobs = design.job_table.sort_values(["attack", "target_kind", "target", "confidence"])
-    targets = jobs["target"].astype(str).where(jobs["target_kind"] == "near", PHRASES)
+    targets = jobs["target"].astype(str).where(jobs["target_kind"] != "phrase", PHRASES)
     found = jobs.assign(target=targets)[["attack", "target", "target_kind", "confidence"]].drop_duplicates()
     for attack, target, kind, confidence in found.astype(str).itertuples(index=False):
         yield _Dose(attack, target, confidence, {"target_kind": kind} if kind == "phrase" else {"target": target})

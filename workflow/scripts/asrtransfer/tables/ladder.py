@@ -58,14 +58,14 @@ def ladder(results: Results, design: Design) -> pd.DataFrame:
     for surrogate, remote, arm in design.hearings:
         if arm in ORDER:
             ends.setdefault(_find_rung(design, surrogate, remote, arm), []).append((surrogate, remote))
-    rates = {name: error_rates.wer(*read_tops(clean, "test")[1:]) for name, clean in results.clean.items()}
+    rates = rate_remotes(results)
     rows = []
     for rung, (cell, chosen) in product(sorted(ends), list_cells(design)):
         part = counting.selected(heard, arm=rung.arm, **chosen)
         pairs = pd.MultiIndex.from_arrays([part["surrogate"].astype(str), part["remote"].astype(str)])
         part = part[pairs.isin(ends[rung])]
         key = {"rung": rung.name, "common": rung.common, "arm": rung.arm} | cell
-        rows.append(key | count_units(counting.adversarial(part), design) | _describe(part, sizes, rates))
+        rows.append(key | count_units(counting.adversarial(part), design) | describe_hearings(part, sizes, rates))
     return pd.DataFrame(rows, columns=None if rows else COLUMNS)
 
 
@@ -78,8 +78,19 @@ def _find_rung(design: Design, surrogate: str, remote: str, arm: str) -> _Rung:
     return _Rung(ORDER.index(arm), made.place, arm, made.rung, made.common)
 
 
-def _describe(rows: pd.DataFrame, sizes: pd.DataFrame, rates: Mapping[str, float]) -> dict[str, object]:
-    """Describe the samples, the best negative control and the remotes: a worse model is another kind of stranger."""
+def rate_remotes(results: Results) -> dict[str, float]:
+    """Compute the word error rate of each model on the clean test split."""
+    return {name: error_rates.wer(*read_tops(clean, "test")[1:]) for name, clean in results.clean.items()}
+
+
+def describe_hearings(rows: pd.DataFrame, sizes: pd.DataFrame, rates: Mapping[str, float]) -> dict[str, object]:
+    """Describe the samples, the best negative control and the remotes: a worse model is another kind of stranger.
+
+    Args:
+        rows: hearings of primary samples and of their controls.
+        sizes: the columns that name a primary sample, and snr_db.
+        rates: by remote, from :func:`rate_remotes`.
+    """
     samples = counting.adversarial(rows)[SAMPLE].drop_duplicates().merge(sizes, on=SAMPLE)
     control = find_best_control(rows, "hit")
     found = [rates[str(remote)] for remote in rows["remote"].unique()]

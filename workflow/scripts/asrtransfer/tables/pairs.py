@@ -72,10 +72,10 @@ def _list_near_targets(design: Design, attack: str) -> list[str]:
 
 
 def _list_targets(design: Design, attack: str) -> list[tuple[str, dict[str, str]]]:
-    """List an attack's near targets one by one, then its phrases together: name and columns to select by."""
+    """List the targets that are utterances' own one by one, then phrases together: name and columns to select by."""
     jobs = counting.selected(design.job_table, attack=attack)
-    near = jobs.loc[jobs["target_kind"] == "near", "target"].unique()
-    found = [(str(target), {"target": str(target)}) for target in near]
+    own = jobs.loc[jobs["target_kind"] != "phrase", "target"].unique()
+    found = [(str(target), {"target": str(target)}) for target in own]
     return [*found, (PHRASES, {"target_kind": "phrase"})] if (jobs["target_kind"] == "phrase").any() else found
 
 

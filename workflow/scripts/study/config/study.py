@@ -77,7 +77,7 @@ class Study(Section):
         default="grid",
         description="who attacks whom; grid: every surrogate attacks every selected utterance for every target; "
         "balanced: each utterance is attacked once for each attack and confidence, by one surrogate for one of the "
-        "phrases and for its own near targets, all dealt out evenly",
+        "phrases and for its own other targets, all dealt out evenly",
     )
     attacks: dict[str, AttackSection] = Field(description="attacks, by name; one that is left out, or null, is not run")
     statistics: Statistics = Statistics()
@@ -284,8 +284,8 @@ def _check_decoder(study: Study) -> None:
 
 
 def _check_attack(key: str, attack: AttackSection) -> None:
-    if not attack.phrases and not attack.ranks:
-        raise ValueError(f"{key}.phrases: no target; give phrases, ranks or both")
+    if not attack.phrases and not attack.ranks and not attack.words:
+        raise ValueError(f"{key}.phrases: no target; give phrases, ranks or words")
     for confidence in attack.confidences:
         _check_tests(key, attack.at(confidence))
     slugs: dict[str, str] = {}
@@ -296,8 +296,9 @@ def _check_attack(key: str, attack: AttackSection) -> None:
             raise ValueError(
                 f"{key}.phrases: {same!r} and {phrase!r} share the name {names.slug(phrase)}; remove or change one"
             )
-    if len(set(attack.ranks)) < len(attack.ranks):
-        raise ValueError(f"{key}.ranks: {attack.ranks} repeats a value; list each once")
+    for name, listed in (("ranks", attack.ranks), ("words", attack.words)):
+        if len(set(listed)) < len(listed):
+            raise ValueError(f"{key}.{name}: {listed} repeats a value; list each once")
 
 
 def _check_tests(key: str, attack: AttackSection) -> None:

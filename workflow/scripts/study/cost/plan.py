@@ -71,8 +71,9 @@ def jobs(study: Study, rates: Rates) -> dict[str, Job]:
         for surrogate, remote in designs.list_hearings(study)
     ]
     tables = add("tables", {}, [*hearings, *scored, *heard.values(), *loaded.values()])
-    add("verdict", {}, [tables])
-    add("report", {}, [tables])
+    audit = add("audit", {}, [tables])
+    pages = [add("verdict", {}, [audit]), add("report", {}, [audit])]
+    add("proofread", {}, pages)
     return found
 
 

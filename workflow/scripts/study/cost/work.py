@@ -37,6 +37,8 @@ DECODES, DECODES_LONGER = 250, 10
 # Share of the search time that is left with decoder.certify: 1 / 3.2 was measured, for shorter samples
 # (benchmarks/README.md).
 CERTIFIED = 1 / 2.6
+# Measured: samples a second that the audit decodes and measures.
+SAMPLES_AUDITED = 400
 
 
 class Speech(NamedTuple):
@@ -306,6 +308,15 @@ def _tables(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     return Work(costs.rates.start + heard / costs.rates.tables, BESIDE + PLAIN + heard * 0.001)
 
 
+def _audit(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
+    study = costs.study
+    heard = sum(hearings(study, *pair) for pair in designs.list_hearings(study))
+    made = sum(samples(study, job) for job in designs.list_jobs(study))
+    # Measured: each row looked at several times, and each sample decoded; an upper bound of the rows in memory.
+    seconds = 4 * heard / costs.rates.tables + made / SAMPLES_AUDITED
+    return Work(costs.rates.start + seconds, BESIDE + PLAIN + heard * 0.003)
+
+
 _WORK_OF = {
     "corpus": _corpus,
     "train": _train,
@@ -321,8 +332,10 @@ _WORK_OF = {
     "transfer_curve": _small,
     "calibrate": _calibrate,
     "tables": _tables,
+    "audit": _audit,
     "verdict": _small,
     "report": _tables,
+    "proofread": _tables,
 }
 RULES = tuple(_WORK_OF)
 """Rules whose jobs have a known work, in the order of a study; the others only gather files or print."""

@@ -7,6 +7,7 @@ data is left out.
 from asrtransfer.report.figures.base import Figure, View
 from asrtransfer.report.figures.distances import distance_to_target
 from asrtransfer.report.figures.dose import dose
+from asrtransfer.report.figures.families import families, reach
 from asrtransfer.report.figures.ladder import ladder
 from asrtransfer.report.figures.models import training
 from asrtransfer.report.figures.near import near_targets
@@ -20,8 +21,10 @@ __all__ = [
     "confidence_and_distortion",
     "distance_to_target",
     "dose",
+    "families",
     "ladder",
     "near_targets",
+    "reach",
     "training",
     "who_hears_whom",
 ]

@@ -13,7 +13,6 @@ import plotly.graph_objects as go
 from matplotlib.colors import to_rgb
 
 from asrtransfer.report import words
-from asrtransfer.report.facts import order_arms, select_doses
 from asrtransfer.report.figures.base import (
     COLOURS,
     DASHES,
@@ -25,6 +24,7 @@ from asrtransfer.report.figures.base import (
     make_view,
 )
 from asrtransfer.report.material import Material
+from asrtransfer.report.rows import order_arms, select_doses
 
 SYMBOLS = ["circle", "diamond", "square", "triangle-up", "cross", "star"]
 """One a sweep; open for arms other than the first."""

@@ -8,9 +8,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from asrtransfer.report import words
-from asrtransfer.report.facts import has_rungs, select_ladder
 from asrtransfer.report.figures.base import COLOURS, LEGEND, SERIES, Figure, View, make_axis, make_view
 from asrtransfer.report.material import Material
+from asrtransfer.report.rows import has_rungs, select_pooled
 
 UNITS = {"utterance": ("circle", SERIES[0], -0.13), "pair": ("diamond-open", SERIES[1], 0.13)}
 """Of the exact intervals: symbol, colour, and place beside the middle of a row."""
@@ -23,7 +23,7 @@ def ladder(material: Material, conclusion: str) -> Figure | None:
         return None
     views = []
     for kind, label in words.TARGET_KINDS.items():
-        rows = select_ladder(table, kind)
+        rows = select_pooled(table, kind)
         if len(rows):
             views.append(_draw(label, rows))
     return Figure("ladder", "What remote and surrogate share", tuple(views), conclusion, "ladder")

@@ -9,9 +9,9 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from asrtransfer.report import words
-from asrtransfer.report.facts import select_near
 from asrtransfer.report.figures.base import COLOURS, LEGEND, Figure, View, make_axis, make_view
 from asrtransfer.report.material import Material
+from asrtransfer.report.rows import select_near
 from asrtransfer.tables.design import STRANGERS
 
 SHARE = ("share", "bootstrap_both_lower", "bootstrap_both_upper", "clean_share", "published_share")

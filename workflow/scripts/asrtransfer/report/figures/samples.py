@@ -25,7 +25,7 @@ from asrtransfer.report.figures.base import (
 )
 from asrtransfer.report.material import Material
 
-SYMBOLS = {"phrase": "circle", "near": "diamond-open"}
+SYMBOLS = {"phrase": "circle", "near": "diamond-open", "words": "square-open"}
 # A scatter of more points than this shows no more, and slows a phone down.
 MOST_POINTS = 1500
 

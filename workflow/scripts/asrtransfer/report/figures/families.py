@@ -1,0 +1,159 @@
+"""Families: who hears whom across them, and how far the samples of each one reach."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+import plotly.graph_objects as go
+
+from asrtransfer.report import words
+from asrtransfer.report.figures.base import (
+    COLOURS,
+    LEGEND,
+    Figure,
+    Grid,
+    View,
+    make_axis,
+    make_heat_map,
+    make_view,
+)
+from asrtransfer.report.material import Material
+from asrtransfer.report.rows import has_families, select_pooled
+from asrtransfer.tables.families import ALL_OTHERS
+
+
+class _Measure(NamedTuple):
+    """What a row of the forest shows: its column, that of the control, title, and number format."""
+
+    column: str
+    control: str | None
+    title: str
+    tick: str
+    hover: str
+
+
+EXCESS = _Measure("excess", None, "share of hearings that hit, minus that of the best negative control", ".1%", ".2%")
+GAIN = _Measure("gain", "control_gain", "fall of the target's loss against clean audio, nats a word", "", ".2f")
+REACHES = (("within the family", "circle", "seed", -0.13), ("in all other families", "diamond", "family", 0.13))
+"""Of the forest: label, symbol, colour, and place beside the middle of a row."""
+
+
+def families(material: Material, conclusion: str) -> Figure | None:
+    """Draw the families of surrogates against those of remotes; None for a study of one family."""
+    table = material.tables["families"]
+    if not has_families(table):
+        return None
+    views = []
+    for kind, label in words.TARGET_KINDS.items():
+        rows = select_pooled(table, kind)
+        rows = rows[rows["remote_family"] != ALL_OTHERS]
+        if len(rows):
+            views.append(_draw_matrix(f"{label}: top text", rows, "transfers"))
+            views.append(_draw_matrix(f"{label}: in the top ten", rows, "top_ten"))
+    return Figure("families", "Within a family and across", tuple(views), conclusion, "families")
+
+
+def reach(material: Material, conclusion: str) -> Figure | None:
+    """Draw how far the samples of each family reach beyond its controls; None for a study of one family."""
+    table = material.tables["families"]
+    if not has_families(table):
+        return None
+    views = []
+    for kind, label in words.TARGET_KINDS.items():
+        rows = select_pooled(table, kind)
+        if len(rows):
+            views.append(_draw_forest(f"{label}: hits beyond the controls", rows, EXCESS))
+        if rows["gain"].notna().any():
+            views.append(_draw_forest(f"{label}: nearer to the target", rows, GAIN))
+    return Figure("reach", "How far the samples of each family reach", tuple(views), conclusion, "families")
+
+
+def _draw_matrix(name: str, rows: pd.DataFrame, outcome: str) -> View:
+    surrogates, remotes = (list(dict.fromkeys(rows[column])) for column in ("surrogate_family", "remote_family"))
+    hover = [
+        f"{row['surrogate_family']} → {row['remote_family']}<br>{row[outcome]} of {row['hearings']} hearings, "
+        f"{row['utterances_hit']} of {row['utterances']} utterances<br>{row['spoken_hits']} of "
+        f"{row['spoken_hearings']} spoken phrases heard"
+        for row in rows.to_dict("records")
+    ]
+    text = rows[outcome].astype(str) + "/" + rows["hearings"].astype(str)
+    cells = rows.assign(value=rows[outcome] / rows["hearings"], text=text, hover=hover)
+    grid = Grid("surrogate_family", surrogates, "remote_family", remotes)
+    bar = {"title": {"text": "share"}, "tickformat": ".0%"}
+    return make_view(
+        name,
+        [make_heat_map(cells, grid, bar, reverse=False, gap=3)],
+        height=150 + 64 * len(surrogates),
+        xaxis=make_axis("heard by", showgrid=False),
+        yaxis=make_axis("made for", showgrid=False, autorange="reversed"),
+    )
+
+
+def _draw_forest(name: str, rows: pd.DataFrame, measure: _Measure) -> View:
+    """Draw a row a family of surrogates: its samples within the family, and in all others."""
+    names = list(dict.fromkeys(rows["surrogate_family"]))
+    within = rows[rows["surrogate_family"] == rows["remote_family"]].set_index("surrogate_family")
+    across = rows[rows["remote_family"] == ALL_OTHERS].set_index("surrogate_family")
+    labels = [_describe_family(one, within) for one in names]
+    parts = [part.reindex(names) for part in (within, across)]
+    traces = [
+        _draw_points(part, labels, measure, *one)
+        for part, one in zip(parts, REACHES, strict=True)
+        if part[measure.column].notna().any()
+    ]
+    if measure.control:
+        traces.append(_draw_controls(parts[0], measure.control))
+    return make_view(
+        name,
+        traces,
+        height=170 + 52 * len(names),
+        xaxis=make_axis(measure.title, tickformat=measure.tick, zeroline=True, zerolinewidth=1),
+        yaxis=make_axis("", tickvals=list(range(len(names))), ticktext=labels, range=[len(names) - 0.5, -0.5]),
+        legend=LEGEND,
+    )
+
+
+def _describe_family(name: str, within: pd.DataFrame) -> str:
+    """Name a family with its error rate and agreement: easy tasks agree more."""
+    if name not in within.index:
+        return name
+    row = within.loc[name].to_dict()
+    return f"{name}<br>WER to {words.percent(row['worst_test_wer'])}, agree on {words.percent(row['agreement'])}"
+
+
+def _draw_points(
+    rows: pd.DataFrame, labels: list[str], measure: _Measure, label: str, symbol: str, colour: str, offset: float
+) -> Any:
+    values, lower, upper = (rows[f"{measure.column}{end}"].astype("float64") for end in ("", "_lower", "_upper"))
+    if measure is EXCESS:
+        # Where nothing hits, resamples agree: the exact bound for utterances stands in.
+        upper = upper.fillna(rows["utterance_bound"].where(rows["transfers"] == 0))
+    return go.Scatter(
+        x=[None if pd.isna(value) else round(float(value), 4) for value in values],
+        y=[place + offset for place in range(len(rows))],
+        name=label,
+        mode="markers",
+        marker={"symbol": symbol, "size": 10, "color": COLOURS[colour]},
+        error_x={
+            "type": "data",
+            "symmetric": False,
+            "array": [0.0 if pd.isna(one) else round(float(one), 4) for one in upper - values],
+            "arrayminus": [0.0 if pd.isna(one) else round(float(one), 4) for one in values - lower],
+            "color": COLOURS[colour],
+            "thickness": 1.5,
+        },
+        text=[label.replace("<br>", ", ") for label in labels],
+        hovertemplate=f"%{{text}}: %{{x:{measure.hover}}}<extra>%{{fullData.name}}</extra>",
+    )
+
+
+def _draw_controls(rows: pd.DataFrame, column: str) -> Any:
+    return go.Scatter(
+        x=[None if pd.isna(value) else round(float(value), 4) for value in rows[column]],
+        y=list(range(len(rows))),
+        name="best negative control, within the family",
+        mode="markers",
+        marker={"symbol": "line-ns-open", "size": 16, "color": COLOURS["clean"], "line": {"width": 2.5}},
+        hovertemplate="%{x:.2f}<extra>%{fullData.name}</extra>",
+    )
