@@ -28,7 +28,7 @@ SCORED = {"language": 1, "tune": 1, "score": 19}
         ("digits", SMALL | {"attack": 3 * ((3 + 2) * 2 + 3)}),
         ("dose", {"train": 5, "hear": 5, "attack": 3 * ((1 + 2) * (8 + 5) + 7), "transcribe": 3 * 5}),
         ("ladder", {"train": 28, "hear": 43, "attack": 3 * 3, "transcribe": 3 * (16 + 5)}),
-        ("families", {"train": 16, "hear": 16, "attack": 10 * 3, "transcribe": 10 * 16}),
+        ("families", {"train": 13, "hear": 13, "attack": 8 * 3, "transcribe": 8 * 13}),
         # A surrogate is heard by two strangers, a twin and its members.
         ("effort", {"train": 7, "hear": 7, "attack": 3 * 10, "transcribe": 3 * 3 + 1 + 2 + 4}),
         ("strong", {"train": 11, "hear": 11, "attack": 5 * ((11 + 1) * 2 + 9), "transcribe": 5 * 11}),

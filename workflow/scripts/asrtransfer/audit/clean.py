@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from asrtransfer.audit import network, texts
 from asrtransfer.audit.findings import Finding, Probe
-from asrtransfer.audit.models import is_published, read_weights
+from asrtransfer.audit.models import hear, is_written_out
 from asrtransfer.audit.stored import Stored
 
 AGAIN = 5
@@ -63,12 +63,11 @@ def _hear_again(stored: Stored) -> Finding:
     )
     paths = dict(zip(stored.splits["test"]["utterance_id"], stored.splits["test"]["path"], strict=True))
     for model in stored.models:
-        if not is_published(stored, model):
+        if not is_written_out(stored, model):
             continue
         rows = stored.clean[model]
         told = dict(zip(rows["utterance_id"], rows["greedy"], strict=True))
         for name in sorted(paths, key=lambda one: hashlib.sha256(f"{model}{one}".encode()).digest())[:AGAIN]:
-            log_probs = network.recognise(read_weights(stored.folder, model), stored.read_audio(paths[name]))
-            text = network.read_greedily(log_probs)
+            text = network.read_greedily(hear(stored, model, stored.read_audio(paths[name])))
             probe.look(text == told.get(name), f"{model}, {name}: {text!r}; stored is {told.get(name)!r}")
-    return probe.finish("no model is the published network")
+    return probe.finish("no model's network is written out here")

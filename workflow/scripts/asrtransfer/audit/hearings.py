@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from asrtransfer.audit import network, texts
 from asrtransfer.audit.controls import KINDS, rebuild
 from asrtransfer.audit.findings import Finding, Probe
-from asrtransfer.audit.models import is_published, read_weights
+from asrtransfer.audit.models import hear, is_written_out
 from asrtransfer.audit.stored import SAMPLE, Stored, decode
 
 AGAIN = 3
@@ -172,18 +172,18 @@ def _hear_again(stored: Stored) -> Finding:
         if audio is None:
             probe.look(False, f"{where}: there is no sample {name}")
             continue
-        log_probs = network.recognise(read_weights(stored.folder, row["told_remote"]), audio)
+        log_probs = hear(stored, row["told_remote"], audio)
         text, loss = network.read_greedily(log_probs), network.compute_loss(log_probs, row["phrase"])
         close = abs(loss - row["ctc_loss"]) <= NEAR + 1e-3 * abs(loss)
         said = f"{text!r} with {loss:.3f} nats; stored are {row['greedy']!r} and {row['ctc_loss']:.3f}"
         probe.look(text == row["greedy"] and close, f"{where}: {said}")
-    return probe.finish("no remote is the published network")
+    return probe.finish("no remote's network is written out here")
 
 
 def _draw(stored: Stored) -> pd.DataFrame:
-    """Draw hearings of each surrogate by each published remote, by what stands there: of samples, and of controls."""
+    """Draw hearings of samples, and of controls, of each surrogate by each remote whose network is written out."""
     rows = stored.transcripts[stored.transcripts["kind"].isin(("adversarial", *KINDS))]
-    ends = [(one, remote) for one, remote, _ in stored.design["hearings"] if is_published(stored, remote)]
+    ends = [(one, remote) for one, remote, _ in stored.design["hearings"] if is_written_out(stored, remote)]
     each = max(1, min(AGAIN, MOST // max(1, len(ends))))
     parts = []
     for surrogate, remote in ends:

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import load_file
 
+from asrtransfer.audit import network
 from asrtransfer.audit.findings import Finding, Probe
+from asrtransfer.audit.front_end import FRONT_ENDS
 from asrtransfer.audit.stored import Stored
 
 RECIPE = ("recipe", "dropout", "units", "device", "threads", "torch")
@@ -27,11 +29,19 @@ def read_weights(folder: Path, model: str) -> dict[str, NDArray[np.float32]]:
     return weights
 
 
-def is_published(stored: Stored, model: str) -> bool:
-    """Whether a model is the network that :mod:`asrtransfer.audit.network` writes out."""
+def is_written_out(stored: Stored, model: str) -> bool:
+    """Whether :mod:`asrtransfer.audit.network` writes a model out: one that the study has trained, without a channel.
+
+    A family of the user's own has another card.
+    """
     card = stored.cards[model]
-    shape = (card.get("front_end"), card.get("cepstra"), card.get("recurrence"))
-    return shape == ("mfcc", 26, "lstm") and stored.is_trained(model) and stored.source(model) == model
+    known = card.get("front_end") in FRONT_ENDS and card.get("recurrence") in network.MIDDLES
+    return known and stored.is_trained(model) and stored.source(model) == model
+
+
+def hear(stored: Stored, model: str, audio: NDArray[np.int16]) -> NDArray[np.float64]:
+    """Compute a model's log-probabilities in NumPy: (frames, 29)."""
+    return network.recognise(read_weights(stored.folder, model), audio, stored.cards[model])
 
 
 def check(stored: Stored) -> Iterator[Finding]:

@@ -1,4 +1,4 @@
-"""DeepSpeech in NumPy: the front end by the formulas of its paper's code, the network layer by layer, greedy texts."""
+"""DeepSpeech in NumPy, in every shape that the study trains, layer by layer; greedy texts, and the loss of CTC."""
 
 from __future__ import annotations
 
@@ -7,55 +7,30 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.fft import dct
 
-Floats = NDArray[np.float64]
+from asrtransfer.audit.front_end import CEILING, Floats, describe
+
 CHARACTERS = " abcdefghijklmnopqrstuvwxyz'"
-RATE, WINDOW, HOP, BANDS, CONTEXT = 16000, 512, 320, 26, 9
+CONTEXT = 9
+DILATIONS = (1, 2, 4, 8, 16, 32, 1)
 
 
-def analyse(audio: NDArray[np.int16]) -> Floats:
-    """Compute 26 cepstra a frame as python_speech_features does: (frames, 26)."""
-    signal = audio.astype(np.float64)
-    signal = np.append(signal[0], signal[1:] - 0.97 * signal[:-1])
-    frames = 1 if len(signal) <= WINDOW else 1 + -(-(len(signal) - WINDOW) // HOP)
-    padded = np.append(signal, np.zeros((frames - 1) * HOP + WINDOW - len(signal)))
-    windows = np.stack([padded[start * HOP : start * HOP + WINDOW] for start in range(frames)]) * np.hamming(WINDOW)
-    power = np.abs(np.fft.rfft(windows, WINDOW)) ** 2 / WINDOW
-    energy = power.sum(axis=1)
-    bands = power @ _filters().T
-    floor = np.finfo(float).eps
-    cepstra = dct(np.log(np.where(bands == 0, floor, bands)), type=2, axis=1, norm="ortho")
-    places = np.arange(BANDS)
-    cepstra = cepstra * (1 + 11 * np.sin(np.pi * places / 22))
-    cepstra[:, 0] = np.log(np.where(energy == 0, floor, energy))
-    return np.asarray(cepstra)
+def recognise(weights: dict[str, NDArray[Any]], audio: NDArray[np.int16], shape: dict[str, Any]) -> Floats:
+    """Compute log-probabilities: (frames, 29).
 
-
-def _filters() -> Floats:
-    top = 2595 * np.log10(1 + RATE / 2 / 700)
-    hertz = 700 * (10 ** (np.linspace(0, top, BANDS + 2) / 2595) - 1)
-    edges = np.floor((WINDOW + 1) * hertz / RATE)
-    bank = np.zeros((BANDS, WINDOW // 2 + 1))
-    for band in range(BANDS):
-        left, centre, right = (int(edge) for edge in edges[band : band + 3])
-        for place in range(left, centre):
-            bank[band, place] = (place - left) / (centre - left)
-        for place in range(centre, right):
-            bank[band, place] = (right - place) / (right - centre)
-    return bank
-
-
-def recognise(weights: dict[str, NDArray[Any]], audio: NDArray[np.int16]) -> Floats:
-    """Compute log-probabilities of the published network: (frames, 29)."""
-    cepstra = analyse(audio)
-    padded = np.pad(cepstra, ((CONTEXT, CONTEXT), (0, 0)))
-    hidden = np.stack([padded[frame : frame + 2 * CONTEXT + 1].ravel() for frame in range(len(cepstra))])
+    Args:
+        weights: by name.
+        audio: of an utterance.
+        shape: ``front_end``, ``cepstra`` and ``recurrence``, as on a model's card.
+    """
     named = {name: tensor.astype(np.float64) for name, tensor in weights.items()}
+    described = describe(audio, named, shape)
+    padded = np.pad(described, ((CONTEXT, CONTEXT), (0, 0)))
+    hidden = np.stack([padded[frame : frame + 2 * CONTEXT + 1].ravel() for frame in range(len(described))])
     for layer in ("dense1", "dense2", "dense3"):
-        hidden = _dense(named, layer, hidden).clip(0, 20)
-    hidden = _remember(named, hidden)
-    hidden = _dense(named, "dense5", hidden).clip(0, 20)
+        hidden = _dense(named, layer, hidden).clip(0, CEILING)
+    hidden = MIDDLES[shape["recurrence"]](named, hidden)
+    hidden = _dense(named, "dense5", hidden).clip(0, CEILING)
     logits = _dense(named, "dense6", hidden)
     logits = logits - logits.max(axis=1, keepdims=True)
     found: Floats = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
@@ -81,9 +56,27 @@ def _remember(named: dict[str, Floats], hidden: Floats) -> Floats:
     return np.stack(found)
 
 
+def _widen(named: dict[str, Floats], hidden: Floats) -> Floats:
+    """Two dense layers, each frame for itself."""
+    return _dense(named, "middle.back", _dense(named, "middle.out", hidden).clip(0, CEILING)).clip(0, CEILING)
+
+
+def _look_around(named: dict[str, Floats], hidden: Floats) -> Floats:
+    """Windows of three frames, unit by unit, each mixed and added to what came in."""
+    for place, apart in enumerate(DILATIONS):
+        taps, bias = (named[f"middle.windows.{place}.{name}"] for name in ("weight", "bias"))
+        padded = np.pad(hidden, ((apart, apart), (0, 0)))
+        seen = sum(padded[tap * apart : tap * apart + len(hidden)] * taps[:, 0, tap] for tap in range(3)) + bias
+        hidden = hidden + _dense(named, f"middle.mixes.{place}", seen).clip(0, CEILING)
+    return _dense(named, "middle.last", hidden).clip(0, CEILING)
+
+
 def _squash(value: Floats) -> Floats:
     found: Floats = 1 / (1 + np.exp(-value))
     return found
+
+
+MIDDLES = {"lstm": _remember, "none": _widen, "window": _look_around}
 
 
 def read_greedily(log_probs: Floats) -> str:
