@@ -61,7 +61,7 @@ def test_no_number_of_gpus_beats_the_chain_or_the_work(name: str) -> None:
 
 def test_the_published_study_is_described() -> None:
     text = plan.describe(study_of("paper"), RATES, queue=RATES.queue)
-    assert "PLAN: 550 jobs, into results-paper" in text
+    assert "PLAN: 552 jobs, into results-paper" in text
     rows = {line.split()[0]: line.split() for line in text.splitlines() if line}
     assert rows["train"][1] == "19"
     assert rows["attack"][1] == "315"

@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.compute
 import pytest
 import soundfile
 from copies import SMOKE, Finished
@@ -21,6 +22,7 @@ from asrtransfer.audit import STAGES, audit, pages
 from asrtransfer.audit.__main__ import main
 from asrtransfer.audit.findings import Finding, describe
 from asrtransfer.audit.stored import NotAStudy, Stored, decode
+from asrtransfer.files import parquet
 
 pytestmark = pytest.mark.timeout(1800)
 PGD = "attacks/pgd/seed-1/go/high.parquet"
@@ -32,7 +34,7 @@ def test_a_finished_study_passes(smoke: Finished, capsys: pytest.CaptureFixture[
     assert main([str(smoke.path / "results-smoke")]) == 0
     printed = capsys.readouterr().out
     assert "FAILS" not in printed
-    assert re.search(r"^audit: 3\d checks, 0 fail, 0 had nothing to look at$", printed, re.MULTILINE)
+    assert re.search(r"^audit: 4\d checks, 0 fail, 1 had nothing to look at$", printed, re.MULTILINE)
 
 
 def test_one_with_files_of_the_users_passes(extended: Finished) -> None:
@@ -95,8 +97,9 @@ def listen_with_the_surrogates_weights(results: Path) -> None:
 
 
 def halve_losses(path: Path) -> None:
-    rows = pd.read_parquet(path)
-    rows.assign(ctc_loss=rows["ctc_loss"] / 2).to_parquet(path, index=False)
+    table = parquet.read_table(path)
+    halved = pyarrow.compute.divide(table["ctc_loss"], 2.0)
+    parquet.write(table.set_column(table.column_names.index("ctc_loss"), "ctc_loss", halved), path)
 
 
 def swap_weights(results: Path) -> None:
@@ -141,9 +144,9 @@ def edit_report(results: Path) -> None:
     path.write_text(start + table + re.sub(r'data-value="0\.\d+"', 'data-value="0.123"', rest, count=1))
 
 
-def leave_out_a_claim(results: Path) -> None:
+def promote_claims(results: Path) -> None:
     path = results / "verdict.txt"
-    path.write_text(re.sub(r"(undecided at this size: )[a-z0-9-]+, ", r"\1", path.read_text()))
+    path.write_text(path.read_text().replace(" undecided at this size", " supported", 1))
 
 
 def halve(name: str, column: str) -> Callable[[Path], None]:
@@ -225,7 +228,7 @@ SABOTAGE: dict[str, tuple[Callable[[Path], None], str]] = {
         "claims: a claim of absence",
     ),
     "a verdict of its own": (edit_verdict, "verdict: its line on another seed"),
-    "a claim that the verdict leaves out": (leave_out_a_claim, "verdict: it counts the claims"),
+    "claims that the verdict promotes": (promote_claims, "verdict: it counts and names the claims"),
     "a report of its own": (edit_report, "report: its tables"),
     "controls of another seed": (
         change(HEARD, lambda rows: rows.assign(ctc_loss=rows["ctc_loss"].where(rows["kind"] != "noise", 1.0))),
@@ -258,6 +261,7 @@ SABOTAGE: dict[str, tuple[Callable[[Path], None], str]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("what", SABOTAGE)
 def test_sabotage_fails_the_check_of_its_stage(results: Path, what: str) -> None:
     sabotage, check = SABOTAGE[what]

@@ -12,6 +12,7 @@ from copies import SMOKE, Repository
 SECONDS, MEMORY = 30, 2000
 
 
+@pytest.mark.slow
 def test_the_published_study_is_planned_in_little_time_and_memory(repository: Repository) -> None:
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     output = repository.snakemake("-n", "--profile", "slurm", "--configfile", "config/paper.yaml").stdout
@@ -25,7 +26,14 @@ def test_the_published_study_is_planned_in_little_time_and_memory(repository: Re
 
 @pytest.mark.parametrize(
     ("configfile", "gpus"),
-    [("config/paper.yaml", {"train", "hear", "tune", "score", "attack", "transcribe"}), (SMOKE, set())],
+    [
+        pytest.param(
+            "config/paper.yaml",
+            {"train", "hear", "tune", "score", "attack", "transcribe"},
+            marks=pytest.mark.slow,
+        ),
+        (SMOKE, set()),
+    ],
 )
 def test_jobs_go_where_the_profile_says(repository: Repository, configfile: str, gpus: set[str]) -> None:
     output = repository.snakemake("-n", "--profile", "slurm", "--configfile", configfile).stdout
@@ -43,6 +51,6 @@ def test_jobs_go_where_the_profile_says(repository: Repository, configfile: str,
 def test_the_target_plan_shows_the_plan_and_makes_nothing(repository: Repository) -> None:
     given = ["--cores", "1", "--configfile", "config/paper.yaml"]
     output = repository.snakemake(*given, "--", "plan").stdout
-    assert "PLAN: 550 jobs, into results-paper" in output
+    assert "PLAN: 552 jobs, into results-paper" in output
     made = [path for path in (repository.path / "results-paper").rglob("*") if path.is_file()]
     assert [path.name for path in made] == ["plan.log"]

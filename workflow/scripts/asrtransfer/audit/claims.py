@@ -19,26 +19,21 @@ CLOSE = 1e-9
 def check(stored: Stored) -> Iterator[Finding]:
     """Check limits and claims."""
     yield _check_limits(stored)
-    yield _check_claims(stored, drop_repeats(stored))
+    yield _check_claims(stored, count_hits(stored))
 
 
-def drop_repeats(stored: Stored) -> pd.DataFrame:
-    """The hearings of samples by others, without remotes whose weights another remote of the same arm has."""
-    rows = stored.transcripts[stored.transcripts["kind"] == "adversarial"]
-    seen: set[tuple[object, ...]] = set()
-    kept = []
-    for surrogate, remote, arm in stored.design["hearings"]:
-        weights = stored.cards[remote].get("weights_sha256")
-        end = (surrogate, arm, weights)
-        if end in seen and arm != "channel":
+def count_hits(stored: Stored) -> pd.DataFrame:
+    """The hearings of samples, without repeated ones: arm, attack, target_kind, utterance_id, is_hit."""
+    repeated, parts = stored.find_repeats(), []
+    for heard in stored.transcripts():
+        if (heard.surrogate, heard.remote) in repeated:
             continue
-        seen.add(end)
-        kept.append(rows[(rows["told_surrogate"] == surrogate) & (rows["told_remote"] == remote)])
-    found = pd.concat(kept, ignore_index=True)
-    texts = found["texts"].map(lambda texts: [] if texts is None else list(texts))
-    top = pd.Series([phrase in some for phrase, some in zip(found["phrase"], texts, strict=True)], index=found.index)
-    hits = [bool(some) and some[0] == phrase for phrase, some in zip(found["phrase"], texts, strict=True)]
-    return found.assign(own_hit=hits, own_top=top)
+        hits = [
+            bool(texts) and texts[0] == phrase for texts, phrase in zip(heard.texts, heard.rows["phrase"], strict=True)
+        ]
+        rows = heard.rows[["attack", "target_kind", "utterance_id", "kind"]].assign(arm=heard.arm, is_hit=hits)
+        parts.append(rows[rows["kind"] == "adversarial"].drop(columns="kind"))
+    return pd.concat(parts, ignore_index=True)
 
 
 def _check_limits(stored: Stored) -> Finding:
@@ -67,8 +62,8 @@ def _check_claims(stored: Stored, heard: pd.DataFrame) -> Finding:
         found = re.fullmatch(r"(.+)-seed", row["claim"])
         if found is None or found[1] not in stored.design["attacks"] or row["claim"].endswith("same-seed"):
             continue
-        part = heard[(heard["told_arm"] == "seed") & (heard["attack"] == found[1]) & (heard["target_kind"] == "phrase")]
-        by = part.groupby("utterance_id")["own_hit"].any()
+        part = heard[(heard["arm"] == "seed") & (heard["attack"] == found[1]) & (heard["target_kind"] == "phrase")]
+        by = part.groupby("utterance_id")["is_hit"].any()
         units, hits = len(by), int(by.sum())
         bound = 1 - (1 - level) ** (1 / units) if units and not hits else math.nan
         low = binomtest(hits, units).proportion_ci(level, method="exact").low if units else 0.0

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-from asrtransfer.audit.claims import drop_repeats
+from asrtransfer.audit.claims import count_hits
 from asrtransfer.audit.findings import Finding, Probe
 from asrtransfer.audit.stored import Stored
 
@@ -27,10 +27,10 @@ def check(stored: Stored) -> Iterator[Finding]:
 def _check_verdict(stored: Stored) -> Finding:
     probe = Probe("verdict", "its line on another seed is what the transcripts say", "figures")
     found = SEED_LINE.search(stored.read_text("verdict.txt"))
-    heard = drop_repeats(stored)
-    part = heard[(heard["told_arm"] == "seed") & (heard["target_kind"] == "phrase")]
-    by = part.groupby("utterance_id")["own_hit"].any()
-    own = (int(part["own_hit"].sum()), len(part), int(by.sum()), len(by))
+    heard = count_hits(stored)
+    part = heard[(heard["arm"] == "seed") & (heard["target_kind"] == "phrase")]
+    by = part.groupby("utterance_id")["is_hit"].any()
+    own = (int(part["is_hit"].sum()), len(part), int(by.sum()), len(by))
     if found is not None:
         told = tuple(int(one.replace(",", "")) for one in found.groups())
         for one, other in zip(told, own, strict=True):
@@ -39,19 +39,16 @@ def _check_verdict(stored: Stored) -> Finding:
 
 
 def _check_claims(stored: Stored) -> Finding:
-    """The verdict names each claim under the verdict that the table has, or counts them where all have one."""
-    probe = Probe("verdict", "it counts the claims as claims.csv does", "claims")
+    """The verdict names the claims of each verdict that the table has, or only counts them where all have one."""
+    probe = Probe("verdict", "it counts and names the claims as claims.csv does", "verdicts")
     text = stored.read_text("verdict.txt")
-    told: dict[str, str] = {}
-    for word, names in re.findall(r"\d+ (supported|contradicted|undecided at this size|not tested): ([^\n]+)", text):
-        told |= dict.fromkeys(names.split(", "), word)
     claims = stored.read_table("tables/claims.parquet")
     for published in (True, False):
         part = claims[(claims["published"] != "") == published]
-        together = set(part["verdict"])
-        for row in part.to_dict("records"):
-            said = told.get(row["claim"], next(iter(together)) if len(together) == 1 else None)
-            probe.look(said == row["verdict"], f"{row['claim']}: {said}, and the table has {row['verdict']}")
+        for verdict, rows in part.groupby("verdict"):
+            everything = len(rows) == len(part)
+            said = f"all {len(rows)} {verdict}" if everything else f"{len(rows)} {verdict}: {', '.join(rows['claim'])}"
+            probe.look(re.search(rf"(?m){re.escape(said)}$", text) is not None, f"it does not say {said!r}")
     return probe.finish("the study has no claims")
 
 

@@ -13,7 +13,7 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from asrtransfer.audit.findings import Finding, Probe
-from asrtransfer.audit.stored import JOB, SAMPLE, Stored
+from asrtransfer.audit.stored import JOB, SAMPLE, Heard, Stored
 
 CLOSE = 1e-9
 
@@ -137,10 +137,24 @@ def check(stored: Stored) -> Iterator[Finding]:
 
 
 def load(stored: Stored) -> sqlite3.Connection:
-    """Load the rows of the stored files into a database in memory: heard, once, attempts, clean."""
-    database = sqlite3.connect(":memory:")
-    _read_heard(stored).to_sql("heard", database, index=False)
+    """Load the rows of the stored files into a database on disk, which is gone with the connection.
+
+    Its tables: heard, once, attempts, clean.
+    """
+    database = sqlite3.connect("")
+    families = {name: about["family"] for name, about in stored.design["models"].items()}
+    surrogates = {
+        name: "+".join(dict.fromkeys(families[member] for member in members))
+        for name, members in stored.design["surrogates"].items()
+    }
+    repeated = stored.find_repeats()
+    for heard in stored.transcripts():
+        rows = _compress(heard)
+        rows["surrogate_family"], rows["remote_family"] = surrogates[heard.surrogate], families[heard.remote]
+        rows["is_repeated"] = (heard.surrogate, heard.remote) in repeated
+        rows.to_sql("heard", database, index=False, if_exists="append")
     database.execute("create table once as select * from heard where not is_repeated")
+    database.execute("create index cells on once (arm, kind, attack, confidence)")
     stored.attempts[["surrogate", "attack", "target", "target_kind", "confidence", "utterance_id", "status"]].to_sql(
         "attempts", database, index=False
     )
@@ -151,49 +165,27 @@ def load(stored: Stored) -> sqlite3.Connection:
     return database
 
 
-def _read_heard(stored: Stored) -> pd.DataFrame:
-    """Every hearing with what its texts say, and the families of its ends."""
-    rows = stored.transcripts
-    known = [[] if texts is None else list(texts) for texts in rows["texts"]]
-    phrases = list(rows["phrase"])
-    ends = list(zip(rows["told_surrogate"], rows["told_remote"], strict=True))
-    families = {name: about["family"] for name, about in stored.design["models"].items()}
-    surrogates = {
-        name: "+".join(dict.fromkeys(families[member] for member in members))
-        for name, members in stored.design["surrogates"].items()
-    }
-    repeated = _find_repeats(stored)
+def _compress(heard: Heard) -> pd.DataFrame:
+    """Every hearing of a file with what its texts say, without the texts."""
+    rows = heard.rows
+    told = list(zip(heard.texts, rows["phrase"], strict=True))
+    named = rows[[name for name in SAMPLE if name != "surrogate"]]
     return pd.DataFrame(
         {
-            "surrogate": rows["told_surrogate"],
-            "remote": rows["told_remote"],
-            "arm": rows["told_arm"],
-            "pair": [" ".join(end) for end in ends],
-            "surrogate_family": [surrogates[surrogate] for surrogate, _ in ends],
-            "remote_family": [families[remote] for _, remote in ends],
-            "is_repeated": [end in repeated for end in ends],
-            **{name: rows[name] for name in SAMPLE if name != "surrogate"},
+            "surrogate": heard.surrogate,
+            "remote": heard.remote,
+            "arm": heard.arm,
+            "pair": str(heard),
+            **{name: named[name] for name in named},
             "target_kind": rows["target_kind"],
             "kind": rows["kind"],
             "is_sample": rows["kind"] == "adversarial",
             "is_primary": rows["primary"].astype(bool),
-            "sample": rows[SAMPLE].astype(str).agg(" ".join, axis=1),
-            "hit": [bool(texts) and texts[0] == phrase for texts, phrase in zip(known, phrases, strict=True)],
-            "top_ten": [phrase in texts for texts, phrase in zip(known, phrases, strict=True)],
+            "sample": [" ".join([heard.surrogate, *map(str, row)]) for row in named.itertuples(index=False, name=None)],
+            "hit": [bool(texts) and texts[0] == phrase for texts, phrase in told],
+            "top_ten": [phrase in texts for texts, phrase in told],
         }
     )
-
-
-def _find_repeats(stored: Stored) -> set[tuple[str, str]]:
-    """Surrogates and remotes whose weights another remote of the same arm has."""
-    seen: set[tuple[object, ...]] = set()
-    repeated = set()
-    for surrogate, remote, arm in stored.design["hearings"]:
-        end = (surrogate, arm, stored.cards[remote].get("weights_sha256"))
-        if end in seen and arm != "channel":
-            repeated.add((surrogate, remote))
-        seen.add(end)
-    return repeated
 
 
 def _check_table(stored: Stored, database: sqlite3.Connection, name: str) -> Finding:

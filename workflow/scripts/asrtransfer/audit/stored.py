@@ -7,7 +7,7 @@ import json
 from collections.abc import Iterator
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -22,6 +22,28 @@ SAMPLE = [*JOB, "utterance_id", "iteration"]
 
 class NotAStudy(Exception):
     """A folder is none of a finished study; the message says which file is missing or broken."""
+
+
+class Heard(NamedTuple):
+    """What a remote has heard of a surrogate: both names and the arm, as the design has them, and the file's rows."""
+
+    surrogate: str
+    remote: str
+    arm: str
+    rows: pd.DataFrame
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        """Rows of samples, without controls."""
+        return self.rows[self.rows["kind"] == "adversarial"]
+
+    @property
+    def texts(self) -> list[list[str]]:
+        """Of each row the texts; a hearing whose texts are not known has none."""
+        return [[] if texts is None else list(texts) for texts in self.rows["texts"]]
+
+    def __str__(self) -> str:
+        return f"{self.surrogate} heard by {self.remote}"
 
 
 class Stored:
@@ -104,14 +126,21 @@ class Stored:
             path = f"attacks/{attack}/{surrogate}/{target}/{confidence}.parquet"
             yield tuple(job), self.read_table(path, without)
 
-    @cached_property
-    def transcripts(self) -> pd.DataFrame:
-        """Every hearing of every remote, with the design's arm."""
-        parts = []
+    def transcripts(self) -> Iterator[Heard]:
+        """What each remote has heard of each surrogate, a file at a time: those of a large study exceed the memory."""
         for surrogate, remote, arm in self.design["hearings"]:
-            rows = self.read_table(f"transcripts/{surrogate}/{remote}.parquet")
-            parts.append(rows.assign(told_surrogate=surrogate, told_remote=remote, told_arm=arm))
-        return pd.concat(parts, ignore_index=True)
+            yield Heard(surrogate, remote, arm, self.read_table(f"transcripts/{surrogate}/{remote}.parquet"))
+
+    def find_repeats(self) -> set[tuple[str, str]]:
+        """Surrogates and remotes whose weights another remote of the same arm has: they would count twice."""
+        seen: set[tuple[object, ...]] = set()
+        repeated = set()
+        for surrogate, remote, arm in self.design["hearings"]:
+            end = (surrogate, arm, self.cards[remote].get("weights_sha256"))
+            if end in seen and arm != "channel":
+                repeated.add((surrogate, remote))
+            seen.add(end)
+        return repeated
 
     @cached_property
     def audio(self) -> dict[str, NDArray[np.int16]]:

@@ -118,7 +118,7 @@ def describe(study: Study, rates: Rates, wanted: Collection[str] | None = None, 
     lines = [f"PLAN: {len(planned)} jobs, into {study.results}", "", *tabulate(study, planned)]
     busy = _busy(planned)
     seconds, names = chain(planned, queue)
-    rules = " -> ".join(name.split()[0] for name in names)
+    rules = ", ".join(name.split()[0] for name in names)
     lines += [
         "",
         f"longest chain: {spell_time(seconds)} ({rules})",
