@@ -141,7 +141,7 @@ MUTANTS: dict[str, Mutant] = {
         'sort_values(["seconds", "utterance_id"])',
         'sort_values(["seconds", "utterance_id"], ascending=False)',
     ),
-    "ranks count from zero": Mutant("selection", SELECTION, "texts[name][rank - 1]", "texts[name][rank]"),
+    "near targets are one rank off": Mutant("selection", SELECTION, "texts[name][rank - 1]", "texts[name][rank - 2]"),
     "near targets are another model's": Mutant(
         "selection", SELECT, "heard[model], [rank]", "heard[params.models[1]], [rank]"
     ),
@@ -355,5 +355,8 @@ MUTANTS: dict[str, Mutant] = {
         "report", f"{LIBRARY}/report/tables.py", "repr(float(value)))", 'f"{value:.3f}")'
     ),
 }
-SURVIVORS: dict[str, str] = {}
+SURVIVORS: dict[str, str] = {
+    "PGD does not project": "what is stored is clamped to the bound again, and success is tested on what is stored",
+    "C&W's bound is that of floats": "as above: the attack searches beyond its bound, and keeps nothing from there",
+}
 """Mutants that no check catches, and why."""

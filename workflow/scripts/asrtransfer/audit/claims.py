@@ -68,6 +68,7 @@ def _check_claims(stored: Stored, heard: pd.DataFrame) -> Finding:
         bound = 1 - (1 - level) ** (1 / units) if units and not hits else math.nan
         low = binomtest(hits, units).proportion_ci(level, method="exact").low if units else 0.0
         own = "supported" if bound < margin else "contradicted" if low > margin else "undecided"
+        own = own if units else "not tested"
         fits = (units, hits) == (int(row["units"]), int(row["hits"])) and str(row["verdict"]).startswith(own)
         said = f"{row['hits']} of {row['units']}, {row['verdict']}"
         probe.look(fits, f"{row['claim']}: {said}; counted {hits} of {units}, {own}")
