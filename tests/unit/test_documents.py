@@ -127,7 +127,8 @@ NOT_RUN = {
     'make study ARGS="--configfile my.yaml"': PLANNED,
     'make study ARGS="--configfile config/ladder.yaml"': PLANNED,
     'make study ARGS="--configfile config/strong.yaml"': PLANNED,
-    "make study ARGS=\"--configfile config/dose.yaml --config attacks='{cw: {phrases: [], ranks: [3]}}'\"": PLANNED,
+    'make study ARGS="--configfile config/dose.yaml"': PLANNED,
+    'make study ARGS="--configfile config/families.yaml"': PLANNED,
     'make study ARGS="--configfile config/digits.yaml '
     "--config corpus='{manifest: {path: PATH/manifest.csv}}'\"": PLANNED,
     "snakemake --cores all": PLANNED,
