@@ -70,6 +70,7 @@ VALUES: dict[str, Any] = {
     "attacks.*.use": "cw",
     "attacks.*.phrases": ["go", "no"],
     "attacks.*.ranks": [2, 3, 4],
+    "attacks.*.words": [1],
     "attacks.*.iterations": 81,
     "attacks.*.threshold": 0.8,
     "attacks.*.test_every": 2,

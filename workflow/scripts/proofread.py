@@ -10,7 +10,7 @@ from asrtransfer.audit.stored import NotAStudy
 from asrtransfer.files import parquet
 from asrtransfer.files.errors import InputError
 from asrtransfer.files.whole import replace_file
-from asrtransfer.report import audited
+from asrtransfer.report import audit_page, audited
 from job import Job, run
 
 TEMPLATES = Path(__file__).parents[1] / "report"
@@ -24,7 +24,7 @@ def main(job: Job) -> None:
         raise InputError(str(error)) from None
     table = pd.concat([parquet.read(job.input("audit")), as_table(found)], ignore_index=True)
     audited.refuse(table)
-    replace_file(job.output("page"), audited.render(table, TEMPLATES).encode())
+    replace_file(job.output("page"), audit_page.render(table, TEMPLATES).encode())
     job.progress(f"{len(table)} checks, all hold", last=True)
 
 

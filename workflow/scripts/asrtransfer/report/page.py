@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from asrtransfer.report import audited, figures, findings, kinship, tables, words
+from asrtransfer.report import audit_page, audited, figures, findings, kinship, tables, words
 from asrtransfer.report.facts import Facts, gather
 from asrtransfer.report.frame import render_page
 from asrtransfer.report.gallery import Exhibit, Gallery
@@ -91,7 +91,7 @@ def render(
         ],
         cards=[_summarise_card(material, one) for one in material.models if not material.design.models[one].channel],
         audit_conclusion=audited.conclude(audit),
-        audit=audited.lay_out_checks(audit),
+        audit=audit_page.lay_out_checks(audit),
         tables=tables.everything(material.design, material.tables, order, rows),
         labels={name: attack.label for name, attack in material.design.attacks.items()},
     )

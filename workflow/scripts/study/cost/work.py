@@ -312,8 +312,8 @@ def _audit(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     study = costs.study
     heard = sum(hearings(study, *pair) for pair in designs.list_hearings(study))
     made = sum(samples(study, job) for job in designs.list_jobs(study))
-    # Each row is looked at several times, and each sample decoded. Rows of one file are in memory, and of all others what
-    # claims count: upper bounds.
+    # Each row is looked at several times, and each sample decoded. Of one file the rows are in memory, of all others
+    # what claims count: upper bounds.
     seconds = 4 * heard / costs.rates.tables + made / SAMPLES_AUDITED
     file = heard / len(designs.list_hearings(study))
     return Work(costs.rates.start + seconds, BESIDE + PLAIN + file * 0.004 + heard * 0.0003)
