@@ -223,7 +223,7 @@ def test_the_report_of_the_engine_holds_tables_and_figures_with_captions_by_cate
     }
     tables = sorted((copy.path / RESULTS / "tables").glob("*.csv"))
     assert shown == {
-        "Report": [f"{RESULTS}/report.html", f"{RESULTS}/verdict.txt"],
+        "Report": [f"{RESULTS}/{name}" for name in ("audit.html", "report.html", "verdict.txt")],
         "Tables": [f"{RESULTS}/tables/{path.name}" for path in tables],
     }
     results = page.partition('id="results">')[2].partition("var results = ")[2]
