@@ -314,7 +314,7 @@ def _audit(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
     made = sum(samples(study, job) for job in designs.list_jobs(study))
     # Each row is looked at several times, and each sample decoded. Of one file the rows are in memory, of all others
     # what claims count: upper bounds.
-    seconds = 4 * heard / costs.rates.tables + made / SAMPLES_AUDITED
+    seconds = heard / costs.rates.tables + made / SAMPLES_AUDITED
     file = heard / len(designs.list_hearings(study))
     return Work(costs.rates.start + seconds, BESIDE + PLAIN + file * 0.004 + heard * 0.0003)
 
