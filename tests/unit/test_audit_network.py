@@ -14,7 +14,7 @@ from asrtransfer.ctc.best_path import greedy
 from asrtransfer.recognisers.deepspeech.network import Network
 
 
-@pytest.mark.parametrize(("front", "recurrence"), product(front_end.FRONT_ENDS, network.MIDDLES))
+@pytest.mark.parametrize(("front", "recurrence"), list(product(front_end.FRONT_ENDS, network.MIDDLES)))
 def test_log_probabilities_texts_and_losses_agree(front: str, recurrence: str) -> None:
     made = Network(24, front_end=front, recurrence=recurrence).eval()
     made.initialise(3)

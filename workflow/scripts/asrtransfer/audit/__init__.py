@@ -7,7 +7,9 @@ networks are computed in NumPy, tables are counted in SQL, limits by SciPy. So a
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
+from types import ModuleType
 
 from asrtransfer.audit import attacks, claims, clean, corpora, hearings, models, pages, recount, selection
 from asrtransfer.audit.findings import Finding
@@ -29,15 +31,19 @@ def audit_results(results: Path | str) -> list[Finding]:
     Raises:
         NotAStudy: if a file is missing or cannot be read.
     """
-    stored = Stored(Path(results))
-    return [finding for stage in STAGES for finding in stage.check(stored)]
+    return _check(results, STAGES)
 
 
 def audit_pages(results: Path | str) -> list[Finding]:
     """Check verdict and report of a finished study; arguments and errors as those of :func:`audit_results`."""
-    return list(pages.check(Stored(Path(results))))
+    return _check(results, (pages,))
 
 
 def audit(results: Path | str) -> list[Finding]:
     """Check a finished study; arguments and errors as those of :func:`audit_results`."""
-    return [*audit_results(results), *audit_pages(results)]
+    return _check(results, (*STAGES, pages))
+
+
+def _check(results: Path | str, stages: Sequence[ModuleType]) -> list[Finding]:
+    stored = Stored(Path(results))
+    return [finding for stage in stages for finding in stage.check(stored)]

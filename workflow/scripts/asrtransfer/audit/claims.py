@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 
 import numpy as np
-import pandas as pd
 from scipy.stats import binomtest
 
 from asrtransfer.audit.findings import Finding, Probe
@@ -19,21 +18,7 @@ CLOSE = 1e-9
 def check(stored: Stored) -> Iterator[Finding]:
     """Check limits and claims."""
     yield _check_limits(stored)
-    yield _check_claims(stored, count_hits(stored))
-
-
-def count_hits(stored: Stored) -> pd.DataFrame:
-    """The hearings of samples, without repeated ones: arm, attack, target_kind, utterance_id, is_hit."""
-    repeated, parts = stored.find_repeats(), []
-    for heard in stored.transcripts():
-        if (heard.surrogate, heard.remote) in repeated:
-            continue
-        hits = [
-            bool(texts) and texts[0] == phrase for texts, phrase in zip(heard.texts, heard.rows["phrase"], strict=True)
-        ]
-        rows = heard.rows[["attack", "target_kind", "utterance_id", "kind"]].assign(arm=heard.arm, is_hit=hits)
-        parts.append(rows[rows["kind"] == "adversarial"].drop(columns="kind"))
-    return pd.concat(parts, ignore_index=True)
+    yield _check_claims(stored)
 
 
 def _check_limits(stored: Stored) -> Finding:
@@ -53,10 +38,10 @@ def _check_limits(stored: Stored) -> Finding:
     return probe.finish()
 
 
-def _check_claims(stored: Stored, heard: pd.DataFrame) -> Finding:
+def _check_claims(stored: Stored) -> Finding:
     """Claims that nothing transfers to strangers: units, hits, and what the margin makes of them."""
     probe = Probe("claims", "a claim of absence says what its utterances say", "claims")
-    margin = stored.configuration["statistics"]["margin"]
+    heard, margin = stored.hits, stored.configuration["statistics"]["margin"]
     level = stored.configuration["statistics"]["confidence_level"]
     for row in stored.read_table("tables/claims.parquet").to_dict("records"):
         found = re.fullmatch(r"(.+)-seed", row["claim"])

@@ -191,11 +191,11 @@ def _hear_again(stored: Stored, drawn: list[dict[Any, Any]]) -> Finding:
 def _read_samples(stored: Stored, wanted: set[tuple[object, ...]]) -> dict[tuple[object, ...], NDArray[np.int16]]:
     """Read the audio of some samples, by name."""
     found: dict[tuple[object, ...], NDArray[np.int16]] = {}
-    for job, rows in stored.jobs():
-        if any(name[:4] == job for name in wanted):
-            samples = rows[rows["status"] == "sample"]
-            named = zip(_name(samples), samples["audio"], strict=True)
-            found |= {name: decode(cell) for name, cell in named if name in wanted}
+    for job in sorted({tuple(map(str, name[:4])) for name in wanted}):
+        rows = stored.read_job(job)
+        samples = rows[rows["status"] == "sample"]
+        named = zip(_name(samples), samples["audio"], strict=True)
+        found |= {name: decode(cell) for name, cell in named if name in wanted}
     return found
 
 

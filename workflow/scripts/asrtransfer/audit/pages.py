@@ -7,7 +7,6 @@ import re
 from collections.abc import Iterator
 from html.parser import HTMLParser
 
-from asrtransfer.audit.claims import count_hits
 from asrtransfer.audit.findings import Finding, Probe
 from asrtransfer.audit.stored import Stored
 
@@ -27,7 +26,7 @@ def check(stored: Stored) -> Iterator[Finding]:
 def _check_verdict(stored: Stored) -> Finding:
     probe = Probe("verdict", "its line on another seed is what the transcripts say", "figures")
     found = SEED_LINE.search(stored.read_text("verdict.txt"))
-    heard = count_hits(stored)
+    heard = stored.hits
     part = heard[(heard["arm"] == "seed") & (heard["target_kind"] == "phrase")]
     by = part.groupby("utterance_id")["is_hit"].any()
     own = (int(part["is_hit"].sum()), len(part), int(by.sum()), len(by))

@@ -168,7 +168,6 @@ def load(stored: Stored) -> sqlite3.Connection:
 def _compress(heard: Heard) -> pd.DataFrame:
     """Every hearing of a file with what its texts say, without the texts."""
     rows = heard.rows
-    told = list(zip(heard.texts, rows["phrase"], strict=True))
     named = rows[[name for name in SAMPLE if name != "surrogate"]]
     return pd.DataFrame(
         {
@@ -182,8 +181,8 @@ def _compress(heard: Heard) -> pd.DataFrame:
             "is_sample": rows["kind"] == "adversarial",
             "is_primary": rows["primary"].astype(bool),
             "sample": [" ".join([heard.surrogate, *map(str, row)]) for row in named.itertuples(index=False, name=None)],
-            "hit": [bool(texts) and texts[0] == phrase for texts, phrase in told],
-            "top_ten": [phrase in texts for texts, phrase in told],
+            "hit": heard.hits,
+            "top_ten": [phrase in texts for texts, phrase in zip(heard.texts, rows["phrase"], strict=True)],
         }
     )
 

@@ -42,6 +42,13 @@ class Heard(NamedTuple):
         """Of each row the texts; a hearing whose texts are not known has none."""
         return [[] if texts is None else list(texts) for texts in self.rows["texts"]]
 
+    @property
+    def hits(self) -> list[bool]:
+        """Of each row whether its first text is its phrase."""
+        return [
+            bool(texts) and texts[0] == phrase for texts, phrase in zip(self.texts, self.rows["phrase"], strict=True)
+        ]
+
     def __str__(self) -> str:
         return f"{self.surrogate} heard by {self.remote}"
 
@@ -122,14 +129,27 @@ class Stored:
     def jobs(self, without: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], pd.DataFrame]]:
         """Each attack job of the design, with the rows of its file; some columns may be left unread."""
         for job in self.design["jobs"]:
-            attack, surrogate, target, confidence = job
-            path = f"attacks/{attack}/{surrogate}/{target}/{confidence}.parquet"
-            yield tuple(job), self.read_table(path, without)
+            yield tuple(job), self.read_job(tuple(job), without)
+
+    def read_job(self, job: tuple[str, ...], without: tuple[str, ...] = ()) -> pd.DataFrame:
+        """The rows of an attack job's file; some columns may be left unread."""
+        return self.read_table(f"attacks/{'/'.join(job)}.parquet", without)
 
     def transcripts(self) -> Iterator[Heard]:
         """What each remote has heard of each surrogate, a file at a time: those of a large study exceed the memory."""
         for surrogate, remote, arm in self.design["hearings"]:
             yield Heard(surrogate, remote, arm, self.read_table(f"transcripts/{surrogate}/{remote}.parquet"))
+
+    @cached_property
+    def hits(self) -> pd.DataFrame:
+        """The hearings of samples, without repeated ones: arm, attack, target_kind, utterance_id, is_hit."""
+        repeated, parts = self.find_repeats(), []
+        for heard in self.transcripts():
+            if (heard.surrogate, heard.remote) not in repeated:
+                rows = heard.rows[["attack", "target_kind", "utterance_id", "kind"]]
+                rows = rows.assign(arm=heard.arm, is_hit=heard.hits)
+                parts.append(rows[rows["kind"] == "adversarial"].drop(columns="kind"))
+        return pd.concat(parts, ignore_index=True)
 
     def find_repeats(self) -> set[tuple[str, str]]:
         """Surrogates and remotes whose weights another remote of the same arm has: they would count twice."""
