@@ -32,7 +32,8 @@ rule hear:
 
 # A checkpoint, so that what follows does not run again where other transcripts select the same utterances. It has
 # the near targets of every voting model at every rank, and the truth with words changed, a file each: an attack runs again
-# where its own have changed, and a surrogate or target that is added finds them made. (Snakemake misses that a checkpoint lacks some of its files.)
+# where its own have changed, and a surrogate or target that is added finds them made. (Snakemake misses that a checkpoint
+# lacks some of its files.)
 checkpoint select:
     """Draw the utterances to attack from those that every voting model hears right, and list their own targets."""
     input:

@@ -67,14 +67,15 @@ def change_words(selected: pd.DataFrame, pool: Collection[str], count: int, seed
         seed: draws places and words.
 
     Returns:
-        Columns utterance_id and phrase; the phrase is missing where an utterance has fewer words.
+        Columns utterance_id and phrase; the phrase is missing where there are too few words to change, or
+        no others.
     """
     known = sorted(set(pool))
     rows = []
     for name, text in zip(selected["utterance_id"], selected["text"], strict=True):
         words = text.split()
         random = numpy_stream(f"{seed}\0words\0{count}\0{name}")
-        enough = count <= len(words)
+        enough = count <= len(words) and len(known) > 1
         for place in random.permutation(len(words))[:count] if enough else []:
             others = [word for word in known if word != words[place]]
             words[place] = others[int(random.integers(len(others)))]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
@@ -155,7 +156,7 @@ def _write_near(design: Design, facts: Facts) -> Iterator[str]:
 
 def _write_changed(design: Design, facts: Facts) -> Iterator[str]:
     for one in facts.changed:
-        control = f"; best control {percent(one.control_share)}" if one.control_share == one.control_share else ""
+        control = f"; best control {percent(one.control_share)}" if not math.isnan(one.control_share) else ""
         yield (
             f"{design.attacks[one.attack].label}, {_write_count(one.words, 'word')} of the truth, {one.confidence}: "
             f"{one.heard.hits} of {one.heard.total} hearings transfer to {ARMS[one.arm]}: "

@@ -72,9 +72,9 @@ def limits(hits: int, units: int, settings: Settings, prefix: str = "") -> dict[
 
 
 def resampled(
-    rows: pd.DataFrame, settings: Settings, by: bootstrap.By = "both", outcome: Outcome = "hit"
+    rows: pd.DataFrame, settings: Settings, by: bootstrap.By = "both", outcome: str = "hit"
 ) -> bounds.Interval:
-    """Compute the cluster bootstrap interval of the share of hearings that hit."""
+    """Compute the cluster bootstrap interval of a column's mean: of an outcome, the share of hearings that hit."""
     return bootstrap.interval(
         *bootstrap.counts(rows["utterance_id"].cat.codes, rows["surrogate"].cat.codes, rows[outcome]),
         by=by,

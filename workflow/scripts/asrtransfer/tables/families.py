@@ -9,10 +9,9 @@ from itertools import product
 import numpy as np
 import pandas as pd
 
-from asrtransfer.statistics import bootstrap
 from asrtransfer.tables import counting
 from asrtransfer.tables.design import SAMPLE, STRANGERS, Design
-from asrtransfer.tables.doses import find_best_control
+from asrtransfer.tables.doses import CONTROLS, find_best_control
 from asrtransfer.tables.ladder import describe_hearings, rate_remotes
 from asrtransfer.tables.models import read_tops
 from asrtransfer.tables.results import Results
@@ -107,19 +106,13 @@ def _measure_gain(rows: pd.DataFrame, sizes: pd.DataFrame, design: Design) -> di
         fall = (rows["ctc_loss_clean"] - rows["ctc_loss"]).to_numpy(dtype="float64")
     gains = rows.assign(gain=np.where(np.isfinite(fall), fall / words, math.nan)).dropna(subset="gain")
     heard = counting.adversarial(gains)
-    controls = gains[gains["kind"].isin(("shuffled", "moved", "noise"))].groupby("kind", observed=True)["gain"].mean()
+    controls = gains[gains["kind"].isin(CONTROLS)].groupby("kind", observed=True)["gain"].mean()
     return _average("gain", heard, heard["gain"], design) | {"control_gain": controls.max()}
 
 
 def _average(name: str, rows: pd.DataFrame, values: pd.Series, design: Design) -> dict[str, float]:
     """Compute a mean over hearings and its limits, utterances and surrogates resampled."""
-    settings = design.settings
-    limits = bootstrap.interval(
-        *bootstrap.counts(rows["utterance_id"].cat.codes, rows["surrogate"].cat.codes, values),
-        level=settings.confidence_level,
-        resamples=settings.resamples,
-        seed=settings.seed,
-    )
+    limits = counting.resampled(rows.assign(**{name: values}), design.settings, outcome=name)
     mean = float(values.mean()) if len(values) else math.nan
     return {name: mean, f"{name}_lower": limits.lower, f"{name}_upper": limits.upper}
 

@@ -111,6 +111,22 @@ def make_axis(title: str, **more: Any) -> dict[str, Any]:
     return {"title": {"text": title, "standoff": 10}, "automargin": True, "zeroline": False, **more}
 
 
+def make_bars(values: pd.Series, lower: pd.Series, upper: pd.Series, colour: str) -> dict[str, Any]:
+    """Describe the bars of horizontal intervals; an unknown limit has no bar."""
+
+    def measure(lengths: pd.Series) -> list[float]:
+        return [0.0 if pd.isna(length) else round(float(length), 4) for length in lengths]
+
+    return {
+        "type": "data",
+        "symmetric": False,
+        "array": measure(upper - values),
+        "arrayminus": measure(values - lower),
+        "color": colour,
+        "thickness": 1.5,
+    }
+
+
 def make_heat_map(cells: pd.DataFrame, grid: Grid, bar: dict[str, Any], *, reverse: bool, gap: int) -> Any:
     """Draw cells as colours from 0 to 1.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -15,6 +16,7 @@ from asrtransfer.report.figures.base import (
     Grid,
     View,
     make_axis,
+    make_bars,
     make_heat_map,
     make_view,
 )
@@ -41,32 +43,32 @@ REACHES = (("within the family", "circle", "seed", -0.13), ("in all other famili
 
 def families(material: Material, conclusion: str) -> Figure | None:
     """Draw the families of surrogates against those of remotes; None for a study of one family."""
-    table = material.tables["families"]
-    if not has_families(table):
-        return None
     views = []
-    for kind, label in words.TARGET_KINDS.items():
-        rows = select_pooled(table, kind)
-        rows = rows[rows["remote_family"] != ALL_OTHERS]
-        if len(rows):
-            views.append(_draw_matrix(f"{label}: top text", rows, "transfers"))
-            views.append(_draw_matrix(f"{label}: in the top ten", rows, "top_ten"))
-    return Figure("families", "Within a family and across", tuple(views), conclusion, "families")
+    for label, rows in _list_kinds(material):
+        pairs = rows[rows["remote_family"] != ALL_OTHERS]
+        views.append(_draw_matrix(f"{label}: top text", pairs, "transfers"))
+        views.append(_draw_matrix(f"{label}: in the top ten", pairs, "top_ten"))
+    return Figure("families", "Within a family and across", tuple(views), conclusion, "families") if views else None
 
 
 def reach(material: Material, conclusion: str) -> Figure | None:
     """Draw how far the samples of each family reach beyond its controls; None for a study of one family."""
-    table = material.tables["families"]
-    if not has_families(table):
-        return None
     views = []
-    for kind, label in words.TARGET_KINDS.items():
-        rows = select_pooled(table, kind)
-        if len(rows):
-            views.append(_draw_forest(f"{label}: hits beyond the controls", rows, EXCESS))
+    for label, rows in _list_kinds(material):
+        views.append(_draw_forest(f"{label}: hits beyond the controls", rows, EXCESS))
         if rows["gain"].notna().any():
             views.append(_draw_forest(f"{label}: nearer to the target", rows, GAIN))
-    return Figure("reach", "How far the samples of each family reach", tuple(views), conclusion, "families")
+    title = "How far the samples of each family reach"
+    return Figure("reach", title, tuple(views), conclusion, "families") if views else None
+
+
+def _list_kinds(material: Material) -> Iterator[tuple[str, pd.DataFrame]]:
+    """List the kinds of targets that strangers heard, with the rows of each; none for a study of one family."""
+    table = material.tables["families"]
+    for kind, label in words.TARGET_KINDS.items() if has_families(table) else ():
+        rows = select_pooled(table, kind)
+        if len(rows):
+            yield label, rows
 
 
 def _draw_matrix(name: str, rows: pd.DataFrame, outcome: str) -> View:
@@ -135,14 +137,7 @@ def _draw_points(
         name=label,
         mode="markers",
         marker={"symbol": symbol, "size": 10, "color": COLOURS[colour]},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [0.0 if pd.isna(one) else round(float(one), 4) for one in upper - values],
-            "arrayminus": [0.0 if pd.isna(one) else round(float(one), 4) for one in values - lower],
-            "color": COLOURS[colour],
-            "thickness": 1.5,
-        },
+        error_x=make_bars(values, lower, upper, COLOURS[colour]),
         text=[label.replace("<br>", ", ") for label in labels],
         hovertemplate=f"%{{text}}: %{{x:{measure.hover}}}<extra>%{{fullData.name}}</extra>",
     )

@@ -8,7 +8,7 @@ import pandas as pd
 import plotly.graph_objects as go
 
 from asrtransfer.report import words
-from asrtransfer.report.figures.base import COLOURS, LEGEND, SERIES, Figure, View, make_axis, make_view
+from asrtransfer.report.figures.base import COLOURS, LEGEND, SERIES, Figure, View, make_axis, make_bars, make_view
 from asrtransfer.report.material import Material
 from asrtransfer.report.rows import has_rungs, select_pooled
 
@@ -59,14 +59,7 @@ def _draw_unit(unit: str, labels: list[str], rows: pd.DataFrame) -> Any:
         name=f"{noun}s, exact intervals",
         mode="markers",
         marker={"symbol": symbol, "size": 10, "color": colour},
-        error_x={
-            "type": "data",
-            "symmetric": False,
-            "array": [round(float(value), 4) for value in rows[f"{unit}_upper"] - share],
-            "arrayminus": [round(float(value), 4) for value in share - rows[f"{unit}_lower"]],
-            "color": colour,
-            "thickness": 1.5,
-        },
+        error_x=make_bars(share, rows[f"{unit}_lower"], rows[f"{unit}_upper"], colour),
         text=[
             f"{label}: {row[f'{unit}s_hit']} of {words.many(row[f'{unit}s'], noun)}, {row['median_snr_db']:.1f} dB, "
             f"WER at most {words.percent(row['worst_test_wer'])}"
