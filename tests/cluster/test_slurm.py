@@ -53,7 +53,7 @@ def test_undisturbed(slurm: LocalSlurm, extended: Finished, repository: Reposito
     assert (repository.path / RESULTS / "verdict.txt").read_text() in output
     jobs = slurm.jobs()
     assert {job["JobState"] for job in jobs} == {"COMPLETED"}
-    assert len({job.name for job in jobs}) == len(jobs) == 4 + 1 + 5 + 2 * 8 + 2 * 5 + 3
+    assert len({job.name for job in jobs}) == len(jobs) == 4 + 1 + 5 + 2 * 8 + 2 * 5 + 5
     # Paths of the user's files start where the study runs.
     with chdir(repository.path):
         study = read_study(repository)

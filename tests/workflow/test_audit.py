@@ -285,9 +285,10 @@ def test_a_check_that_fails_stops_the_run(smoke: Finished) -> None:
         halve_losses(path)
         stopped = smoke.snakemake("--cores", "1", "--configfile", SMOKE, check=False)
         assert stopped.returncode != 0
-        line = "error: verdict: the audit does not trust these results, so there is no verdict: hearing: a drawn share"
+        line = "error: verdict: the audit does not trust these results: hearing: a drawn share"
         assert line in stopped.stdout
         assert not verdict.exists()
+        assert "What fails" in (verdict.parent / "audit.html").read_text()
     finally:
         path.write_bytes(kept)
         smoke.snakemake("--cores", "1", "--configfile", SMOKE)

@@ -161,7 +161,7 @@ EDITS: dict[str, tuple[str, Callable[[str], str], set[str]]] = {
     "style of the report": ("workflow/report/style.css", appended("p { margin: 0; }"), {"report", "proofread"}),
     "text of the report": ("workflow/report/page.html", appended("<!-- x -->"), {"report", "proofread"}),
     "audit": (f"{LIBRARY}/audit/network.py", CODE, {"audit", "verdict", "report", "proofread"}),
-    "text of the audit": ("workflow/report/audit.html", appended("<!-- x -->"), {"proofread"}),
+    "text of the audit": ("workflow/report/audit.html", appended("<!-- x -->"), {"report", "proofread"}),
     "a script": ("workflow/scripts/attack.py", CODE, CW | PGD | TRANSCRIBE | AFTER),
     "remark in a module": (f"{LIBRARY}/recognisers/deepspeech/network.py", REMARK, set()),
     "docstring of a module": (

@@ -45,6 +45,8 @@ rule verdict:
     input:
         tables=expand("<results>/tables/{table}.parquet", table=tabled.list_tables(study)),
         audit="<results>/audit.parquet",
+        # So that a run which the audit stops has the page that lists why; the verdict says nothing of the page.
+        page=ancient("<results>/audit.html"),
     output:
         verdict=report(
             "<results>/verdict.txt",
@@ -68,7 +70,7 @@ rule verdict:
 
 
 rule report:
-    """Write the report: one file with claims, tables, figures and samples to hear."""
+    """Write the report: one file with claims, tables, figures and samples to hear; and the page of the audit."""
     input:
         tables=expand("<results>/tables/{table}.parquet", table=tabled.list_tables(study)),
         audit="<results>/audit.parquet",
@@ -85,6 +87,12 @@ rule report:
             category="Report",
             labels={"what": "the whole report"},
         ),
+        audit=report(
+            "<results>/audit.html",
+            caption="../report/audit.rst",
+            category="Report",
+            labels={"what": "the audit"},
+        ),
     log:
         "<results>/logs/report.log",
     benchmark:
@@ -100,6 +108,7 @@ rule report:
         templates=contents(
             REPOSITORY / "workflow/report",
             [
+                "audit.html",
                 "page.html",
                 "frame.html",
                 "figures.html",

@@ -36,6 +36,7 @@ class Job:
 
     Attributes:
         name: rule and wildcards.
+        log: the file that holds what the job says.
         params: of the rule.
         wildcards: by name.
         threads: that Snakemake granted, which may be others than those that results depend on.
@@ -44,6 +45,7 @@ class Job:
     def __init__(self, context: Any) -> None:
         self._context = context
         self.name = " ".join([context.rule, *context.wildcards])
+        self.log = str(context.log[0])
         self.params: Any = context.params
         self.wildcards: dict[str, str] = dict(context.wildcards.items())
         self.threads: int = context.threads
@@ -87,7 +89,7 @@ def run(main: Callable[[Job], None], context: Any) -> None:
     job = Job(context)
     start = time.monotonic()
     try:
-        _log_to(context.log[0])
+        _log_to(job.log)
         for output in context.output:
             remove_parts(Path(output))
         main(job)

@@ -1,31 +1,25 @@
-"""Rule proofread: verdict and report are held against the tables, and the audit becomes a page."""
-
-from pathlib import Path
-
-import pandas as pd
+"""Rule proofread: verdict and report are held against tables and transcripts."""
 
 from asrtransfer import audit
-from asrtransfer.audit.findings import as_table
+from asrtransfer.audit.findings import as_table, describe
 from asrtransfer.audit.stored import NotAStudy
 from asrtransfer.files import parquet
 from asrtransfer.files.errors import InputError
-from asrtransfer.files.whole import replace_file
-from asrtransfer.report import audit_page, audited
-from job import Job, run
-
-TEMPLATES = Path(__file__).parents[1] / "report"
+from asrtransfer.report import audited
+from job import Job, log, run
 
 
 def main(job: Job) -> None:
-    """Check the pages, and list what the whole audit has found; a check that fails ends the job."""
+    """Check the pages; one that is wrong ends the job."""
     try:
         found = audit.audit_pages(job.input("report").parent)
     except NotAStudy as error:
         raise InputError(str(error)) from None
-    table = pd.concat([parquet.read(job.input("audit")), as_table(found)], ignore_index=True)
-    audited.refuse(table)
-    replace_file(job.output("page"), audit_page.render(table, TEMPLATES).encode())
-    job.progress(f"{len(table)} checks, all hold", last=True)
+    log.info("%s", describe(found))
+    table = as_table(found)
+    audited.refuse(table, job.log)
+    parquet.write(table, job.output("table"))
+    job.progress(f"{len(found)} checks, all hold", last=True)
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from asrtransfer.files import parquet
 from asrtransfer.files.whole import replace_file
-from asrtransfer.report import gallery, material, page
+from asrtransfer.report import audit_page, gallery, material, page
 from asrtransfer.tables import Design
 from job import Job, run
 
@@ -22,6 +22,7 @@ def main(job: Job) -> None:
     order = [path.stem for path in paths["tables"]]
     html = page.render(study, exhibits, audit, TEMPLATES, order, rows=params.rows).encode()
     replace_file(job.output("report"), html)
+    replace_file(job.output("audit"), audit_page.render(audit, TEMPLATES).encode())
     job.progress(f"{len(html) / 1e6:.1f} MB, {len(exhibits.exhibits)} samples to hear", last=True)
 
 

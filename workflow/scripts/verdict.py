@@ -13,7 +13,7 @@ def main(job: Job) -> None:
     paths = job.inputs("tables")
     tables = {path.stem: parquet.read(path) for path in paths}
     lines = verdict(Design.from_dict(job.params.design), tables, str(paths[0].parent), Cost(**job.params.cost))
-    audited.refuse(parquet.read(job.input("audit")))
+    audited.refuse(parquet.read(job.input("audit")), str(job.input("page")))
     replace_file(job.output("verdict"), ("\n".join(lines) + "\n").encode())
     job.progress(f"{len(lines)} lines")
 

@@ -27,6 +27,7 @@ def check(stored: Stored) -> Iterator[Finding]:
         for row in rows[rows["status"] == "sample"].to_dict("records"):
             _look_at_sample(stored, name, job, row, size, bound, confident)
     yield from (size.finish("no attack has left a sample"), bound.finish("none"), confident.finish("none"))
+    yield _check_confidences(stored)
 
 
 def _check_attempts(stored: Stored) -> Iterator[Finding]:
@@ -93,6 +94,21 @@ def _look_at_sample(
     exact = _is_close(row["k1"], min(1.0, math.exp(-row["ctc_loss"])))
     exact = exact and _is_close(row["k2"], min(1.0, math.exp(-row["ctc_loss"] / max(1, len(row["phrase"])))))
     confident.look(sure and exact, f"{where}: K1 {row['k1']}, loss {row['ctc_loss']}, threshold {threshold}")
+
+
+def _check_confidences(stored: Stored) -> Finding:
+    """A threshold that no success of an attack falls short of has changed nothing, or was not in force."""
+    probe = Probe("attacks", "samples of a confidence with a threshold differ from those without one", "attacks")
+    rows = stored.attempts[stored.attempts["status"] == "sample"]
+    for attack, about in stored.design["attacks"].items():
+        made = rows[rows["attack"] == attack].set_index(["surrogate", "target", "utterance_id"])
+        is_free = made["confidence"].isin([name for name, of in about["thresholds"].items() if of is None])
+        common = made[is_free].index.intersection(made[~is_free].index)
+        if len(common):
+            values = made.loc[common, ["iteration", "linf", "l2", "ctc_loss"]]
+            free, bound = (set(values[side].itertuples(name=None)) for side in (is_free[common], ~is_free[common]))
+            probe.look(free != bound, f"{attack}: {len(common)} attempts have the same samples with and without")
+    return probe.finish("no attack has confidences with and without a threshold")
 
 
 def _find_limit(stored: Stored, job: tuple[str, ...], clean: np.ndarray) -> float | None:

@@ -6,6 +6,7 @@ import hashlib
 from collections.abc import Iterator
 from itertools import combinations
 
+import pandas as pd
 import soundfile
 
 from asrtransfer.audit.findings import Finding, Probe
@@ -49,7 +50,7 @@ def _check_audio(stored: Stored) -> Finding:
         for path, seconds, told in zip(table["path"], table["seconds"], sums, strict=True):
             file = stored.folder / "corpus" / path
             about = soundfile.info(file)
-            same = told is None or hashlib.sha256(file.read_bytes()).hexdigest() == told
+            same = pd.isna(told) or hashlib.sha256(file.read_bytes()).hexdigest() == told
             fits = about.samplerate == 16000 and abs(about.frames / 16000 - seconds) < 1e-6
             probe.look(fits and same, f"{path}: {about.frames} samples, checksum {same}; told are {seconds} s")
     return probe.finish()

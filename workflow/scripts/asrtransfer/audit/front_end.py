@@ -11,6 +11,8 @@ from scipy.fft import dct
 Floats = NDArray[np.float64]
 Samples = NDArray[np.int16]
 RATE, WINDOW, HOP, BANDS = 16000, 512, 320, 26
+# By which log mel bands are scaled before a network sees them.
+BAND_MEAN, BAND_DEVIATION = 10.0, 4.0
 CEILING = 20.0
 """Of every layer but the last of a kind."""
 FRONT_ENDS = ("mfcc", "log-mel", "waveform")
@@ -29,7 +31,7 @@ def describe(audio: Samples, weights: dict[str, Floats], shape: dict[str, Any]) 
         return _convolve(audio, weights)
     bands, energy = _analyse(audio)
     if shape["front_end"] == "log-mel":
-        return bands
+        return (bands - BAND_MEAN) / BAND_DEVIATION
     cepstra = dct(bands, type=2, axis=1, norm="ortho") * (1 + 11 * np.sin(np.pi * np.arange(BANDS) / 22))
     cepstra[:, 0] = energy
     return np.asarray(cepstra)[:, : shape["cepstra"]]

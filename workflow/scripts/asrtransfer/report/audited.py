@@ -8,11 +8,12 @@ from asrtransfer.files.errors import InputError
 from asrtransfer.report import words
 
 
-def refuse(found: pd.DataFrame) -> None:
+def refuse(found: pd.DataFrame, where: str) -> None:
     """Stop on the first check that fails.
 
     Args:
         found: a row a check, from :func:`asrtransfer.audit.findings.as_table`.
+        where: the file that lists all that fail.
 
     Raises:
         InputError: if a check fails: names it and its first failure.
@@ -21,8 +22,8 @@ def refuse(found: pd.DataFrame) -> None:
     if len(failed):
         first = failed.iloc[0]
         raise InputError(
-            f"the audit does not trust these results, so there is no verdict: {first['stage']}: {first['check']}: "
-            f"{first['failed']} of {first['looked_at']} do not ({first['failures'].partition(chr(10))[0]}). If no file "
+            f"the audit does not trust these results: {first['stage']}: {first['check']}: {first['failed']} of "
+            f"{first['looked_at']} do not ({first['failures'].partition(chr(10))[0]}; {where} lists more). If no file "
             "was changed by hand, report it as a fault; else delete the file that is named, and run again"
         )
 

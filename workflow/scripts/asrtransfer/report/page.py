@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-from asrtransfer.report import audit_page, audited, figures, findings, kinship, tables, words
+from asrtransfer.report import audit_page, figures, findings, kinship, tables, words
 from asrtransfer.report.facts import Facts, gather
 from asrtransfer.report.frame import render_page
 from asrtransfer.report.gallery import Exhibit, Gallery
@@ -90,8 +90,7 @@ def render(
             for number, exhibit in enumerate(gallery.exhibits, 1)
         ],
         cards=[_summarise_card(material, one) for one in material.models if not material.design.models[one].channel],
-        audit_conclusion=audited.conclude(audit),
-        audit=audit_page.lay_out_checks(audit),
+        audit=audit_page.lay_out(audit),
         tables=tables.everything(material.design, material.tables, order, rows),
         labels={name: attack.label for name, attack in material.design.attacks.items()},
     )

@@ -72,8 +72,8 @@ def jobs(study: Study, rates: Rates) -> dict[str, Job]:
     ]
     tables = add("tables", {}, [*hearings, *scored, *heard.values(), *loaded.values()])
     audit = add("audit", {}, [tables])
-    pages = [add("verdict", {}, [audit]), add("report", {}, [audit])]
-    add("proofread", {}, pages)
+    report = add("report", {}, [audit])
+    add("proofread", {}, [add("verdict", {}, [report])])
     return found
 
 

@@ -32,6 +32,8 @@ FILTERS = 26
 LIFTER = 22
 # The epsilon of float64, by which python_speech_features replaces zero before a logarithm.
 FLOOR = 2.220446049250313e-16
+# Of read speech: 9.8 and 4.2 in 122 recordings of LibriSpeech.
+BAND_MEAN, BAND_DEVIATION = 10.0, 4.0
 
 
 def frame_counts(samples: Tensor) -> Tensor:
@@ -207,11 +209,14 @@ class FrontEnd(nn.Module):
 
 
 class LogMel(FrontEnd):
-    """The 26 log mel bands in place of their cepstra."""
+    """The 26 log mel bands in place of their cepstra, scaled to about zero and one.
+
+    Cepstra but the first are about zero as they are. Bands are not: unscaled, training ends at half of the words wrong.
+    """
 
     def describe(self, spectrum: Spectrum) -> Tensor:
         """Return the bands, float32 (batch, frames, 26)."""
-        return spectrum.bands
+        return (spectrum.bands - BAND_MEAN) / BAND_DEVIATION
 
 
 class Waveform(FrontEnd):
