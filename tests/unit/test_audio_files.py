@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
 import re
-import resource
 import wave
 from collections.abc import Iterator
-from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NamedTuple
 
@@ -18,13 +15,12 @@ import torch
 import torchaudio.functional
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
+from limited import Worker
 
 from asrtransfer.files.errors import InputError
 from asrtransfer.speech import audio, resampling
 
 LIMIT = audio.Limit(600.0, "raise the limit")
-BYTES = 1 << 30
-SECONDS = 10
 REASONS = (
     r"not readable as audio \(.*\); replace the file",
     r"its header says -?\d+ Hz, outside 1000\.\.768000 Hz; replace the file",
@@ -98,52 +94,9 @@ RECIPES = st.builds(
 )
 
 
-class Worker:
-    """A process with a limit on its memory that reads one file after another."""
-
-    def __init__(self) -> None:
-        context = multiprocessing.get_context("fork")
-        self._pipe, theirs = context.Pipe()
-        self._process = context.Process(target=_serve, args=(theirs,), daemon=True)
-        self._process.start()
-        theirs.close()
-
-    def read(self, path: Path) -> np.ndarray | str:
-        """The samples, or the line with which the file is refused."""
-        self._pipe.send(path)
-        assert self._pipe.poll(SECONDS), f"{path}: not read within {SECONDS} s"
-        answer = self._pipe.recv()
-        if isinstance(answer, BaseException):
-            raise answer
-        return answer
-
-    def close(self) -> None:
-        self._process.kill()
-        self._process.join()
-
-
-def _serve(pipe: Connection) -> None:
-    torch.set_num_threads(1)
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    resource.setrlimit(resource.RLIMIT_AS, (pages * resource.getpagesize() + BYTES,) * 2)
-    while True:
-        try:
-            path = pipe.recv()
-        except EOFError:
-            return
-        try:
-            answer = audio.read(path, LIMIT)
-        except InputError as error:
-            answer = str(error)
-        except BaseException as error:
-            error.add_note(f"reading {path}")
-            answer = error
-        pipe.send(answer)
-
-
 @pytest.fixture(scope="module")
 def worker() -> Iterator[Worker]:
-    worker = Worker()
+    worker = Worker(lambda path: audio.read(path, LIMIT))
     yield worker
     worker.close()
 

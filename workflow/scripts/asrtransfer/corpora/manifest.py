@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas
 import pyarrow
+import pyarrow.parquet
 
 from asrtransfer.corpora import SPLITS, Utterance, check, create_audio_folder, normalise
 from asrtransfer.files.errors import InputError
@@ -17,11 +18,13 @@ from asrtransfer.machine.random import numpy_stream
 from asrtransfer.speech import audio
 
 _COLUMNS = ("path", "text", "speaker", "split")
+# The name of a file has at most 255 bytes on the usual file systems; ours have an ending, also while being written.
+_LONGEST_NAME = 200
 _UNREADABLE = (
     pandas.errors.ParserError,
     pandas.errors.EmptyDataError,
     UnicodeDecodeError,
-    pyarrow.ArrowInvalid,
+    pyarrow.ArrowException,
 )
 
 
@@ -84,15 +87,20 @@ def _read_rows(manifest: Path) -> list[dict[str, Any]]:
     ending = manifest.suffix.lower()
     try:
         if ending == ".parquet":
-            table = pandas.read_parquet(manifest)
+            rows = pyarrow.parquet.read_table(manifest)
+            # Text that is none fails only where it is used.
+            rows.validate(full=True)
+            table = rows.to_pandas()
         elif ending in (".csv", ".tsv"):
             # "null" and "none" are words; only an empty field is a missing value.
             separator = "\t" if ending == ".tsv" else ","
             table = pandas.read_csv(manifest, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         else:
             raise InputError(f"{manifest}: {ending or 'no'} file ending; give .csv, .tsv or .parquet")
-    except _UNREADABLE as error:
-        raise InputError(f"{manifest}: not readable as a table ({error}); replace the file") from None
+    # PyArrow reports some faults of a file as errors of the operating system.
+    except (*_UNREADABLE, OSError) as error:
+        fault = " ".join(str(error).split())
+        raise InputError(f"{manifest}: not readable as a table ({fault}); replace the file") from None
     missing = [name for name in _COLUMNS if name not in table.columns]
     if missing:
         present = ", ".join(map(str, table.columns))
@@ -111,6 +119,11 @@ def _parse_row(row: Mapping[str, Any], where: str, base: Path) -> tuple[Utteranc
     name = _read_field(row, "utterance_id") or _derive_name(fields["path"])
     if not re.fullmatch(r"[\w][\w.-]*", name, re.ASCII):
         raise InputError(f"{where}: utterance_id {name!r} must be letters, digits, dot, dash and underscore")
+    if len(name) > _LONGEST_NAME:
+        raise InputError(
+            f"{where}: utterance_id {name!r} is longer than {_LONGEST_NAME} characters; add a column utterance_id with "
+            "shorter ones"
+        )
     utterance = Utterance(name, fields["split"], fields["speaker"], f"audio/{name}.flac", 0.0, text)
     return utterance, base / fields["path"]
 

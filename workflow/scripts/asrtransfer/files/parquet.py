@@ -69,9 +69,14 @@ def read_table(
     try:
         if columns is None:
             columns = [name for name in pyarrow.parquet.read_schema(path).names if name not in without]
-        return pyarrow.parquet.read_table(path, columns=list(columns), filters=filters or None)
-    except pyarrow.ArrowException as error:
-        raise InputError(f"{path}: cannot be read ({error}); delete it and run again") from error
+        table = pyarrow.parquet.read_table(path, columns=list(columns), filters=filters or None)
+        # A file whose author gave it a checksum may hold text that is none, which fails only where it is used.
+        table.validate(full=True)
+        return table
+    # PyArrow reports some faults of a file as errors of the operating system.
+    except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
+        fault = " ".join(str(error).split())
+        raise InputError(f"{path}: cannot be read ({fault}); delete it and run again") from error
 
 
 def _locate_footer(size: int, end: bytes) -> int:

@@ -78,7 +78,12 @@ def read(path: Path | str, limit: Limit) -> Samples:
             MOST_CHANNELS, or that contains NaN or infinities.
     """
     path = Path(path)
-    if not path.is_file():
+    try:
+        found = path.is_file()
+    # Such as a name that is too long for the file system.
+    except OSError as error:
+        raise InputError(f"{path}: no audio file ({error.strerror}); correct the path") from None
+    if not found:
         raise InputError(f"{path}: no such audio file; correct the path")
     try:
         with _SequentialFile(path) as file:

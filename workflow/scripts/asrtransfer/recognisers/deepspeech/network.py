@@ -168,10 +168,18 @@ def load_weights(path: Path, device: str = "cpu") -> Network:
     """Read a network for listening: eval mode, parameters frozen.
 
     Raises:
-        InputError: if the file is missing or damaged.
+        InputError: if the file is missing or damaged, or its tensors are not those of the network that it names.
     """
     weights, about = tensors.read(path, "the weights of a model")
-    return with_weights(about["network"], weights, device)
+    try:
+        units = about["network"]["units"]
+        # Before the network is built, which of another width could take any memory.
+        if weights["dense2.weight"].shape != (units, units):
+            raise ValueError(f"they are not those of {units} units")
+        return with_weights(about["network"], weights, device)
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        fault = str(error).splitlines()[0]
+        raise InputError(f"{path}: not the weights of a model ({fault}); delete it and run again") from error
 
 
 def with_weights(shape: Mapping[str, Any], weights: Mapping[str, Tensor], device: torch.device | str) -> Network:
@@ -194,8 +202,11 @@ def load_epochs(path: Path) -> dict[int, dict[str, Tensor]]:
         InputError: if the file is missing or damaged.
     """
     named, about = tensors.read(path, "the weights of epochs")
-    found: dict[int, dict[str, Tensor]] = {epoch: {} for epoch in about["epochs"]}
-    for name, tensor in named.items():
-        epoch, _, parameter = name.partition(".")
-        found[int(epoch)][parameter] = tensor
+    try:
+        found: dict[int, dict[str, Tensor]] = {epoch: {} for epoch in about["epochs"]}
+        for name, tensor in named.items():
+            epoch, _, parameter = name.partition(".")
+            found[int(epoch)][parameter] = tensor
+    except (KeyError, TypeError, ValueError) as error:
+        raise InputError(f"{path}: not the weights of epochs ({error}); delete it and run again") from error
     return found
