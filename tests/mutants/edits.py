@@ -359,5 +359,6 @@ SURVIVORS: dict[str, str] = {
     "PGD does not project": "what is stored is clamped to the bound again, and success is tested on what is stored",
     "C&W's bound is that of floats": "as above: the attack searches beyond its bound, and keeps nothing from there",
     "the largest change is only the positive one": "samples of the smoke study go as far up as down",
+    "an utterance hits if all its hearings do": "in the smoke study, all hearings of an utterance hit, or none",
 }
 """Mutants that no check catches, and why."""

@@ -287,6 +287,17 @@ class TestJob:
         assert sorted(os.listdir(tmp_path)) == ["log.txt"]
         assert os.strerror(number) in (tmp_path / "log.txt").read_text()
 
+    def test_what_others_have_named_does_not_steer_the_terminal(
+        self, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    ) -> None:
+        def work() -> None:
+            raise InputError("a\x1b[31m\rb\nerror: c\u202e: no such file")
+
+        self.run(tmp_path, work)
+        message = capfd.readouterr().err
+        assert message == "error: train seed-1: a\\x1b[31m b error: c\\u202e: no such file\n"
+        assert "\x1b" not in (tmp_path / "log.txt").read_text()
+
     def test_an_interruption_has_no_traceback(self, tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
         def work() -> None:
             raise KeyboardInterrupt

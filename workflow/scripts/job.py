@@ -119,7 +119,13 @@ def _log_to(path: str) -> None:
     logging.raiseExceptions = False
 
 
+def spell(text: str) -> str:
+    """Write out what is not printable: names and texts of others must not steer a terminal, nor end a line."""
+    return "".join(one if one.isprintable() else one.encode("unicode_escape").decode() for one in text)
+
+
 def _stop(name: str, message: str) -> None:
+    message = spell(message)
     log.error("%s", message)
     print(f"error: {name}: {message}", file=sys.stderr)
     sys.exit(1)
@@ -135,7 +141,7 @@ class Progress:
 
     def __call__(self, line: str, *, last: bool = False) -> None:
         """Report a line; the ``last`` one always shows."""
-        now = time.monotonic()
+        now, line = time.monotonic(), spell(line)
         if last or now - self.logged >= LOG_INTERVAL:
             self.logged = now
             log.info("%s", line)
