@@ -38,7 +38,7 @@ unlock:
 
 test:
 	@envs/install test
-	python -m pytest -n auto --dist loadfile $(ARGS)
+	python -m pytest -n auto --dist loadfile --no-loadscope-reorder $(ARGS)
 
 conformance:
 	@envs/install test

@@ -27,6 +27,11 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return 0 if single or undisturbed else min(4, os.cpu_count() or 1)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the files whose tests run studies: at the end they would leave all processes but one without work."""
+    items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
 @pytest.fixture(autouse=True, scope="module")
 def usual_numbers() -> Iterator[None]:
     """Give denormal numbers back to the tests of the next file; a job in this process sets them to zero."""

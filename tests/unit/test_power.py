@@ -236,7 +236,7 @@ def test_what_a_grid_of_ten_utterances_can_decide() -> None:
     assert rows["contradicted (wrong up to 5 %)"].endswith(f"{100 * chance:.0f} %")
     assert rows["to show less than 5 %"].startswith("59 utterances without a hit; the study with 59 takes ")
     assert rows["to show less than 1 %"].startswith("299 utterances")
-    assert "as configured, with 10 utterances selected, it takes 11 min" in " ".join(text.split())
+    assert "as configured, with 10 utterances selected, it takes 12 min" in " ".join(text.split())
     paired = rows_of(text, "high-above-low-rank-2")
     assert paired["units"] == "80 matched (surrogate, remote, utterance), of 10 utterances"
     assert paired["utterances to select for them"].split() == ["33", "20", "206"]

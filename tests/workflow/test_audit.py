@@ -278,6 +278,7 @@ def test_sabotage_fails_the_check_of_its_stage(results: Path, what: str) -> None
     pytest.fail(f"not among {failing}")
 
 
+@pytest.mark.slow
 def test_a_check_that_fails_stops_the_run(smoke: Finished) -> None:
     path = smoke.path / "results-smoke" / HEARD
     kept, verdict = path.read_bytes(), smoke.path / "results-smoke/verdict.txt"

@@ -171,6 +171,7 @@ def test_a_faulty_attack_ends_with_one_line_that_names_its_file(
     assert (copy.path / RESULTS / "tables/arms.csv").exists()
 
 
+@pytest.mark.slow
 def test_an_attack_that_never_succeeds_has_failed_rows_and_tables(extended: Finished, tmp_path: Path) -> None:
     copy = Repository.copy(tmp_path / "copy", extended.path)
     path = copy.path / LAB / "mim.py"

@@ -39,10 +39,11 @@ def plan_shipped(repository: Repository, name: str) -> Plan:
         ("dose", {"train": 5, "hear": 5, "attack": 3 * ((1 + 2) * (8 + 5) + 7), "transcribe": 3 * 5}),
         ("ladder", {"train": 28, "hear": 43, "attack": 3 * 3, "transcribe": 3 * (16 + 5)}),
         ("families", {"train": 13, "hear": 13, "attack": 8 * 3, "transcribe": 8 * 13}),
+        ("factors", {"train": 31, "hear": 31, "attack": 2 * 3, "transcribe": 2 * 31}),
         # A surrogate is heard by two strangers, a twin and its members.
         ("effort", {"train": 7, "hear": 7, "attack": 3 * 10, "transcribe": 3 * 3 + 1 + 2 + 4}),
         ("strong", {"train": 11, "hear": 11, "attack": 5 * ((11 + 1) * 2 + 9), "transcribe": 5 * 11}),
-        ("full-synthetic", PUBLISHED),
+        pytest.param("full-synthetic", PUBLISHED, marks=pytest.mark.slow),
         ("paper", PUBLISHED | SCORED),
     ],
 )
@@ -63,6 +64,7 @@ def test_every_configuration_is_counted() -> None:
         "dose",
         "ladder",
         "families",
+        "factors",
         "effort",
         "strong",
         "full-synthetic",
@@ -83,7 +85,7 @@ def test_jobs_of_the_smoke_study(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["config", "smoke", "dose", "ladder", "families", "effort", "strong", "paper", "full-synthetic"]
+    "name", ["config", "smoke", "dose", "ladder", "families", "factors", "effort", "strong", "paper"]
 )
 def test_the_plan_has_the_jobs_that_there_are(repository: Repository, name: str) -> None:
     content: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())

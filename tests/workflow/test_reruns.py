@@ -20,7 +20,8 @@ HEAR = {f"hear {model}" for model in MODELS}
 TRANSCRIBE = {f"transcribe seed-1 {model}" for model in MODELS}
 AFTER = {"tables", "audit", "verdict", "report", "proofread"}
 # Which attacks run again follows from the utterances that selection chooses; once it has, Snakemake adds them.
-SELECT = {"select", "report", "proofread"}
+PAGES = {"report", "verdict", "proofread"}
+SELECT = {"select", *PAGES}
 AFTER_TRAINING = HEAR | SELECT | CW | PGD | TRANSCRIBE | AFTER
 EVERYTHING = {"corpus"} | TRAIN | AFTER_TRAINING
 
@@ -157,11 +158,11 @@ EDITS: dict[str, tuple[str, Callable[[str], str], set[str]]] = {
     "tables": (f"{LIBRARY}/tables/counting.py", CODE, AFTER),
     "verdict": (f"{LIBRARY}/report/verdict.py", CODE, {"verdict", "proofread"}),
     "facts of verdict and report": (f"{LIBRARY}/report/facts.py", CODE, {"verdict", "report", "proofread"}),
-    "figures": (f"{LIBRARY}/report/figures/base.py", CODE, {"report", "proofread"}),
-    "style of the report": ("workflow/report/style.css", appended("p { margin: 0; }"), {"report", "proofread"}),
-    "text of the report": ("workflow/report/page.html", appended("<!-- x -->"), {"report", "proofread"}),
+    "figures": (f"{LIBRARY}/report/figures/base.py", CODE, {"report", "verdict", "proofread"}),
+    "style of the report": ("workflow/report/style.css", appended("p { margin: 0; }"), PAGES),
+    "text of the report": ("workflow/report/page.html", appended("<!-- x -->"), PAGES),
     "audit": (f"{LIBRARY}/audit/network.py", CODE, {"audit", "verdict", "report", "proofread"}),
-    "text of the audit": ("workflow/report/audit.html", appended("<!-- x -->"), {"report", "proofread"}),
+    "text of the audit": ("workflow/report/audit.html", appended("<!-- x -->"), PAGES),
     "a script": ("workflow/scripts/attack.py", CODE, CW | PGD | TRANSCRIBE | AFTER),
     "remark in a module": (f"{LIBRARY}/recognisers/deepspeech/network.py", REMARK, set()),
     "docstring of a module": (
@@ -324,6 +325,7 @@ def test_moving_the_repository_reruns_nothing(smoke: Finished, tmp_path: Path) -
     assert moved.plan(configfiles=[SMOKE]).needed == set()
 
 
+@pytest.mark.slow
 def test_attacks_are_cut_off_where_the_decoder_selects_the_same(smoke: Finished, tmp_path: Path) -> None:
     """Executed in full: selection chooses the same, so no attack runs, and tables wait for what is heard again."""
     copy = Repository.copy(tmp_path / "copy", smoke.path)
@@ -338,6 +340,7 @@ def test_attacks_are_cut_off_where_the_decoder_selects_the_same(smoke: Finished,
     assert copy.plan({"decoder": {"beam": 50}}, [SMOKE]).needed == set()
 
 
+@pytest.mark.slow
 def test_a_model_more_and_a_phrase_less(smoke: Finished, tmp_path: Path) -> None:
     """Executed in full: a model that hears as another does leaves the selection and all attacks as they are, and
     no table knows the phrase any more."""

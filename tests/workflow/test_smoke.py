@@ -86,6 +86,7 @@ def test_selection_has_more_than_it_needs(smoke: Finished) -> None:
     assert len(set.intersection(*right)) >= 2 * len(pd.read_parquet(smoke.path / RESULTS / "selected.parquet"))
 
 
+@pytest.mark.slow
 def test_tables_do_not_depend_on_which_hearings_skipped_the_search(
     smoke: Finished, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

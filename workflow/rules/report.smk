@@ -45,8 +45,8 @@ rule verdict:
     input:
         tables=expand("<results>/tables/{table}.parquet", table=tabled.list_tables(study)),
         audit="<results>/audit.parquet",
-        # So that a run which the audit stops has the page that lists why; the verdict says nothing of the page.
-        page=ancient("<results>/audit.html"),
+        # So that a run which the audit stops has the page that lists why.
+        page="<results>/audit.html",
     output:
         verdict=report(
             "<results>/verdict.txt",
