@@ -37,6 +37,7 @@ def test_a_finished_study_passes(smoke: Finished, capsys: pytest.CaptureFixture[
     assert re.search(r"^audit: 4\d checks, 0 fail, 1 had nothing to look at$", printed, re.MULTILINE)
 
 
+@pytest.mark.slow
 def test_one_with_files_of_the_users_passes(extended: Finished) -> None:
     assert [one for one in audit(extended.path / "results-smoke") if not one.holds] == []
 

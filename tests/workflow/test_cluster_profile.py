@@ -56,6 +56,7 @@ def test_jobs_go_where_the_profile_says(repository: Repository, configfile: str,
         assert 15 <= asked["runtime"] <= 1440
 
 
+@pytest.mark.slow
 def test_the_target_plan_shows_the_plan_and_makes_nothing(repository: Repository) -> None:
     given = ["--cores", "1", "--configfile", "config/paper.yaml"]
     output = repository.snakemake(*given, "--", "plan").stdout

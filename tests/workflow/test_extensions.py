@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from copies import EXTENDED, LAB, SMOKE, Finished, Repository, add_extensions, read_recipes
 
-pytestmark = pytest.mark.timeout(1800)
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 RESULTS = "results-smoke"
 BOTH = "seed-1+seed-2"
 
@@ -171,7 +171,6 @@ def test_a_faulty_attack_ends_with_one_line_that_names_its_file(
     assert (copy.path / RESULTS / "tables/arms.csv").exists()
 
 
-@pytest.mark.slow
 def test_an_attack_that_never_succeeds_has_failed_rows_and_tables(extended: Finished, tmp_path: Path) -> None:
     copy = Repository.copy(tmp_path / "copy", extended.path)
     path = copy.path / LAB / "mim.py"

@@ -42,9 +42,13 @@ def plan_shipped(repository: Repository, name: str) -> Plan:
         ("factors", {"train": 31, "hear": 31, "attack": 2 * 3, "transcribe": 2 * 31}),
         # A surrogate is heard by two strangers, a twin and its members.
         ("effort", {"train": 7, "hear": 7, "attack": 3 * 10, "transcribe": 3 * 3 + 1 + 2 + 4}),
-        ("strong", {"train": 11, "hear": 11, "attack": 5 * ((11 + 1) * 2 + 9), "transcribe": 5 * 11}),
+        pytest.param(
+            "strong",
+            {"train": 11, "hear": 11, "attack": 5 * ((11 + 1) * 2 + 9), "transcribe": 5 * 11},
+            marks=pytest.mark.slow,
+        ),
         pytest.param("full-synthetic", PUBLISHED, marks=pytest.mark.slow),
-        ("paper", PUBLISHED | SCORED),
+        pytest.param("paper", PUBLISHED | SCORED, marks=pytest.mark.slow),
     ],
 )
 def test_shipped_configuration_makes_so_many_jobs(repository: Repository, name: str, counts: dict[str, int]) -> None:
@@ -85,7 +89,11 @@ def test_jobs_of_the_smoke_study(repository: Repository) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["config", "smoke", "dose", "ladder", "families", "factors", "effort", "strong", "paper"]
+    "name",
+    [
+        *("config", "smoke", "dose", "ladder", "families", "factors", "effort"),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("strong", "paper")),
+    ],
 )
 def test_the_plan_has_the_jobs_that_there_are(repository: Repository, name: str) -> None:
     content: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())

@@ -271,6 +271,7 @@ USERS_EDITS: dict[str, tuple[str, Callable[[str], str], set[str]]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("edit", USERS_EDITS)
 def test_edit_of_the_users(extended: Finished, edit: str) -> None:
     name, change, expected = USERS_EDITS[edit]
