@@ -14,6 +14,8 @@ from asrtransfer.audit.stored import Stored, decode
 
 STATUSES = {"sample", "failed", "infeasible", "capped"}
 CLOSE = 1e-6
+# Samples, and a threshold of K1, from which a confidence without one is compared with it.
+FEWEST, SURE = 10, 0.5
 
 
 def check(stored: Stored) -> Iterator[Finding]:
@@ -97,18 +99,17 @@ def _look_at_sample(
 
 
 def _check_confidences(stored: Stored) -> Finding:
-    """A threshold that no success of an attack falls short of has changed nothing, or was not in force."""
-    probe = Probe("attacks", "samples of a confidence with a threshold differ from those without one", "attacks")
+    """Without a threshold, an attack that succeeds at every step keeps samples that others would not."""
+    probe = Probe("attacks", "samples without a threshold are less sure than one asks for", "confidences without one")
     rows = stored.attempts[stored.attempts["status"] == "sample"]
     for attack, about in stored.design["attacks"].items():
-        made = rows[rows["attack"] == attack].set_index(["surrogate", "target", "utterance_id"])
-        is_free = made["confidence"].isin([name for name, of in about["thresholds"].items() if of is None])
-        common = made[is_free].index.intersection(made[~is_free].index)
-        if len(common):
-            values = made.loc[common, ["iteration", "linf", "l2", "ctc_loss"]]
-            free, bound = (set(values[side].itertuples(name=None)) for side in (is_free[common], ~is_free[common]))
-            probe.look(free != bound, f"{attack}: {len(common)} attempts have the same samples with and without")
-    return probe.finish("no attack has confidences with and without a threshold")
+        highest = max((of for of in about["thresholds"].values() if of is not None), default=0.0)
+        for confidence in [name for name, of in about["thresholds"].items() if of is None]:
+            k1 = rows.loc[(rows["attack"] == attack) & (rows["confidence"] == confidence), "k1"]
+            # Of the attacks here, one of 25 samples exceeds 0.9 by chance, and most exceed a low threshold.
+            if len(k1) >= FEWEST and highest >= SURE:
+                probe.look(bool((k1 <= highest).any()), f"{attack} {confidence}: all {len(k1)} exceed {highest}")
+    return probe.finish("no attack has enough samples with and without a threshold")
 
 
 def _find_limit(stored: Stored, job: tuple[str, ...], clean: np.ndarray) -> float | None:
