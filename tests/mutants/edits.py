@@ -360,5 +360,7 @@ SURVIVORS: dict[str, str] = {
     "C&W's bound is that of floats": "as above: the attack searches beyond its bound, and keeps nothing from there",
     "the largest change is only the positive one": "samples of the smoke study go as far up as down",
     "an utterance hits if all its hearings do": "in the smoke study, all hearings of an utterance hit, or none",
+    "pairs are surrogates": "in the smoke study, one surrogate is heard by one model of each arm",
+    "shares of samples": "as above: each sample has one hearing of an arm",
 }
 """Mutants that no check catches, and why."""
