@@ -15,7 +15,7 @@ from asrtransfer.audit.stored import Stored, decode
 STATUSES = {"sample", "failed", "infeasible", "capped"}
 CLOSE = 1e-6
 # Samples, and a threshold of K1, from which a confidence without one is compared with it.
-FEWEST, SURE = 10, 0.5
+FEWEST, SURE = 5, 0.5
 
 
 def check(stored: Stored) -> Iterator[Finding]:
