@@ -24,6 +24,8 @@ LEAKED = re.compile(r">\s*(nan\b|(None|&lt;NA&gt;)\s*<)")
 """A missing value that the page shows as Python writes it."""
 NAMES = ["attack", "surrogate", "remote", "target", "model"]
 
+pytestmark = pytest.mark.slow
+
 
 def hears(heard: Heard) -> list[str]:
     """The loaded recogniser hears one utterance's MIM samples as meant."""
