@@ -92,7 +92,7 @@ def test_jobs_of_the_smoke_study(repository: Repository) -> None:
     "name",
     [
         *("config", "smoke", "dose", "ladder", "families", "factors", "effort"),
-        *(pytest.param(name, marks=pytest.mark.slow) for name in ("strong", "paper")),
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("strong", "paper", "full-synthetic")),
     ],
 )
 def test_the_plan_has_the_jobs_that_there_are(repository: Repository, name: str) -> None:
