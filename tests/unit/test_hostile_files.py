@@ -102,16 +102,10 @@ def read_artefact(path: Path) -> object:
     return len(parquet.read(path)) if path.suffix == ".parquet" else sum(1 for _ in load_weights(path).parameters())
 
 
-def check_table(tables: list[Path], which: int, how: tuple[Any, float], folder: Path, reader: Worker) -> None:
-    path = folder / "hostile.parquet"
-    path.write_bytes(sealed(changed(tables[which].read_bytes(), *how)))
-    answer = reader.read(path)
-    assert isinstance(answer, int) or is_line(answer, path), answer
-
-
-def check_weights(weights: Path, how: tuple[Any, float], folder: Path, reader: Worker) -> None:
-    path = folder / "hostile.safetensors"
-    path.write_bytes(changed(weights.read_bytes(), *how))
+def check(original: Path, how: tuple[Any, float], folder: Path, reader: Worker) -> None:
+    path = folder / f"hostile{original.suffix}"
+    content = changed(original.read_bytes(), *how)
+    path.write_bytes(sealed(content) if path.suffix == ".parquet" else content)
     answer = reader.read(path)
     assert isinstance(answer, int) or is_line(answer, path), answer
 
@@ -121,7 +115,7 @@ def check_weights(weights: Path, how: tuple[Any, float], folder: Path, reader: W
 def test_a_table_is_read_or_refused(
     tables: list[Path], folder: Path, reader: Worker, which: int, how: tuple[Any, float]
 ) -> None:
-    check_table(tables, which, how, folder, reader)
+    check(tables[which], how, folder, reader)
 
 
 @pytest.mark.slow
@@ -130,13 +124,13 @@ def test_a_table_is_read_or_refused(
 def test_a_thousand_tables_are_read_or_refused(
     tables: list[Path], folder: Path, reader: Worker, which: int, how: tuple[Any, float]
 ) -> None:
-    check_table(tables, which, how, folder, reader)
+    check(tables[which], how, folder, reader)
 
 
 @settings(max_examples=150, **FEW)
 @given(how=st.tuples(CHANGES, KEPT))
 def test_weights_are_read_or_refused(weights: Path, folder: Path, reader: Worker, how: tuple[Any, float]) -> None:
-    check_weights(weights, how, folder, reader)
+    check(weights, how, folder, reader)
 
 
 @pytest.mark.slow
@@ -145,7 +139,7 @@ def test_weights_are_read_or_refused(weights: Path, folder: Path, reader: Worker
 def test_a_thousand_weights_are_read_or_refused(
     weights: Path, folder: Path, reader: Worker, how: tuple[Any, float]
 ) -> None:
-    check_weights(weights, how, folder, reader)
+    check(weights, how, folder, reader)
 
 
 @pytest.mark.parametrize(

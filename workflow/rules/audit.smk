@@ -31,7 +31,6 @@ rule audit:
 rule proofread:
     """Hold verdict and report against tables and transcripts; the run fails if anything does not hold."""
     input:
-        audit="<results>/audit.parquet",
         verdict="<results>/verdict.txt",
         report="<results>/report.html",
     output:

@@ -25,6 +25,8 @@ _UNREADABLE = (
     pandas.errors.EmptyDataError,
     UnicodeDecodeError,
     pyarrow.ArrowException,
+    # As PyArrow reports some faults of a file.
+    OSError,
 )
 
 
@@ -97,10 +99,8 @@ def _read_rows(manifest: Path) -> list[dict[str, Any]]:
             table = pandas.read_csv(manifest, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
         else:
             raise InputError(f"{manifest}: {ending or 'no'} file ending; give .csv, .tsv or .parquet")
-    # PyArrow reports some faults of a file as errors of the operating system.
-    except (*_UNREADABLE, OSError) as error:
-        fault = " ".join(str(error).split())
-        raise InputError(f"{manifest}: not readable as a table ({fault}); replace the file") from None
+    except _UNREADABLE as error:
+        raise InputError(f"{manifest}: not readable as a table ({error}); replace the file") from None
     missing = [name for name in _COLUMNS if name not in table.columns]
     if missing:
         present = ", ".join(map(str, table.columns))

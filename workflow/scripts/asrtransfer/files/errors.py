@@ -1,4 +1,4 @@
-"""The exception for errors that the user can mend."""
+"""The exception for errors that the user can mend, and what it says of others."""
 
 
 class InputError(ValueError):
@@ -11,3 +11,9 @@ class InputError(ValueError):
     def __init__(self, message: str) -> None:
         # Quoted messages of other libraries may contain line breaks.
         super().__init__(" ".join(message.split()))
+
+
+def explain(error: Exception) -> str:
+    """Return the first line of an error, or its kind if it has none."""
+    lines = str(error).strip().splitlines()
+    return lines[0] if lines else type(error).__name__

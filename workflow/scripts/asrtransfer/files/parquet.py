@@ -75,8 +75,7 @@ def read_table(
         return table
     # PyArrow reports some faults of a file as errors of the operating system.
     except (pyarrow.ArrowException, UnicodeDecodeError, OSError) as error:
-        fault = " ".join(str(error).split())
-        raise InputError(f"{path}: cannot be read ({fault}); delete it and run again") from error
+        raise InputError(f"{path}: cannot be read ({error}); delete it and run again") from error
 
 
 def _locate_footer(size: int, end: bytes) -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from asrtransfer.files.errors import InputError
+from asrtransfer.files.errors import InputError, explain
 from asrtransfer.recognisers.section import LoadedSection
 from asrtransfer.section import Bool, Field, FilePath
 
@@ -176,12 +176,6 @@ def load_network(class_: Any, folder: Path, what: str, **settings: Any) -> Any:
     if missing := sorted(told["missing_keys"]):
         raise InputError(f"{folder}: the weights lack {missing[0]}; choose a model that was trained for recognition")
     return network.requires_grad_(False).eval()
-
-
-def explain(error: Exception) -> str:
-    """Return the first line of an error, or its kind if it has none."""
-    lines = str(error).strip().splitlines()
-    return lines[0] if lines else type(error).__name__
 
 
 def digest(files: Sequence[Path | str], packages: Sequence[str], *settings: object) -> str:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from asrtransfer.files import tensors
-from asrtransfer.files.errors import InputError
+from asrtransfer.files.errors import InputError, explain
 from asrtransfer.recognisers.deepspeech.front_end import FRONT_ENDS
 from asrtransfer.recognisers.deepspeech.middle import MIDDLES
 from asrtransfer.recognisers.deepspeech.sizes import ACTIVATION_CEILING, CEPSTRA, FRAMES_STACKED
@@ -178,8 +178,7 @@ def load_weights(path: Path, device: str = "cpu") -> Network:
             raise ValueError(f"they are not those of {units} units")
         return with_weights(about["network"], weights, device)
     except (KeyError, TypeError, ValueError, RuntimeError) as error:
-        fault = str(error).splitlines()[0]
-        raise InputError(f"{path}: not the weights of a model ({fault}); delete it and run again") from error
+        raise InputError(f"{path}: not the weights of a model ({explain(error)}); delete it and run again") from error
 
 
 def with_weights(shape: Mapping[str, Any], weights: Mapping[str, Tensor], device: torch.device | str) -> Network:

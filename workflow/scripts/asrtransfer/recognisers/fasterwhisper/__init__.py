@@ -11,7 +11,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from asrtransfer.files.errors import InputError
+from asrtransfer.files.errors import InputError, explain
 from asrtransfer.recognisers import pretrained
 from asrtransfer.recognisers.base import MOST_TEXTS, Heard, Recogniser
 from asrtransfer.recognisers.section import LoadedSection
@@ -71,7 +71,7 @@ class Listener(Recogniser):
                 local_files_only=True,
             )
         except Exception as error:
-            raise InputError(f"{keys.folder}: cannot be loaded ({pretrained.explain(error)}); copy it again") from None
+            raise InputError(f"{keys.folder}: cannot be loaded ({explain(error)}); copy it again") from None
         self._tokenizer: Any = library.tokenizer.Tokenizer(
             self._model.hf_tokenizer, self._model.model.is_multilingual, task="transcribe", language=keys.language
         )

@@ -10,7 +10,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from asrtransfer.files.errors import InputError
+from asrtransfer.files.errors import InputError, explain
 from asrtransfer.recognisers import pretrained
 from asrtransfer.recognisers.characters import CharacterCTC
 from asrtransfer.recognisers.section import LoadedSection
@@ -113,7 +113,7 @@ def _load_model(bundle: Any, path: Path) -> Any:
         model = bundle.get_model(dl_kwargs={"model_dir": str(path.parent), "weights_only": True})
     except Exception as error:
         raise InputError(
-            f"{path}: the bundle's weights cannot be read ({pretrained.explain(error)}); copy the file again"
+            f"{path}: the bundle's weights cannot be read ({explain(error)}); copy the file again"
         ) from None
     return model.requires_grad_(False).eval()
 

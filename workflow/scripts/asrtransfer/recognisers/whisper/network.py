@@ -11,7 +11,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asrtransfer.files.errors import InputError
+from asrtransfer.files.errors import InputError, explain
 from asrtransfer.recognisers import pretrained
 from asrtransfer.recognisers.base import MOST_TEXTS, Aim, Heard
 from asrtransfer.recognisers.whisper import LONGEST
@@ -136,4 +136,4 @@ def _load_tokenizer(library: Any, folder: Path) -> Any:
     try:
         return library.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
     except Exception as error:
-        raise InputError(f"{folder}: no tokenizer can be loaded from it ({pretrained.explain(error)})") from None
+        raise InputError(f"{folder}: no tokenizer can be loaded from it ({explain(error)})") from None
