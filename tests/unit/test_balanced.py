@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 from fabricated import Heard, Study, deaf
+from test_claims import claims_of
 from test_tables import only, tables_of
 
 from asrtransfer.report import facts, verdict
@@ -86,7 +87,7 @@ def test_a_planted_transfer_is_found(tmp_path: Path, share: int, outcome: str) -
         planted = heard.kind == "adversarial" and heard.arm == "seed" and heard.utterance % share == 0
         return [heard.phrase] if planted else deaf(heard)
 
-    found = tables_of(made(tmp_path, hears))["claims"]
+    found = claims_of(made(tmp_path, hears))
     row = only(found, claim="cw-seed")
     assert row["hits"] == UTTERANCES / share
     assert row["verdict"] == outcome

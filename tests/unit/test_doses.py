@@ -126,9 +126,9 @@ def test_the_shipped_study_sweeps_bound_and_threshold_and_has_the_published_conf
     sweeps = pd.Series(name_sweeps(attacks["cw"]["settings"]))
     # The smallest bounds need smaller steps: another sweep.
     assert sweeps.value_counts().to_dict() == {
-        "bound (learning_rate 100)": 5,
+        "bound (learning_rate 100)": 4,
         "bound (learning_rate 5)": 3,
-        "threshold": 5,
+        "threshold": 4,
     }
     assert set(sweeps.index[sweeps == "threshold"]) >= {"low", "high"}
     assert (attacks["cw"]["thresholds"]["low"], attacks["cw"]["thresholds"]["high"]) == (None, 0.9)

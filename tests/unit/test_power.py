@@ -16,8 +16,9 @@ from statsmodels.stats.contingency_tables import mcnemar
 from test_resources import RATES, study_of
 from test_tables import SETTINGS
 
+from asrtransfer.statistics import bootstrap
 from asrtransfer.statistics import power as exact
-from asrtransfer.statistics.bounds import count_units, one_sided
+from asrtransfer.statistics.bounds import Interval, count_units, one_sided
 from asrtransfer.tables import claims, tabulate
 from asrtransfer.tables.design import Design
 from study import config, power, tables
@@ -114,7 +115,8 @@ def test_power_is_the_sum_over_all_counts_that_the_rule_supports(effect: tuple[f
     for first in range(units + 1):
         for second in range(units + 1 - first):
             p_value = binomtest(first, first + second).pvalue if first + second else 1.0
-            verdict = claims.order(units, p_value, first - second, first - second, SETTINGS)
+            interval = Interval(first - second, first - second)
+            verdict = claims.order(units, p_value, interval, math.inf, SETTINGS)
             ways = math.comb(units, first) * math.comb(units - first, second)
             sums[verdict] += ways * p**first * q**second * (1 - p - q) ** (units - first - second)
     assert exact.compute_mcnemar_power(units, p, q, 0.95) == pytest.approx((sums["supported"], sums["contradicted"]))
@@ -146,6 +148,17 @@ def test_a_side_that_is_larger_is_found_so_whichever_it_is() -> None:
 def test_impossible_shares_are_refused(shares: tuple[float, float]) -> None:
     with pytest.raises(ValueError, match="not possible together"):
         exact.compute_mcnemar_power(10, *shares, 0.95)
+
+
+@pytest.mark.parametrize(("margin", "level"), [(0.05, 0.95), (0.1, 0.95), (0.05, 0.9)])
+def test_utterances_without_a_difference_show_that_shares_are_equal_and_fewer_do_not(
+    margin: float, level: float
+) -> None:
+    enough = exact.count_equal_utterances(margin, level)
+    for utterances, shows in ((enough, True), (enough - 1, False)):
+        none = np.zeros((utterances, 1))
+        limits = bootstrap.limit_mean(none, none + 4, level=level, resamples=20_000, seed=0)
+        assert (max(-limits.lower, limits.upper) < margin) == shows
 
 
 def test_units_of_a_test_suffice_and_one_fewer_does_not() -> None:

@@ -143,6 +143,45 @@ def test_bootstrap_survives_empty_cells_and_no_rows() -> None:
     assert (lower, upper) == (0, 1)
 
 
+@pytest.mark.parametrize("utterances", [20, 60, 200])
+def test_limits_where_no_pair_differs_are_those_of_the_rule_of_three(utterances: int) -> None:
+    none, numbers = np.zeros((utterances, 2)), np.ones((utterances, 2))
+    limits = bootstrap.limit_mean(none, numbers, level=0.95, resamples=2000, seed=0)
+    assert limits == pytest.approx((-3 / (utterances + 1), 3 / (utterances + 1)))
+
+
+def test_limits_mirror_the_sides() -> None:
+    differences = np.random.default_rng(5).choice([-1, 0, 0, 1, 1], size=(30, 1))
+    numbers = np.ones((30, 1))
+    one, other = (
+        bootstrap.limit_mean(sign * differences, numbers, level=0.95, resamples=2000, seed=0) for sign in (1, -1)
+    )
+    assert other == pytest.approx((-one.upper, -one.lower))
+    assert all(
+        map(math.isnan, bootstrap.limit_mean(np.zeros((0, 0)), np.zeros((0, 0)), level=0.9, resamples=9, seed=0))
+    )
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["pairs of an utterance agree", "they do not"])
+@pytest.mark.parametrize(("first", "second"), [(0.05, 0.0), (0.075, 0.025)])
+@pytest.mark.parametrize("utterances", [60, 300])
+def test_shares_that_differ_by_the_margin_are_seldom_called_equal(
+    together: bool, first: float, second: float, utterances: int
+) -> None:
+    """Three surrogates, each of a third of the utterances, four remotes each: of 400 studies, 5 % may be wrong."""
+    random = np.random.default_rng(6)
+    numbers = np.zeros((utterances, 3))
+    numbers[np.arange(utterances), np.arange(utterances) % 3] = 4
+    wrong = 0
+    for _ in range(400):
+        draws = random.random((utterances, 1 if together else 4))
+        values = (draws < first).astype(float) - ((draws >= first) & (draws < first + second))
+        sums = numbers * values.mean(axis=1, keepdims=True)
+        limits = bootstrap.limit_mean(sums, numbers, level=0.95, resamples=300, seed=0)
+        wrong += max(-limits.lower, limits.upper) < 0.05
+    assert wrong <= 400 * 0.05 + 3 * math.sqrt(400 * 0.05 * 0.95)
+
+
 def test_bootstrap_depends_on_its_seed_alone() -> None:
     sums, numbers = np.random.default_rng(4).random((15, 3)), np.ones((15, 3))
     assert interval(sums, numbers, seed=1) == interval(sums, numbers, seed=1)

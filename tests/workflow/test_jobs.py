@@ -36,7 +36,7 @@ def plan_shipped(repository: Repository, name: str) -> Plan:
         ("config", SMALL),
         ("smoke", {"train": 4, "hear": 4, "attack": (1 + 2) * 2 + 1, "transcribe": 4}),
         ("digits", SMALL | {"attack": 3 * ((3 + 2) * 2 + 3)}),
-        ("dose", {"train": 5, "hear": 5, "attack": 3 * ((1 + 2) * (8 + 5) + 7), "transcribe": 3 * 5}),
+        ("dose", {"train": 5, "hear": 5, "attack": 3 * ((1 + 2) * (7 + 4) + 7), "transcribe": 3 * 5}),
         ("ladder", {"train": 28, "hear": 43, "attack": 3 * 3, "transcribe": 3 * (16 + 5)}),
         ("families", {"train": 13, "hear": 13, "attack": 8 * 3, "transcribe": 8 * 13}),
         ("factors", {"train": 31, "hear": 31, "attack": 2 * 3, "transcribe": 2 * 31}),

@@ -169,7 +169,7 @@ def describe(study: Study, rates: Rates, at_once: int) -> str:
         if not units.units:
             lines.append(_row("units", "none, so it is not tested"))
         elif kind is claims.Order:
-            lines += _describe_order(units, level, time)
+            lines += _describe_order(units, design.settings, time)
         else:
             lines += _describe_absence(units, design.settings, time, differ=kind is claims.Likeness)
     return "\n".join([*lines, "", *_list_notes(study, rates, time)]) + "\n"
@@ -233,14 +233,19 @@ def _describe_absence(units: Units, settings: Settings, time: Time, *, differ: b
         yield _row(f"to show less than {_write_share(share)}", f"{needed:,} utterances without {noun}{how}")
 
 
-def _describe_order(units: Units, level: float, time: Time) -> Iterator[str]:
+def _describe_order(units: Units, settings: Settings, time: Time) -> Iterator[str]:
     """Describe claims that one share of hearings is above another."""
     from asrtransfer.statistics import power
 
+    level, margin = settings.confidence_level, settings.margin
     found = [power.compute_mcnemar_power(units.units, *effect, level) for effect in EFFECTS]
     needed = [power.count_matched_units(*effect, level, ENOUGH) for effect in EFFECTS]
     yield _row("units", f"{units.units:,} matched (surrogate, remote, utterance), of {units.utterances:,} utterances")
     yield _row("the test rejects", f"from {power.count_differing(level)} units on that differ, if all in one direction")
+    equal = power.count_equal_utterances(margin, level)
+    selected, duration = _write_more(equal, units.utterances, time)
+    how = f"; the study with {selected} takes {duration}" if equal > units.utterances else ", which the study has"
+    yield _row(f"to show less than {_write_share(margin)} apart", f"{equal:,} utterances of which none differs{how}")
     yield _row("true share: only the first transfers", *(_write_share(effect[0]) for effect in EFFECTS))
     yield _row("            only the second transfers", *(_write_share(effect[1]) for effect in EFFECTS))
     yield _row("supported, at most", *(_write_chance(one.first) for one in found))

@@ -5,8 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
+import pandas as pd
 from scipy.stats import binomtest
 
 from asrtransfer.audit.findings import Finding, Probe
@@ -19,6 +21,7 @@ def check(stored: Stored) -> Iterator[Finding]:
     """Check limits and claims."""
     yield _check_limits(stored)
     yield _check_claims(stored)
+    yield _check_orders(stored)
 
 
 def _check_limits(stored: Stored) -> Finding:
@@ -58,3 +61,38 @@ def _check_claims(stored: Stored) -> Finding:
         said = f"{row['hits']} of {row['units']}, {row['verdict']}"
         probe.look(fits, f"{row['claim']}: {said}; counted {hits} of {units}, {own}")
     return probe.finish("no claim of this kind")
+
+
+def _check_orders(stored: Stored) -> Finding:
+    """Claims that one share of near targets is above another: what their row of paired.csv makes of them."""
+    probe = Probe("claims", "a claim of order says what its pairs say", "claims")
+    statistics = stored.configuration["statistics"]
+    pairs = stored.read_table("tables/paired.parquet")
+    pairs = pairs[(pairs["arm"] == "seed") & (pairs["outcome"] == "transfer")]
+    for row in stored.read_table("tables/claims.parquet").to_dict("records"):
+        rank = re.fullmatch(r"(?:(.+)-)?(rank-\d+)-above-(rank-\d+)-(.+)", row["claim"])
+        height = re.fullmatch(r"(?:(.+)-)?(.+)-above-(.+)-(rank-\d+)", row["claim"])
+        if rank:
+            attack, first, second, where = rank[1], rank[2], rank[3], ("rank", "confidence", rank[4])
+        elif height:
+            attack, first, second, where = height[1], height[2], height[3], ("confidence", "target", height[4])
+        else:
+            continue
+        comparison, column, value = where
+        part = pairs[(pairs["comparison"] == comparison) & (pairs["first"] == first) & (pairs["second"] == second)]
+        part = part[(part[column] == value) & part["attack"].eq(attack or part["attack"])]
+        part = part[part["pairs"] > 0]
+        own = _judge_order(part.iloc[0], statistics) if len(part) else "not tested"
+        probe.look(own == row["verdict"], f"{row['claim']}: {row['verdict']}; its pairs say {own}")
+    return probe.finish("no claim of this kind")
+
+
+def _judge_order(pair: pd.Series, statistics: dict[str, Any]) -> str:
+    sure = pair["p_value"] < 1 - statistics["confidence_level"]
+    if sure and pair["difference_lower"] > 0:
+        return "supported"
+    if sure and pair["difference_upper"] < 0:
+        return "contradicted"
+    margin = statistics["margin"]
+    near = -margin < pair["difference_least"] and pair["difference_most"] < margin
+    return "within the margin" if near else "undecided at this size"

@@ -242,7 +242,7 @@ def _check_phrases(stored: Stored, database: sqlite3.Connection, attack: str) ->
 def _check_pairs(stored: Stored, database: sqlite3.Connection) -> Finding:
     """Paired comparisons: each side joined to the other on the same surrogate, remote and utterance."""
     probe = Probe("tables", "paired.csv has the pairs that SQL finds, and McNemar's exact p by SciPy", "comparisons")
-    columns = ("both", "only_first", "only_second", "neither")
+    columns = ("both", "only_first", "only_second", "neither", "utterances")
     for row in stored.read_table("tables/paired.parquet").to_dict("records"):
         own = tuple(int(value or 0) for value in database.execute(_join(row), _name_sides(row)).fetchone())
         told = tuple(int(row[column]) for column in columns)
@@ -269,7 +269,8 @@ def _join(row: dict[Any, Any]) -> str:
     )
     keys = "surrogate, remote, utterance_id" + ("" if row["comparison"] == "rank" else ", target")
     return f"""select sum(a.is_hit and b.is_hit), sum(a.is_hit and not b.is_hit), sum(b.is_hit and not a.is_hit),
-        sum(not a.is_hit and not b.is_hit) from {one} as a join {other} as b using ({keys})"""
+        sum(not a.is_hit and not b.is_hit), count(distinct utterance_id)
+        from {one} as a join {other} as b using ({keys})"""
 
 
 def _name_sides(row: dict[Any, Any]) -> dict[str, Any]:

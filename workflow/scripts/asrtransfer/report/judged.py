@@ -12,7 +12,7 @@ import pandas as pd
 from asrtransfer.tables import claims
 from asrtransfer.tables.design import Design
 
-VERDICTS = ("supported", "contradicted", "undecided at this size", "not tested")
+VERDICTS = ("supported", "contradicted", "within the margin", "undecided at this size", "not tested")
 Condition = Literal["no hit", "as found", "no pair differs"]
 
 
@@ -23,8 +23,8 @@ class Need:
     Attributes:
         claim: its name.
         utterances: to select; None where no number decides it.
-        condition: under which they do: that again none hits; that shares stay as they were found; or, where no pair
-            differs, that a few do.
+        condition: under which they do: that again none hits, or no pair differs, or that shares stay as they were
+            found.
     """
 
     claim: str
@@ -72,10 +72,8 @@ def sort_claims(table: pd.DataFrame, attacked: int, *, published: bool) -> Claim
 
 def _describe_need(row: Mapping[Any, Any], attacked: int) -> Need:
     """Turn units that a claim needs into utterances that a study selects for them."""
-    if math.isnan(row["margin"]):
-        condition: Condition = "no pair differs" if row["p_value"] == 1 and row["estimate"] == 0 else "as found"
-    else:
-        condition = "as found" if row["hits"] else "no hit"
+    none: Condition = "no pair differs" if row["unit"] == claims.MATCHED else "no hit"
+    condition = none if row["hits"] == 0 and row["estimate"] == 0 else "as found"
     return Need(
         row["claim"], None if pd.isna(row["needed"]) else math.ceil(attacked * row["needed"] / row["units"]), condition
     )

@@ -16,7 +16,7 @@ from asrtransfer.tables.design import Attack, Design
 from asrtransfer.tables.phrases import TOTAL
 
 SHARES = re.compile(
-    r"(?<!odds_)(?<!gain_)(share|lower|upper|bound|estimate|difference|margin|excess|agreement)$"
+    r"(?<!odds_)(?<!gain_)(share|lower|upper|bound|estimate|difference|least|most|margin|excess|agreement)$"
     r"|^(dev|test)_(wer|cer)(_greedy|_language_model)?$"
 )
 """Columns whose values are read as percentages."""
@@ -28,6 +28,7 @@ NUMBERS = re.compile(r"^(seed|rank|iteration)$")
 BADGES = {
     "supported": "good",
     "contradicted": "bad",
+    "within the margin": "bad",
     "undecided at this size": "open",
     "not tested": "none",
 }

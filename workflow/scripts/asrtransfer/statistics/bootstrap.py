@@ -7,7 +7,7 @@ independently of each other (the pigeonhole bootstrap: Owen, Annals of Applied S
 
 Intervals are percentile intervals. They are too narrow for few clusters (three surrogates are few). Where no unit or
 every unit hits, all resamples agree, and the interval is not a number: use the exact bounds by cluster there
-(:mod:`asrtransfer.statistics.bounds`).
+(:mod:`asrtransfer.statistics.bounds`), or, of a difference, the limits of :func:`limit_mean`.
 """
 
 from __future__ import annotations
@@ -71,19 +71,50 @@ def interval(
         The limits; :data:`UNKNOWN` where there are no rows or no two resamples differ. A single surrogate is
         drawn every time, so that ``both`` then varies utterances alone.
     """
-    utterances, surrogates = sums.shape
     if numbers.sum() == 0:
         return UNKNOWN
-    rows = _draw(utterances, resamples, seed, 0) if by != "surrogate" else np.ones((1, utterances))
-    columns = _draw(surrogates, resamples, seed, 1) if by != "utterance" else np.ones((1, surrogates))
-    total = ((rows @ sums) * columns).sum(axis=1)
-    number = ((rows @ numbers) * columns).sum(axis=1)
-    # A resample may draw only clusters that have no rows.
-    shares = total[number > 0] / number[number > 0]
+    shares = _resample(sums, numbers, by, resamples, seed)
     if np.ptp(shares) == 0:
         return UNKNOWN
     lower, upper = np.quantile(shares, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(lower), float(upper))
+
+
+def limit_mean(sums: Floats, numbers: Floats, *, level: float, resamples: int, seed: int) -> Interval:
+    """Compute a lower and an upper limit, each one-sided, of the mean of values from -1 to 1.
+
+    Percentiles of resamples are too narrow where few values are not zero, and have no width where none is. So each
+    limit is a percentile with one more utterance, all of whose rows have the extreme value: -1 for the lower limit,
+    1 for the upper. Where all values of n utterances are zero, the limits at 95 % are 3 / (n + 1) to either side: the
+    rule of three (Hanley and Lippman-Hand, JAMA 1983).
+
+    Args:
+        sums: (utterances, surrogates), from :func:`counts`.
+        numbers: as ``sums``.
+        level: of each limit.
+        resamples: number of draws.
+        seed: of the draws.
+
+    Returns:
+        The limits; :data:`UNKNOWN` where there are no rows.
+    """
+    if numbers.sum() == 0:
+        return UNKNOWN
+    one_more = numbers.mean(axis=0, keepdims=True)
+    rows = np.vstack([numbers, one_more])
+    ends = [_resample(np.vstack([sums, sign * one_more]), rows, "both", resamples, seed) for sign in (-1, 1)]
+    return Interval(float(np.quantile(ends[0], 1 - level)), float(np.quantile(ends[1], level)))
+
+
+def _resample(sums: Floats, numbers: Floats, by: By, resamples: int, seed: int) -> Floats:
+    """Compute the share of each resample; those that draw only clusters without rows are left out."""
+    utterances, surrogates = sums.shape
+    rows = _draw(utterances, resamples, seed, 0) if by != "surrogate" else np.ones((1, utterances))
+    columns = _draw(surrogates, resamples, seed, 1) if by != "utterance" else np.ones((1, surrogates))
+    total = ((rows @ sums) * columns).sum(axis=1)
+    number = ((rows @ numbers) * columns).sum(axis=1)
+    shares: Floats = total[number > 0] / number[number > 0]
+    return shares
 
 
 @lru_cache(maxsize=32)

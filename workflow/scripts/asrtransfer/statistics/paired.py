@@ -25,6 +25,9 @@ class Comparison:
         p_value: exact two-sided McNemar test, which takes the units for independent.
         difference: share of the first minus share of the second.
         interval: of the difference, from the two-way cluster bootstrap, which does not take them for independent.
+        limits: of the difference, each one-sided, which also hold where few units differ, or none:
+            :func:`asrtransfer.statistics.bootstrap.limit_mean`.
+        utterances: that the units are of.
         odds_ratio: only_first / only_second, the effect size of the test; infinite where only the first ever hits
             alone, not a number where no unit differs.
         odds_interval: of the odds ratio, exact, from the share of only_first among the units that differ.
@@ -37,6 +40,8 @@ class Comparison:
     p_value: float
     difference: float
     interval: Interval
+    limits: Interval
+    utterances: int
     odds_ratio: float
     odds_interval: Interval
 
@@ -81,6 +86,8 @@ def compare(
         p_value=float(mcnemar(table, exact=True).pvalue) if only_first + only_second else 1.0,
         difference=float(differences.mean()) if len(differences) else math.nan,
         interval=bootstrap.interval(sums, numbers, level=level, resamples=resamples, seed=seed),
+        limits=bootstrap.limit_mean(sums, numbers, level=level, resamples=resamples, seed=seed),
+        utterances=len(sums),
         odds_ratio=_compute_odds(only_first, only_second),
         odds_interval=_compute_odds_interval(only_first, only_second, level),
     )

@@ -130,3 +130,22 @@ def count_matched_units(only_first: float, only_second: float, level: float, pow
         else:
             enough = middle
     return enough
+
+
+def count_equal_utterances(margin: float, level: float) -> int:
+    """Count the utterances without a difference that show two shares to be equal but for a margin.
+
+    The limits of :func:`asrtransfer.statistics.bootstrap.limit_mean` are then the quantile of Bin(n + 1, 1 / (n + 1)),
+    over n + 1: at 95 %, 3 / (n + 1).
+
+    Args:
+        margin: above the difference, 0..1, without the ends.
+        level: of confidence.
+
+    Returns:
+        The smallest such number.
+    """
+    number = 1
+    while binom.ppf(level, number + 1, 1 / (number + 1)) / (number + 1) >= margin:
+        number += 1
+    return number

@@ -1,7 +1,7 @@
 """Claims of no transfer, each with this study's figure and a computed verdict, beside the published figure if any.
 
-Rules, with L the configured confidence level and the margin the share below which transfer is called
-absent:
+Rules, with L the configured confidence level and the margin the share below which transfer is called absent, and the
+difference below which shares are called equal:
 
 *None transfers* (or reaches the top ten). Unit: utterance, which hits if any hearing of any of its samples,
 primary or not, hits. ``supported``: none hits, and the one-sided upper bound is below the margin.
@@ -11,7 +11,10 @@ this size``. At 95 % and a margin of 5 % that takes 59 utterances without a hit.
 *One share above another*. Unit: (surrogate, remote, utterance), matched, primary samples, remotes of another
 seed. ``supported``: McNemar's exact p is below 1 - L and the two-way cluster bootstrap interval of the
 difference lies above 0: the test takes hearings of one utterance for independent, so it alone does not suffice.
-``contradicted``: p below 1 - L and the interval below 0. Else ``undecided at this size``.
+``contradicted``: p below 1 - L and the interval below 0. ``within the margin``: neither, and the one-sided limits of
+the difference (:func:`asrtransfer.statistics.bootstrap.limit_mean`) are nearer to 0 than the margin is: the shares are
+equivalent (two one-sided tests: Schuirmann, Journal of Pharmacokinetics and Biopharmaceutics 1987). Else ``undecided at
+this size``.
 
 *Two attacks alike*. Unit: utterance, which differs if one attack hits and the other does not on any matched
 (surrogate, remote, phrase), primary samples of the highest confidence that both attacks have. ``supported``: none
@@ -33,7 +36,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from asrtransfer.statistics.bounds import clopper_pearson, one_sided
+from asrtransfer.statistics.bounds import Interval, clopper_pearson, one_sided
 from asrtransfer.statistics.published import Published
 from asrtransfer.tables import counting, needs
 from asrtransfer.tables.counting import Outcome
@@ -41,7 +44,9 @@ from asrtransfer.tables.design import POOLED, Design, Settings
 from asrtransfer.tables.pairs import NEAR, compare_matched, matched
 from asrtransfer.tables.results import Results, heard_by_others
 
-Verdict = Literal["supported", "contradicted", "undecided at this size", "not tested"]
+Verdict = Literal["supported", "contradicted", "within the margin", "undecided at this size", "not tested"]
+MATCHED = "(surrogate, remote, utterance)"
+"""Unit of a claim of order."""
 
 COLUMNS = [
     *["claim", "statement", "published", "ours", "verdict", "unit", "tried", "units", "hits", "estimate"],
@@ -185,16 +190,24 @@ def absence(hits: int, units: int, settings: Settings) -> Verdict:
     return "undecided at this size"
 
 
-def order(pairs: int, p_value: float, lower: float, upper: float, settings: Settings) -> Verdict:
-    """Apply the rule for *one share above another*, from the interval of the difference."""
+def order(pairs: int, p_value: float, interval: Interval, bound: float, settings: Settings) -> Verdict:
+    """Apply the rule for *one share above another*.
+
+    Args:
+        pairs: matched units.
+        p_value: of McNemar's test.
+        interval: of the difference.
+        bound: the largest difference, in either direction, that the one-sided limits allow.
+        settings: of the study.
+    """
     if pairs == 0:
         return "not tested"
     if p_value < 1 - settings.confidence_level:
-        if lower > 0:
+        if interval.lower > 0:
             return "supported"
-        if upper < 0:
+        if interval.upper < 0:
             return "contradicted"
-    return "undecided at this size"
+    return "within the margin" if bound < settings.margin else "undecided at this size"
 
 
 def likeness(differing: int, utterances: int, p_value: float, settings: Settings) -> Verdict:
@@ -301,25 +314,27 @@ def _order_confidences(design: Design, attack: str, published: Published) -> Ite
 def _judge_order(pairs: pd.DataFrame, settings: Settings, claim: Order) -> dict[str, Any]:
     chosen = counting.selected(pairs, **claim.where, attack=claim.attack, arm="seed", outcome="transfer")
     found = chosen.iloc[0] if len(chosen) else pd.Series(math.nan, index=pairs.columns)
-    counts = ("pairs", "only_first", "only_second")
-    units, hits, others = (0 if math.isnan(found[key]) else int(found[key]) for key in counts)
-    lower, upper, p_value = (float(found[key]) for key in ("difference_lower", "difference_upper", "p_value"))
+    units, hits = (0 if math.isnan(found[key]) else int(found[key]) for key in ("pairs", "only_first"))
+    interval, p_value = Interval(found["difference_lower"], found["difference_upper"]), float(found["p_value"])
+    bound = float(max(-found["difference_least"], found["difference_most"]))
     ours = f"{found['first_share']:.1%} and {found['second_share']:.1%} of {units} pairs"
     return {
         "claim": claim.name,
         "statement": claim.statement,
         "published": "{:.1%} above {:.1%} of samples".format(*claim.shares),
         "ours": ours if units else "no pairs",
-        "verdict": order(units, p_value, lower, upper, settings),
-        "unit": "(surrogate, remote, utterance)",
+        "verdict": order(units, p_value, interval, bound, settings),
+        "unit": MATCHED,
         "tried": "",
         "units": units,
         "hits": hits,
         "estimate": found["difference"],
-        "lower": lower,
-        "upper": upper,
+        "lower": interval.lower,
+        "upper": interval.upper,
+        "bound": bound,
         "p_value": p_value if units else math.nan,
-        "needed": needs.count_for_order(hits, others, units, (lower, upper), settings) if units else None,
+        "margin": settings.margin,
+        "needed": needs.count_for_order(found, settings) if units else None,
     }
 
 

@@ -250,6 +250,11 @@ MEANINGS = {
     "difference": "first_share minus second_share",
     "difference_lower": "lower limit of the difference, utterances and surrogates resampled",
     "difference_upper": "upper limit, as difference_lower",
+    "difference_least": (
+        "one-sided lower limit of the difference, with one more utterance all of whose pairs hit on the second side "
+        "alone; holds where few pairs differ, or none"
+    ),
+    "difference_most": "one-sided upper limit, as difference_least, with one that hits on the first side alone",
     "p_value": (
         "two-sided exact McNemar test, units taken as independent (in doses: utterances with a hit in samples against "
         "those with one in the negative control of the largest share)"
@@ -262,16 +267,16 @@ MEANINGS = {
     "statement": "what is claimed",
     "published": "the published figure; empty if nothing was published",
     "ours": "this study's figure",
-    "verdict": "supported, contradicted, undecided at this size, or not tested; computed",
+    "verdict": "supported, contradicted, within the margin, undecided at this size, or not tested; computed",
     "unit": "what is counted as independent",
     "needed": (
         "units with which an undecided claim would be decided if shares stay as found (of pairs with a probability of "
-        "80 %; where no pair differs, if 3 % did); empty where none would"
+        "80 %); empty where none would"
     ),
     "tried": "what was tried on a unit that was heard: how many different ones of each",
     "hits": "units that speak against the claim (in claims of order: pairs that hit on the first side alone)",
     "estimate": "hits over units (in claims of order: the difference of shares)",
-    "margin": "share below which transfer is called absent",
+    "margin": "share below which transfer is called absent, and difference of shares below which there is none",
     # checks
     "check": "what is checked",
     "passed": "whether nothing was wrong",

@@ -31,7 +31,7 @@ class Settings:
 
     Attributes:
         confidence_level: of every interval.
-        margin: share of utterances below which transfer is called absent.
+        margin: share of utterances below which transfer is called absent, and difference below which shares are equal.
         resamples: of the bootstrap.
         seed: of the resamples.
     """

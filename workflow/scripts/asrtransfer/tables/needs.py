@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import math
 
+import pandas as pd
 from scipy.stats import norm
 
 from asrtransfer.statistics.bounds import clopper_pearson, count_units
-from asrtransfer.statistics.power import MOST, count_matched_units
+from asrtransfer.statistics.power import MOST, count_equal_utterances, count_matched_units
 from asrtransfer.tables.design import Settings
 
 POWER = 0.8
 """Probability with which the units shall suffice."""
-SHARE = 0.03
-"""Share of pairs that is taken to differ where none does: the smallest effect that was measured on near targets, of 3
-to 5 of 100 hearings (models of the default study, rank 2, bounds of 15 to 2000 in 16-bit units)."""
 
 
 def count_for_absence(hits: int, units: int, settings: Settings) -> int | None:
@@ -40,33 +38,59 @@ def count_for_absence(hits: int, units: int, settings: Settings) -> int | None:
     return needed
 
 
-def count_for_order(
-    only_first: int, only_second: int, units: int, interval: tuple[float, float], settings: Settings
-) -> int | None:
-    """Count the matched units that decide which of two shares is larger, if both stay as they were found.
+def count_for_order(found: pd.Series, settings: Settings) -> int | None:
+    """Count the matched units that decide which of two shares is larger, or that they are equal but for the margin.
 
     Args:
-        only_first: units that hit under the first condition alone.
-        only_second: units that hit under the second alone.
-        units: of the study.
-        interval: of the difference of the shares, by resampled utterances and models; not numbers if there is none.
+        found: a row of the table of paired tests that has units.
         settings: of the study.
 
     Returns:
-        Units with which McNemar's test decides, and the interval leaves out zero, with probability :data:`POWER`;
-        where no unit differs, of a share :data:`SHARE` of them. None where as many differ in either direction.
+        Units with which, if both shares stay as they were found, either is decided with probability :data:`POWER`;
+        where no unit differs, units of as many utterances as show so much if again none does. None where no number
+        decides.
     """
-    low, high = sorted((only_first / units, only_second / units))
-    if high == 0:
-        return count_matched_units(SHARE, 0.0, settings.confidence_level, POWER)
+    if found["only_first"] + found["only_second"] == 0:
+        utterances = count_equal_utterances(settings.margin, settings.confidence_level)
+        return math.ceil(utterances * found["pairs"] / found["utterances"])
+    ways = [_count_for_larger(found, settings), _count_for_equal(found, settings)]
+    return min((way for way in ways if way is not None), default=None)
+
+
+def _count_for_larger(found: pd.Series, settings: Settings) -> int | None:
+    """Count the units with which McNemar's test decides and the interval leaves out zero."""
+    units, level = int(found["pairs"]), settings.confidence_level
+    low, high = sorted((found["only_first"] / units, found["only_second"] / units))
     if low == high:
         return None
-    tested = count_matched_units(high, low, settings.confidence_level, POWER)
-    difference = (only_first - only_second) / units
+    tested = count_matched_units(high, low, level, POWER)
+    difference = found["difference"]
     # Half of the interval, towards zero. Units of one utterance or model hit together, so that it is wider than the
     # test knows; it falls with the root of their number.
-    half = difference - interval[0] if difference > 0 else interval[1] - difference
+    half = difference - found["difference_lower"] if difference > 0 else found["difference_upper"] - difference
     if tested is None or math.isnan(half):
         return tested
-    sure, enough = norm.ppf((1 + settings.confidence_level) / 2), norm.ppf(POWER)
-    return max(tested, math.ceil(units * (half / abs(difference) * (1 + enough / sure)) ** 2))
+    return max(tested, _scale(units, half / abs(difference), (1 + level) / 2))
+
+
+def _count_for_equal(found: pd.Series, settings: Settings) -> int | None:
+    """Count the units with which neither one-sided limit of the difference reaches the margin."""
+    difference, margin = found["difference"], settings.margin
+    if abs(difference) >= margin:
+        return None
+    ratios = (
+        (difference - found["difference_least"]) / (margin + difference),
+        (found["difference_most"] - difference) / (margin - difference),
+    )
+    return _scale(int(found["pairs"]), max(ratios), settings.confidence_level)
+
+
+def _scale(units: int, ratio: float, quantile: float) -> int:
+    """Count the units with which a limit stays within its reach with probability :data:`POWER`.
+
+    Args:
+        units: of the study.
+        ratio: the distance of the limit from the estimate, to that which it may have.
+        quantile: of the normal distribution, at which the limit lies.
+    """
+    return math.ceil(units * (ratio * (1 + norm.ppf(POWER) / norm.ppf(quantile))) ** 2)

@@ -21,8 +21,9 @@ NEAR = "near"
 """In the column target, where the ranks are the sides: near targets."""
 COLUMNS = [
     *["comparison", "first", "second", "outcome", "arm", "attack", "confidence", "target"],
-    *["pairs", "both", "only_first", "only_second", "neither", "first_share", "second_share"],
-    *["difference", "difference_lower", "difference_upper", "p_value", "odds_ratio", "odds_lower", "odds_upper"],
+    *["utterances", "pairs", "both", "only_first", "only_second", "neither", "first_share", "second_share"],
+    *["difference", "difference_lower", "difference_upper", "difference_least", "difference_most"],
+    *["p_value", "odds_ratio", "odds_lower", "odds_upper"],
 ]
 
 
@@ -161,6 +162,7 @@ def compare_matched(pairs: pd.DataFrame, settings: Settings) -> statistics.Compa
 def _compare(first: pd.DataFrame, second: pd.DataFrame, outcome: Outcome, design: Design) -> dict[str, object]:
     found = compare_matched(matched(first, second, outcome), design.settings)
     return {
+        "utterances": found.utterances,
         "pairs": found.units,
         "both": found.both,
         "only_first": found.only_first,
@@ -171,6 +173,8 @@ def _compare(first: pd.DataFrame, second: pd.DataFrame, outcome: Outcome, design
         "difference": found.difference,
         "difference_lower": found.interval.lower,
         "difference_upper": found.interval.upper,
+        "difference_least": found.limits.lower,
+        "difference_most": found.limits.upper,
         "p_value": found.p_value,
         "odds_ratio": found.odds_ratio,
         "odds_lower": found.odds_interval.lower,

@@ -1,4 +1,4 @@
-"""The phrase, spoken by a voice, over the utterance: what anyone can do who knows no recogniser."""
+"""The utterance fades into the phrase, spoken by a voice: what anyone can do who knows no recogniser."""
 
 from __future__ import annotations
 
@@ -16,18 +16,25 @@ if TYPE_CHECKING:
 
 
 class Mix(AttackSection):
-    """The phrase over the utterance, spoken by a voice of espeak-ng; no surrogate has a part in it."""
+    """The utterance fades into the phrase, spoken by a voice of espeak-ng; no surrogate has a part in it."""
 
     snr: Float = Field(
-        default=0.0, ge=-40, le=60, description="energy of the utterance over that of the spoken phrase (dB)"
+        default=0.0,
+        ge=-10,
+        le=60,
+        description="energy of the utterance over that of the change (dB); about -3 dB, which leaves nothing of the "
+        "utterance, is as far as it goes",
     )
 
 
 class SpokenMix(Whole):
     """A positive control, by the same path as every attack: its samples owe nothing to the surrogate.
 
-    Where remotes hear them, the path from audio to counts finds transfer. An attack whose samples transfer should be
-    compared with a mix of the same distortion: what the mix reaches needs no surrogate.
+    With the utterance u and the phrase p of the same energy, a sample is u + a (p - u): a = 0 is the utterance, a = 1
+    the phrase alone. A phrase that is only added is not heard, however loud it is, for the words beside it stay.
+
+    Where remotes hear the samples, the path from audio to counts finds transfer. An attack whose samples transfer
+    should be compared with a mix of the same distortion: what the mix reaches needs no surrogate.
     """
 
     label = "Spoken mix"
@@ -36,10 +43,17 @@ class SpokenMix(Whole):
     def craft(
         self, surrogates: list[Surrogate], audio: NDArray[np.int16], phrase: str, generator: np.random.Generator
     ) -> NDArray[np.float64]:
+        import numpy as np
+
         from asrtransfer.speech.phrases import lay_phrase
 
-        # An utterance that is too short for the phrase stays as it is, and its attempt fails.
-        return audio + lay_phrase(phrase, audio, self.keys.snr, generator)
+        spoken = lay_phrase(phrase, audio, 0.0, generator)
+        if not spoken.any():
+            # An utterance that is too short for the phrase stays as it is, and its attempt fails.
+            return audio.astype(np.float64)
+        change = spoken - audio
+        wanted = np.linalg.norm(audio.astype(np.float64)) * 10 ** (-self.keys.snr / 20)
+        return audio + min(1.0, wanted / np.linalg.norm(change)) * change
 
 
 ATTACK = SpokenMix
