@@ -7,6 +7,7 @@ below 3.0 %. These functions see only two numbers; their caller names the unit.
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 from typing import NamedTuple
 
 from statsmodels.stats.proportion import proportion_confint
@@ -19,6 +20,7 @@ class Interval(NamedTuple):
     upper: float
 
 
+@lru_cache(maxsize=4096)
 def clopper_pearson(hits: int, units: int, level: float) -> Interval:
     """Compute the two-sided exact interval (Clopper and Pearson, Biometrika 1934).
 
@@ -40,6 +42,7 @@ def clopper_pearson(hits: int, units: int, level: float) -> Interval:
     return Interval(float(lower), float(upper))
 
 
+@lru_cache(maxsize=4096)
 def one_sided(hits: int, units: int, level: float) -> float | None:
     """Compute the bound of a share where all units agree.
 

@@ -6,7 +6,9 @@ import math
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from asrtransfer.statistics import bootstrap, bounds
 from asrtransfer.tables.design import SAMPLE, STRANGERS, Settings
@@ -48,8 +50,22 @@ def tally(rows: pd.DataFrame, unit: str, outcome: Outcome = "hit") -> tuple[int,
     """Count units that hit, and units."""
     if unit == "hearing":
         return int(rows[outcome].sum()), len(rows)
-    hit = rows.groupby(UNITS[unit], observed=True)[outcome].any()
-    return int(hit.sum()), len(hit)
+    units = number_units(rows, UNITS[unit])
+    return len(np.unique(units[rows[outcome].to_numpy(dtype=bool)])), len(np.unique(units))
+
+
+def number_units(rows: pd.DataFrame, columns: Sequence[str]) -> NDArray[np.int64]:
+    """Number each row's unit: rows whose columns agree have the same number."""
+    numbers = np.zeros(len(rows), dtype=np.int64)
+    for column in columns:
+        values = rows[column]
+        if isinstance(values.dtype, pd.CategoricalDtype):
+            codes, size = values.cat.codes.to_numpy(), len(values.cat.categories)
+        else:
+            codes, known = pd.factorize(values)
+            size = len(known)
+        numbers = numbers * (size + 1) + codes + 1
+    return numbers
 
 
 def share(hits: int, units: int) -> float:
@@ -101,6 +117,7 @@ def completed(expected: pd.DataFrame, keys: Sequence[str], found: pd.DataFrame, 
 
 def selected(rows: pd.DataFrame, **wanted: Any) -> pd.DataFrame:
     """Select rows whose columns have these values."""
+    chosen = np.ones(len(rows), dtype=bool)
     for column, value in wanted.items():
-        rows = rows[rows[column] == value]
-    return rows
+        chosen &= (rows[column] == value).to_numpy(dtype=bool)
+    return rows[chosen]

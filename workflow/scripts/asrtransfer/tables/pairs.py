@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import combinations, pairwise
 
+import numpy as np
 import pandas as pd
 
 from asrtransfer.statistics import paired as statistics
@@ -136,14 +137,23 @@ def matched(first: pd.DataFrame, second: pd.DataFrame, outcome: Outcome) -> pd.D
     """Match hearings of two sides.
 
     Returns:
-        One row a hearing that both sides have: the columns that match them (:data:`MATCH`, and target unless a side
-        lacks it), and the outcome on each side as ``first`` and ``second``.
+        One row a hearing that both sides have, in the order of the first: the columns that match them (:data:`MATCH`,
+        and target unless a side lacks it), and the outcome on each side as ``first`` and ``second``.
+
+    Raises:
+        ValueError: if a side has several hearings of the same.
     """
     keys = [name for name in (*MATCH, "target") if name in first and name in second]
-    ends = [
-        part[[*keys, outcome]].rename(columns={outcome: name}) for part, name in ((first, "first"), (second, "second"))
-    ]
-    return ends[0].merge(ends[1], on=keys, validate="one_to_one")
+    numbers = counting.number_units(pd.concat([first[keys], second[keys]]), keys)
+    ends = numbers[: len(first)], numbers[len(first) :]
+    if any(len(np.unique(end)) < len(end) for end in ends):
+        raise ValueError(f"a side has several hearings of the same {', '.join(keys)}")
+    _, places, partners = np.intersect1d(*ends, assume_unique=True, return_indices=True)
+    order = np.argsort(places)
+    pairs = first[keys].iloc[places[order]].reset_index(drop=True)
+    return pairs.assign(
+        first=first[outcome].to_numpy()[places[order]], second=second[outcome].to_numpy()[partners[order]]
+    )
 
 
 def compare_matched(pairs: pd.DataFrame, settings: Settings) -> statistics.Comparison:
