@@ -25,6 +25,7 @@ def read_clips() -> list[tuple[object, str]]:
     return found
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not CLIPS.is_dir(), reason="the clips of LibriSpeech are not here: PocketSphinx hears none of them")
 def test_it_hears_read_speech() -> None:
     sphinx = recognisers.load("pocketsphinx", {}, "cpu")

@@ -19,12 +19,13 @@ from test_tables import SETTINGS
 from asrtransfer.statistics import bootstrap
 from asrtransfer.statistics import power as exact
 from asrtransfer.statistics.bounds import Interval, count_units, one_sided
-from asrtransfer.tables import claims, tabulate
+from asrtransfer.tables import claims, pairs
 from asrtransfer.tables.design import Design
 from study import config, power, tables
 from study.cost import plan
 from study.power import Attempts
 
+LARGE = [pytest.param(name, marks=pytest.mark.slow) for name in ("strong", "full-synthetic", "paper")]
 LEVELS = (0.75, 0.9, 0.95, 0.99)
 PHRASES = ["open the door", "take a picture", "delete my messages"]
 TEN = {
@@ -184,7 +185,8 @@ def test_units_are_those_of_the_table_of_claims(tmp_path: Path, wide: bool) -> N
         claim.name: power.count_units(claim, attempts, hearings, design.confidences).units
         for claim in claims.list_claims(design)
     }
-    table = tabulate(made.read(), design)["claims"]
+    results = made.read()
+    table = claims.claims(results, design, pairs.paired(results, design))
     assert planned == dict(zip(table["claim"], table["units"], strict=True))
     assert min(planned.values()) > 0
 
@@ -228,7 +230,7 @@ def rows_of(text: str, claim: str) -> dict[str, str]:
     return {row[2 : 2 + power.LABEL].strip(): row[2 + power.LABEL :].strip() for row in rows}
 
 
-@pytest.mark.parametrize("name", ["config", "smoke", "digits", "dose", "strong", "full-synthetic", "paper"])
+@pytest.mark.parametrize("name", ["config", "smoke", "digits", "dose", *LARGE])
 def test_the_text_names_every_claim_and_can_be_read(name: str) -> None:
     text = describe(name)
     for claim in list_names(study_of(name)):
@@ -262,6 +264,10 @@ def test_a_study_that_is_large_enough_says_so() -> None:
     assert rows["if none hits"] == "at most 4.95 % do: below 5 %, so the claim is supported"
     assert rows["to show less than 5 %"] == "59 utterances without a hit, which the study has"
     assert rows["supported (wrong from 5 % on)"].split("%")[0].strip() == f"{100 * 0.99**59:.0f}"
+
+
+@pytest.mark.slow
+def test_the_published_study_has_pairs_enough() -> None:
     paired = rows_of(describe("paper"), "rank-2-above-rank-3-low")
     assert paired["utterances to select for them"].split() == ["enough"] * 3
 
@@ -272,8 +278,9 @@ def test_what_has_no_units_is_not_tested() -> None:
     assert rows_of(text, "rank-2-above-rank-3-low")["units"] == none
     assert rows_of(text, "high-above-low-rank-2")["units"] != none
     # On a CPU, a model in which nothing but the hardware may differ is a twin.
-    assert rows_of(describe("full-synthetic"), "cw-same-seed")["units"] == "98 utterances"
-    assert rows_of(describe("full-synthetic", device="cpu"), "cw-same-seed")["units"] == none
+    models = ["seed-1", "seed-2", "seed-1.native-1"]
+    assert rows_of(describe("config", models=models, device="cuda"), "cw-same-seed")["units"] == "35 utterances"
+    assert rows_of(describe("config", models=models, device="cpu"), "cw-same-seed")["units"] == none
 
 
 def test_times_are_those_of_the_plan_with_more_utterances() -> None:

@@ -228,6 +228,15 @@ SABOTAGE: dict[str, tuple[Callable[[Path], None], str]] = {
         change("tables/claims.parquet", lambda rows: rows.assign(verdict="supported")),
         "claims: a claim of absence",
     ),
+    "an order of its own": (
+        change(
+            "tables/claims.parquet",
+            lambda rows: rows.assign(
+                verdict=rows["verdict"].where(~rows["claim"].str.contains("-above-"), "within the margin")
+            ),
+        ),
+        "claims: a claim of order",
+    ),
     "a verdict of its own": (edit_verdict, "verdict: its line on another seed"),
     "claims that the verdict promotes": (promote_claims, "verdict: it counts and names the claims"),
     "a report of its own": (edit_report, "report: its tables"),
@@ -257,6 +266,7 @@ SABOTAGE: dict[str, tuple[Callable[[Path], None], str]] = {
             ("attack-success", "reached"),
             ("models", "test_right"),
             ("phrases-cw", "seed_hearings"),
+            ("paired", "utterances"),
         )
     },
 }
