@@ -117,15 +117,16 @@ def audio(split: Speech) -> list[np.ndarray]:
     return [*chosen, chosen[1][::-1].copy()]
 
 
+LONG = "35 seconds"
 ODD = {
     "a single sample": np.array([100], np.int16),
     "silence": np.zeros(16000, np.int16),
-    "35 seconds": np.tile(np.rint(3000 * np.sin(np.arange(16000) / 5)).astype(np.int16), 35),
+    LONG: np.tile(np.rint(3000 * np.sin(np.arange(16000) / 5)).astype(np.int16), 35),
     "full scale": np.tile(np.array([32767, -32768], np.int16), 8000),
 }
 
 
-@pytest.fixture(params=ODD, scope="session")
+@pytest.fixture(params=[pytest.param(name, marks=[pytest.mark.slow] * (name == LONG)) for name in ODD], scope="session")
 def odd(request: pytest.FixtureRequest) -> tuple[str, np.ndarray]:
     """Audio that is unlike speech, by its name."""
     return request.param, ODD[request.param]

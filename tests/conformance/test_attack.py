@@ -97,6 +97,7 @@ def test_the_same_alone_in_company_and_in_any_order(
         )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("option", OPTIONS)
 def test_options_leave_each_utterance_to_itself(
     attack: Attack, surrogate: DeepSpeech, audio: list[np.ndarray], option: str

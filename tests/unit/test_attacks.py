@@ -93,7 +93,7 @@ def test_rounding_never_takes_a_perturbation_over_its_bound() -> None:
     assert stored.tolist() == [[2.0, 32767.0, -32768.0, 5.0]]
 
 
-@pytest.mark.parametrize("batch", [1, 2])
+@pytest.mark.parametrize("batch", [1, pytest.param(2, marks=pytest.mark.slow)])
 @every_attack
 def test_a_batch_equals_singles(toy: DeepSpeech, dev_split: Speech, attack: Attack, batch: int) -> None:
     exact = RowByRow(toy.network)

@@ -26,6 +26,7 @@ def recogniser_keys(units: int) -> DeepSpeechSection:
     return DeepSpeechSection.model_validate({"network": {"units": units}})
 
 
+@pytest.mark.slow
 def test_rates_are_those_that_the_plan_reads(tmp_path: Path) -> None:
     lines: list[str] = []
     section = recogniser_keys(16)

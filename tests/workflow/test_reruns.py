@@ -283,6 +283,7 @@ def test_edit_of_the_users(extended: Finished, edit: str) -> None:
 CURVE = {"neighbours seed-1", "transfer_curve"}
 
 
+@pytest.mark.slow
 def test_the_transfer_curve_follows_its_keys_and_its_code(curved: Repository) -> None:
     def needed(**neighbours: object) -> set[str]:
         return curved.plan({"neighbours": neighbours}, [SMOKE], ["transfer_curve"]).needed

@@ -157,6 +157,7 @@ def test_first_to_run_is_what_the_table_of_keys_says(smoke: Finished, name: str)
     assert first == LESS.get(name, set(document.rerun(name).first))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", [name for name in VALUES if name.startswith("neighbours.")])
 def test_first_to_run_of_the_transfer_curve(curved: Repository, name: str) -> None:
     """The study itself does not ask for the curve."""
