@@ -46,7 +46,7 @@ def describe(folder: Path) -> dict[str, object]:
         "attacks": {
             "cw": {"ranks": [], "confidences": {"low": {"threshold": None}}},
             "pgd": {"judge": "parrot"},
-            "mix": {"phrases": ["go"], "iterations": 1, "threshold": None, "confidences": {"loud": {"snr": -20}}},
+            "mix": {"phrases": ["go"], "iterations": 1, "threshold": None, "confidences": {"loud": {"snr": -10}}},
         },
     }
 
