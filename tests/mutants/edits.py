@@ -292,7 +292,10 @@ MUTANTS: dict[str, Mutant] = {
         "tables", COUNTING, 'yield "primary", rows[rows["primary"]]', 'yield "primary", rows'
     ),
     "an utterance hits if all its hearings do": Mutant(
-        "tables", COUNTING, "observed=True)[outcome].any()", "observed=True)[outcome].all()"
+        "tables",
+        COUNTING,
+        "len(np.unique(units[rows[outcome].to_numpy(dtype=bool)]))",
+        "len(np.setdiff1d(units, units[~rows[outcome].to_numpy(dtype=bool)]))",
     ),
     "hearings are counted for utterances": Mutant(
         "tables", COUNTING, '"utterance": ["utterance_id"],', '"utterance": [*SAMPLE, "remote"],'
@@ -338,6 +341,9 @@ MUTANTS: dict[str, Mutant] = {
         f"{LIBRARY}/tables/claims.py",
         "if hits == 0 and bound is not None and bound < settings.margin:",
         "if hits == 0:",
+    ),
+    "shares are equal at any size": Mutant(
+        "claims", f"{LIBRARY}/tables/claims.py", "if bound < settings.margin else", "if bound < 1 else"
     ),
     "the verdict counts pairs for utterances": Mutant(
         "verdict",
