@@ -9,12 +9,14 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 from asrtransfer.recognisers.base import Cost
 from study import designs, names
 from study.config import Study
 from study.config.scoring import Scoring
+from study.cost import recordings
 from study.cost.rates import Rates
 
 AT_ONCE = 32
@@ -69,7 +71,7 @@ MODEL = 500.0
 LONGEST = 35.0
 # Of one sentence, measured on the synthetic corpus: 1.75 and 2.6.
 COMMAND, LONGEST_COMMAND = 1.75, 3.0
-# Of your own recordings nothing is known before they are read.
+# Of your own recordings, where their table cannot be read; their mean, where it does not tell their seconds.
 UNKNOWN = Speech(20 * 3600.0, 14400, LONGEST)
 
 
@@ -103,7 +105,17 @@ def speech(study: Study, split: str) -> Speech:
             hours, utterances = (sum(LIBRISPEECH.get(name, (100.0, 30000, 6300))[i] for name in names) for i in (0, 1))
             return Speech(hours * 3600, int(utterances), LONGEST)
         case _:
-            return UNKNOWN if split == "train" else Speech(UNKNOWN.seconds / 20, UNKNOWN.utterances // 20, LONGEST)
+            return _list_recordings(study, split)
+
+
+def _list_recordings(study: Study, split: str) -> Speech:
+    """How much speech the user's table lists; if it cannot be read, what is assumed."""
+    manifest = study.corpus.manifest
+    listed = recordings.measure(Path(manifest.path)).get(split) if manifest else None
+    if listed is None:
+        return UNKNOWN if split == "train" else Speech(UNKNOWN.seconds / 20, UNKNOWN.utterances // 20, LONGEST)
+    seconds = UNKNOWN.mean * listed.utterances if listed.seconds is None else listed.seconds
+    return Speech(seconds, listed.utterances, LONGEST if listed.longest is None else listed.longest)
 
 
 def samples(study: Study, job: designs.Job) -> int:
@@ -180,6 +192,8 @@ def _corpus(costs: _Costs, wildcards: Mapping[str, str]) -> Work:
         case "synthetic":
             seconds += audio / costs.rates.synthesis
             memory += audio * SECOND_OF_AUDIO
+            disk = audio * FLAC
+        case "manifest":
             disk = audio * FLAC
         case "librispeech" if study.corpus.librispeech.folder is None:
             settings = study.corpus.librispeech
