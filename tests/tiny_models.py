@@ -44,6 +44,10 @@ def make(use: str, folder: Path, patch: Any, speech: Speech) -> dict[str, Any] |
             make_whisper(folder)
             teach_whisper(folder, [speech.samples(number) for number in range(2)], speech.texts[:2])
             return {"model": str(folder), "beam": 3}
+        case "parakeet":
+            make_parakeet(folder)
+            teach_parakeet(folder, [speech.samples(number) for number in range(2)], speech.texts[:2])
+            return {"model": str(folder)}
         case "torchaudio":
             return {"bundle": make_bundle(folder, patch), "folder": str(folder)}
         case "command":
@@ -100,6 +104,33 @@ def make_whisper(folder: Path) -> Path:
     return folder
 
 
+def make_parakeet(folder: Path, **changes: Any) -> Path:
+    """Write a Parakeet CTC whose word pieces are letters and a few pairs."""
+    os.environ.setdefault("HF_HUB_OFFLINE", "1")
+    from tokenizers import Tokenizer, decoders, models, pre_tokenizers
+    from transformers import ParakeetCTCConfig, ParakeetEncoderConfig, ParakeetForCTC, ParakeetTokenizer
+
+    pairs = [("\u2581", "a"), ("\u2581", "b"), ("a", "b"), ("d", "a"), ("o", "o"), ("t", "h")]
+    letters = ["\u2581", "'", *map(chr, range(ord("a"), ord("z") + 1))]
+    names = ["<unk>", *letters, *map("".join, pairs), "<pad>"]
+    places = {name: number for number, name in enumerate(names)}
+    tokenizer = Tokenizer(models.BPE(vocab=places, merges=pairs, unk_token="<unk>"))
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    tokenizer.decoder = decoders.Metaspace()
+    fast = ParakeetTokenizer(tokenizer_object=tokenizer, unk_token="<unk>", pad_token="<pad>")
+    fast.save_pretrained(folder)
+    torch.manual_seed(0)
+    encoder = ParakeetEncoderConfig(
+        hidden_size=32, num_hidden_layers=2, num_attention_heads=2, intermediate_size=64, subsampling_conv_channels=8,
+        initializer_range=0.1,
+    )  # fmt: skip
+    shape = {"vocab_size": len(names), "pad_token_id": places["<pad>"], "encoder_config": encoder}
+    ParakeetForCTC(ParakeetCTCConfig(**shape | changes)).save_pretrained(folder)
+    about = {"feature_size": 80, "sampling_rate": 16000, "hop_length": 160, "n_fft": 512, "preemphasis": 0.97}
+    (folder / "preprocessor_config.json").write_text(json.dumps(about))
+    return folder
+
+
 def make_bundle(folder: Path, monkeypatch: Any) -> str:
     """Write the weights of a small bundle of torchaudio, make it one of its pipelines, and return its name."""
     import torchaudio
@@ -132,16 +163,29 @@ def make_program(folder: Path, source: str = ECHO) -> str:
     return f"{sys.executable} {path}"
 
 
-def teach_whisper(folder: Path, audio: list[np.ndarray], texts: list[str], steps: int = 25) -> None:
+def teach_whisper(folder: Path, audio: list[np.ndarray], texts: list[str]) -> None:
     """Train a Whisper until it writes a text for each utterance."""
     from asrtransfer.recognisers.whisper.network import WhisperNetwork
 
     network = WhisperNetwork(folder, "en", "cpu")
-    model = network._model.requires_grad_(True)
     samples, _ = pad(audio)
+    _teach(network._model, folder, lambda: network.aim(samples / 32768, [f" {text.capitalize()}." for text in texts]))
+
+
+def teach_parakeet(folder: Path, audio: list[np.ndarray], texts: list[str]) -> None:
+    """Train a Parakeet until it writes a text for each utterance."""
+    from asrtransfer.recognisers.parakeet.network import ParakeetNetwork
+
+    network = ParakeetNetwork(folder, "cpu")
+    samples, _ = pad(audio)
+    _teach(network._model, folder, lambda: network.aim(samples / 32768, texts, texts), 40)
+
+
+def _teach(model: Any, folder: Path, aim: Any, steps: int = 25) -> None:
+    model.requires_grad_(True)
     optimiser = torch.optim.Adam(model.parameters(), lr=1e-2)
     for _ in range(steps):
-        loss = network.aim(samples / 32768, [f" {text.capitalize()}." for text in texts]).loss.mean()
+        loss = aim().loss.mean()
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)

@@ -43,6 +43,7 @@ def test_a_study_takes_the_page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.chdir(tmp_path)
     for folder, names in {
         "my-lab/wav2vec2-base-960h": ("config.json", "model.safetensors"),
+        "my-lab/parakeet-ctc-0.6b": ("config.json", "model.safetensors"),
         "my-lab/bundles": ("hubert_fairseq_large_ll60k_asr_ls960.pth",),
         "my-lab/faster-whisper-small.en": ("model.bin", "config.json"),
         "my-lab/kaldi": ("final.mdl",),

@@ -178,6 +178,18 @@ def load_network(class_: Any, folder: Path, what: str, **settings: Any) -> Any:
     return network.requires_grad_(False).eval()
 
 
+def load_tokenizer(class_: Any, folder: Path) -> Any:
+    """Load a tokenizer by a class of the package transformers; no code of the model's runs.
+
+    Raises:
+        InputError: if it is missing or damaged.
+    """
+    try:
+        return class_.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+    except Exception as error:
+        raise InputError(f"{folder}: no tokenizer can be loaded from it ({explain(error)})") from None
+
+
 def digest(files: Sequence[Path | str], packages: Sequence[str], *settings: object) -> str:
     """Hash (SHA-256) what decides what a model hears: its files, versions of packages, and settings."""
     found = hashlib.sha256()

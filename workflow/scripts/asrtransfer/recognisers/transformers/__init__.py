@@ -46,7 +46,7 @@ class TransformersCTC(CharacterCTC):
         library = pretrained.import_extra("transformers", "transformers")
         self._model = pretrained.load_network(library.AutoModelForCTC, folder, "CTC model").to(device)
         # Of samples, for a frame: the windows of the convolutions, one behind the other.
-        self.least = _count_least(self._model.config)
+        self.least = _count_least(folder, self._model.config)
         self.order = _order_characters(folder, self._model.config)
 
     @cached_property
@@ -68,8 +68,13 @@ class TransformersCTC(CharacterCTC):
         return int(self._model._get_feat_extract_output_lengths(max(samples, self.least)))
 
 
-def _count_least(config: Any) -> int:
+def _count_least(folder: Path, config: Any) -> int:
     """Count the samples that one frame takes."""
+    if not hasattr(config, "conv_kernel"):
+        raise InputError(
+            f"{folder}: a model of the kind {config.model_type} hears no waveforms; choose another, or use: parakeet "
+            "for Parakeet CTC"
+        )
     least = 1
     for kernel, stride in zip(reversed(config.conv_kernel), reversed(config.conv_stride), strict=True):
         least = (least - 1) * stride + kernel

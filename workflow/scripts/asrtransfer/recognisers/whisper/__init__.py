@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import cached_property
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from asrtransfer.recognisers import pretrained
 from asrtransfer.recognisers.base import Aim, Heard, Surrogate
+from asrtransfer.recognisers.spelling import Spelling, spell
 from asrtransfer.section import Field, Float, Int
 
 if TYPE_CHECKING:
@@ -25,7 +26,7 @@ LONGEST = 480_000
 class WhisperSection(pretrained.HubSection):
     """A Whisper model of transformers."""
 
-    spelling: Literal["sentence", "lower", "upper"] = Field(
+    spelling: Spelling = Field(
         default="sentence",
         description="how an attack spells its target: 'Open the door.', 'open the door' or 'OPEN THE DOOR'. a sample "
         "is heard as the target in any spelling",
@@ -71,23 +72,11 @@ class Whisper(Surrogate):
 
     def aim(self, audio: Tensor, lengths: Tensor, texts: Sequence[str]) -> Aim:
         """See :meth:`asrtransfer.recognisers.base.Surrogate.aim`."""
-        from asrtransfer.text.alphabet import encode
-
-        for text in texts:
-            # The tokenizer knows any character; a target may have those of the alphabet alone.
-            encode(text)
         return self._network.aim(audio / 32768, [self._spell(text) for text in texts])
 
     def _spell(self, text: str) -> str:
-        if not text:
-            return ""
-        match self._keys.spelling:
-            case "sentence":
-                return f" {text.capitalize()}."
-            case "upper":
-                return f" {text.upper()}"
-            case _:
-                return f" {text}"
+        # A text begins with a space, as the tokenizer was trained.
+        return f" {spell(text, self._keys.spelling)}" if text else ""
 
     def feasible(self, samples: int, text: str) -> bool:
         """Whether the audio is not too long, and the text fits into what the decoder writes."""

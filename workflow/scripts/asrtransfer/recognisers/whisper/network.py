@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from asrtransfer.files.errors import InputError, explain
+from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers import pretrained
 from asrtransfer.recognisers.base import MOST_TEXTS, Aim, Heard
 from asrtransfer.recognisers.whisper import LONGEST
@@ -40,7 +39,7 @@ class WhisperNetwork:
         class_ = library.WhisperForConditionalGeneration
         # Attention by plain products: its gradient is deterministic.
         self._model = pretrained.load_network(class_, folder, "Whisper model", attn_implementation="eager").to(device)
-        self._tokenizer = _load_tokenizer(library, folder)
+        self._tokenizer = pretrained.load_tokenizer(library.AutoTokenizer, folder)
         self._generate = library.GenerationMixin.generate
         self._prompt = self._find_prompt(language)
         self._end = int(self._model.config.eos_token_id)
@@ -130,10 +129,3 @@ class WhisperNetwork:
         width, heads, layers = config.d_model, config.encoder_attention_heads, config.encoder_layers
         kept = layers * (20 * 1500 * width + 2 * heads * 1500**2) if gradient else 6 * 1500 * width + heads * 1500**2
         return 4.0 * (kept + 8 * LONGEST)
-
-
-def _load_tokenizer(library: Any, folder: Path) -> Any:
-    try:
-        return library.AutoTokenizer.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
-    except Exception as error:
-        raise InputError(f"{folder}: no tokenizer can be loaded from it ({explain(error)})") from None
