@@ -23,7 +23,7 @@ for number in (signal.SIGINT, signal.SIGHUP):
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     """A process a core, four at most; one for a single file, and for tests beside which nothing may run."""
     single = len(config.args) == 1 and ".py" in config.args[0]
-    undisturbed = config.option.markexpr.startswith(("alone", "cluster", "slow"))
+    undisturbed = config.option.markexpr.startswith(("alone", "cluster", "pretrained", "slow"))
     return 0 if single or undisturbed else min(4, os.cpu_count() or 1)
 
 

@@ -154,6 +154,7 @@ NOT_RUN = {
     'make test ARGS="-m slow"': OF_TESTS,
     'make test ARGS="-m browser"': OF_TESTS,
     'make test ARGS="-m cluster"': OF_TESTS,
+    'make test ARGS="-m pretrained"': OF_TESTS,
     ".ci/run": OF_TESTS,
     "make conformance FILE=mine.py": "the file is the reader's",
     "make lock": "asks the package registry",
