@@ -36,7 +36,8 @@ def surrogate(converted: Path) -> Whisper:
 def test_the_remote_hears_read_speech(remote: Recogniser, clips: list[Clip]) -> None:
     heard = remote.hear([clip.audio for clip in clips])
     assert error_rates.wer([clip.text for clip in clips], [one.texts[0] for one in heard]) < 0.3
-    assert all(len(one.texts) > 1 for one in heard)
+    # Spellings of one text are merged, so that some clips have one text alone.
+    assert any(len(one.texts) > 1 for one in heard)
     again = remote.hear([clip.audio for clip in clips[:3]][::-1])[::-1]
     assert [one.texts for one in again] == [one.texts for one in heard[:3]]
 
