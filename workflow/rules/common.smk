@@ -10,7 +10,7 @@ from asrtransfer.files.parquet import read as read_parquet
 from snakemake.logging import logger
 from study import compared
 from study import config as configuration
-from study import designs, document, names, orphans, power, progress
+from study import designs, document, names, orphans, power, progress, records
 from study import params as told
 from study import tables as tabled
 from study.cost import plan as planned
@@ -39,6 +39,8 @@ pathvars:
 # A workflow that imports this one may put a folder before the results, and give the rules other names.
 imported = workflow.modifier
 RESULTS = Path(imported.modify_path(workflow.pathvars.apply("<results>")))
+if workflow.is_main_process:
+    records.date_back(RESULTS)
 
 try:
     rates = speeds.read([REPOSITORY / "config/rates.json", RESULTS / "rates.json"])

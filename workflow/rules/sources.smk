@@ -1,3 +1,4 @@
+import marshal
 import sys
 import tarfile
 import tempfile
@@ -47,7 +48,21 @@ def unpack(repository, commit, cache):
     return folder
 
 
+def remove_torn_bytecode(folder):
+    """Remove compiled modules that a loss of power cut off: Python does not look, and would not start any more."""
+    for path in folder.rglob("__pycache__/*.pyc"):
+        try:
+            # What precedes the code says whose it is.
+            marshal.loads(path.read_bytes()[16:])
+        except (EOFError, TypeError, ValueError):
+            path.unlink()
+        except OSError:
+            continue
+
+
 REPOSITORY = find_repository(workflow)
 RULES = REPOSITORY / "workflow" / "rules"
 SCRIPTS = REPOSITORY / "workflow" / "scripts"
+if workflow.is_main_process:
+    remove_torn_bytecode(SCRIPTS)
 sys.path.insert(0, str(SCRIPTS))

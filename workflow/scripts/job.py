@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from asrtransfer.files.errors import InputError
+from asrtransfer.files.flush import flush
 from asrtransfer.files.whole import remove_parts
 
 # Seconds between two lines of progress of one job, in the terminal and in its log.
@@ -93,6 +94,8 @@ def run(main: Callable[[Job], None], context: Any) -> None:
         for output in context.output:
             remove_parts(Path(output))
         main(job)
+        # Snakemake is about to write down that they are there.
+        flush(map(Path, context.output), Path())
         log.info("done in %.1f s", time.monotonic() - start)
     except InputError as error:
         _stop(job.name, str(error))

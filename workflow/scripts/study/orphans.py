@@ -12,6 +12,9 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from asrtransfer.files.flush import flush
+from asrtransfer.files.whole import replace_file
+
 RUN = re.compile(r"SLURM run ID: (\S+)")
 # Slurm grants an ended job half a minute to stop by itself, and its nodes may be slow to say that it has.
 PATIENCE_SECONDS = 600.0
@@ -50,7 +53,9 @@ def end_earlier(record: Path, run: str | None, say: Callable[[str], object]) -> 
     record.unlink(missing_ok=True)
     if run is not None:
         record.parent.mkdir(parents=True, exist_ok=True)
-        record.write_text(f"{run}\n")
+        # After a loss of power it is all that tells of the jobs that run on elsewhere.
+        replace_file(record, f"{run}\n".encode())
+        flush([record], Path())
 
 
 def end_own(record: Path, run: str | None, say: Callable[[str], object]) -> None:

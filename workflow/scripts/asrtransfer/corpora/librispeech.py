@@ -6,6 +6,7 @@ utterance ("1089-134686-0000 HE HOPED ..."), and one 16 kHz FLAC file per line.
 
 from __future__ import annotations
 
+import gzip
 import os
 import re
 import shutil
@@ -211,12 +212,15 @@ def _unpack(archive: Path, root: Path, subset: str) -> None:
                 for member in tar:
                     _check_member(member, archive)
                     tar.extract(member, temporary, **_EXTRACTION)
-        except (tarfile.TarError, EOFError, zlib.error, OSError) as error:
+        # Not every OSError: a full disk is no fault of the archive.
+        except (tarfile.TarError, EOFError, zlib.error, gzip.BadGzipFile) as error:
             raise InputError(f"{archive}: the archive is damaged ({error}); remove it") from None
         unpacked = temporary / "LibriSpeech" / subset
         if not unpacked.is_dir():
             raise InputError(f"{archive}: contains no LibriSpeech/{subset}; remove it and correct the mirror")
         (root / "LibriSpeech").mkdir(exist_ok=True)
+        # Flushing thousands of files one by one takes longer than all at once.
+        os.sync()
         os.rename(unpacked, root / "LibriSpeech" / subset)
 
 

@@ -41,7 +41,10 @@ def fetch(name: str, path: Path, mirror: str | None) -> None:
             for line in lines:
                 # In an ARPA file only the words have upper-case letters.
                 file.write(line.lower())
-    except (OSError, EOFError, UnicodeDecodeError, zlib.error) as error:
+            file.flush()
+            os.fsync(file.fileno())
+    # Not every OSError: a full disk is no fault of the archive.
+    except (gzip.BadGzipFile, EOFError, UnicodeDecodeError, zlib.error) as error:
         archive.unlink()
         raise InputError(f"{archive}: the archive is damaged ({error}) and was removed; run again") from None
     os.replace(part, path)
