@@ -42,12 +42,14 @@ class Plan:
         needed: those that would run.
         first: rules of those that would run for their own sake, and not for a job before them.
         outputs: files of all.
+        kept: files of those that would not run.
     """
 
     jobs: set[str]
     needed: set[str]
     first: set[str]
     outputs: set[Path]
+    kept: set[Path]
 
     def counts(self) -> dict[str, int]:
         """Number of jobs by rule."""
@@ -81,8 +83,12 @@ class Repository:
         configfiles: Sequence[str] = (),
         targets: Sequence[str] = (),
         cores: int = 1,
+        incomplete: bool = False,
     ) -> Plan:
-        """What ``snakemake -n`` would do, with the default profile's triggers; a tenth of a second a call."""
+        """What ``snakemake -n`` would do, with the default profile's triggers; a tenth of a second a call.
+
+        What an interrupted run left ``incomplete`` is refused, or planned again.
+        """
         profile = yaml.safe_load((self.path / "profiles/default/profile.yaml").read_text())
         triggers = frozenset(RerunTrigger.parse_choice(name) for name in profile["rerun-triggers"])
         with SnakemakeApi(OutputSettings()) as api, _unchanged(sys.path):
@@ -92,7 +98,8 @@ class Repository:
                 snakefile=self.path / SNAKEFILE,
                 workdir=self.path,
             )
-            dag = workflow.dag(DAGSettings(targets=set(targets), rerun_triggers=triggers))
+            settings = DAGSettings(targets=set(targets), rerun_triggers=triggers, force_incomplete=incomplete)
+            dag = workflow.dag(settings)
             dag.execute_workflow(executor="dryrun")
             graph = workflow._workflow.dag
             jobs = [job for job in graph.jobs if job.rule.name != "all"]
@@ -102,6 +109,7 @@ class Repository:
                 {_name(job) for job in needed},
                 {job.rule.name for job in needed if not needed & set(graph.dependencies[job])},
                 {self.path / file for job in jobs for file in job.output},
+                {self.path / file for job in jobs if job not in needed for file in job.output},
             )
 
     def snakemake(self, *arguments: str | Path, check: bool = True) -> subprocess.CompletedProcess[str]:
