@@ -71,6 +71,11 @@ def test_records_in_a_database_are_left_alone() -> None:
     assert vars(persistence) == {"started": None}
 
 
+def test_the_check_for_room_leaves_nothing(tmp_path: Path) -> None:
+    records.check_room(tmp_path)
+    assert not any(tmp_path.iterdir())
+
+
 def test_files_of_the_future_are_dated_now_and_no_others(tmp_path: Path) -> None:
     audio = tmp_path / "corpus/audio"
     audio.mkdir(parents=True)

@@ -1,4 +1,5 @@
 import gc
+import logging
 import os
 import sys
 from functools import cache
@@ -30,6 +31,13 @@ if not os.access(".", os.W_OK):
     sys.exit(
         f"{Path.cwd()}: cannot be written to; make it writable, or choose another folder with --directory"
     )
+if workflow.is_main_process:
+    # A log that cannot be written is no reason for a traceback a line.
+    logging.raiseExceptions = False
+    try:
+        records.check_room(Path())
+    except OSError as error:
+        sys.exit(f"{Path.cwd()}: {error.strerror}; make room and run again: what is finished is kept")
 
 
 pathvars:

@@ -9,6 +9,7 @@ Here each step is on the disk before the next begins; jobs do the same with what
 from __future__ import annotations
 
 import os
+import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -19,6 +20,9 @@ from asrtransfer.files.flush import flush
 
 STAMP = ".snakemake_timestamp"
 """In a folder that is one output, Snakemake's file for the time of the whole."""
+
+ROOM_BYTES = 1 << 20
+"""Snakemake's log, its locks and the first scripts of a study."""
 
 
 def keep_order(persistence: Any) -> None:
@@ -51,6 +55,16 @@ def keep_order(persistence: Any) -> None:
     persistence.started = start
     persistence._write_record = write_record
     persistence._unmark_incomplete = unmark_incomplete
+
+
+def check_room(folder: Path) -> None:
+    """Make sure that there is room for what Snakemake writes before the first job, whose errors are its own.
+
+    Raises:
+        OSError: if there is not.
+    """
+    with tempfile.TemporaryFile(dir=folder) as file:
+        file.write(bytes(ROOM_BYTES))
 
 
 def date_back(results: Path) -> None:
