@@ -191,6 +191,7 @@ def test_the_ratio_of_several_jobs_is_their_weighted_median() -> None:
     assert find((float("nan"), 0)) is None
 
 
+@pytest.mark.slow
 def test_dose_curves_lie_over_each_other(tmp_path: Path) -> None:
     doses = studies.read(write_curves(tmp_path))
     drawn = curves.dose_curves(doses)

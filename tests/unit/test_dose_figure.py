@@ -142,6 +142,7 @@ def test_two_confidences_make_no_curve(tmp_path: Path) -> None:
     assert not list(page.all("section", id="dose"))
 
 
+@pytest.mark.slow
 def test_the_page_has_a_section(tmp_path: Path, material: Material) -> None:
     page = Page(AudibleDoses(tmp_path, hears=optimum).write().report())
     assert ("Dose", "#dose") in [(text.strip(), attributes["href"]) for attributes, text in page.all("a")]

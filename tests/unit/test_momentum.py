@@ -138,7 +138,9 @@ def test_carlini_and_wagner_tells_its_stride() -> None:
     [{"decay": 1.0}, {"lookahead": True, "decay": 0.5}, {"neighbours": 2, "radius": 0.2}],
     ids=["momentum", "lookahead", "neighbours"],
 )
-@pytest.mark.parametrize("attack", [CARLINI, GRADIENT_DESCENT], ids=["cw", "pgd"])
+@pytest.mark.parametrize(
+    "attack", [pytest.param(CARLINI, id="cw", marks=pytest.mark.slow), pytest.param(GRADIENT_DESCENT, id="pgd")]
+)
 def test_attacks_with_momentum_reach_their_target(
     toy: DeepSpeech, dev_split: Speech, attack: Attack, keys: dict[str, Any]
 ) -> None:

@@ -211,6 +211,7 @@ def test_no_verdict_where_the_twin_disagrees(tmp_path: Path) -> None:
     assert "None of" not in html
 
 
+@pytest.mark.slow
 def test_an_arm_with_the_surrogates_own_weights_is_no_other_model(tmp_path: Path) -> None:
     def hears(heard: Heard) -> list[str]:
         return [heard.phrase] if heard.kind == "adversarial" and heard.arm == "ulp" else deaf(heard)
@@ -227,6 +228,7 @@ def test_an_arm_with_the_surrogates_own_weights_is_no_other_model(tmp_path: Path
     assert set(other.samples.loc[other.samples["transferred"], "surrogate"]) == {"seed-1"}
 
 
+@pytest.mark.slow
 def test_partial_transfer_is_told_from_mere_noise(tmp_path: Path) -> None:
     def nearly(heard: Heard) -> list[str]:
         if heard.arm == "seed" and not heard.target.startswith("rank"):

@@ -24,6 +24,7 @@ tensors.write(Path(sys.argv[2]), {"b": torch.arange(5.0), "a.c": torch.ones(2, 3
 """
 
 
+@pytest.mark.slow
 def test_two_processes_write_the_same_bytes(tmp_path: Path) -> None:
     """With several metadata entries, the order in safetensors differs between processes."""
     found = set()

@@ -124,7 +124,9 @@ def test_the_gradient_is_the_mean_over_the_views(toy: DeepSpeech, dev_split: Spe
     assert torch.equal(aim.loss, losses[0])
 
 
-@pytest.mark.parametrize("attack", [CARLINI, GRADIENT_DESCENT], ids=["cw", "pgd"])
+@pytest.mark.parametrize(
+    "attack", [pytest.param(CARLINI, id="cw", marks=pytest.mark.slow), pytest.param(GRADIENT_DESCENT, id="pgd")]
+)
 def test_attacks_with_views_reach_their_target(toy: DeepSpeech, dev_split: Speech, attack: Attack) -> None:
     keys: dict[str, Any] = {"count": 2, "noise": 20, "shift": 20, "gain": 1}
     outcomes = run(toy, tasks(dev_split, 4), attack, "low", views=keys)

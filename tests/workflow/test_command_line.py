@@ -114,6 +114,7 @@ def test_the_corpus_of_a_manifest_is_made(repository: Repository, tmp_path: Path
     assert "updated input files: corpus" in " ".join(again.split())
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(not LIBRISPEECH.exists(), reason=f"{LIBRISPEECH} is not there")
 def test_the_corpus_of_librispeech_is_read_where_it_lies(repository: Repository, tmp_path: Path) -> None:
     speakers = sorted((LIBRISPEECH / "LibriSpeech/test-other").iterdir())[:3]

@@ -89,7 +89,14 @@ def jobs_of(output: str) -> dict[str, int]:
     return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", table, re.MULTILINE)}
 
 
-@pytest.mark.parametrize("source", SOURCES.values(), ids=SOURCES)
+# One from a folder, one from a host and one from a clone are enough on a workstation.
+OTHERS = {"branch on GitHub", "tag on GitLab", "address of a clone"}
+
+
+@pytest.mark.parametrize(
+    "source",
+    [pytest.param(source, id=name, marks=[pytest.mark.slow] * (name in OTHERS)) for name, source in SOURCES.items()],
+)
 def test_another_workflow_imports_this_one(repository: Repository, clone: Path, tmp_path: Path, source: str) -> None:
     source = source.format(copy=repository.path, clone=clone)
     other = importing(tmp_path / "other", module(source), "use rule * from transfer")

@@ -29,6 +29,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Finished:
     return Finished(path, Repository.copy(path).snakemake(*CORPUS).stdout)
 
 
+@pytest.mark.slow
 def test_a_run_says_what_it_will_do_and_what_it_did(made: Finished) -> None:
     lines = own_lines(made.output)
     assert lines[0] == ">>> 1 jobs to run, into results-smoke"
@@ -41,12 +42,14 @@ def test_a_run_says_what_it_will_do_and_what_it_did(made: Finished) -> None:
     assert "report: " not in made.output, "none was asked for"
 
 
+@pytest.mark.slow
 def test_snakemakes_log_has_the_same_lines_and_no_control_characters(made: Finished) -> None:
     [log] = (made.path / ".snakemake/log").glob("*.log")
     assert own_lines(log.read_text()) == own_lines(made.output)
     assert not re.search(r"[\x00-\x09\x0b-\x1f\x7f]", made.output + log.read_text())
 
 
+@pytest.mark.slow
 def test_where_nothing_is_to_be_done_nothing_else_is_said(made: Finished) -> None:
     output = made.snakemake(*CORPUS).stdout
     assert "Nothing to be done" in output
