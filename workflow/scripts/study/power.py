@@ -228,8 +228,7 @@ def _describe_absence(units: Units, settings: Settings, time: Time, *, differ: b
         yield _row(label, *(_write_chance(one.get(verdict, 0.0)) for one in chances))
     for share in sorted({settings.margin, CLOSER}, reverse=True):
         needed = bounds.count_units(share, level)
-        selected, duration = _write_more(needed, number, time)
-        how = f"; the study with {selected} takes {duration}" if needed > number else ", which the study has"
+        how = _say_how(needed, number, time)
         yield _row(f"to show less than {_write_share(share)}", f"{needed:,} utterances without {noun}{how}")
 
 
@@ -243,8 +242,7 @@ def _describe_order(units: Units, settings: Settings, time: Time) -> Iterator[st
     yield _row("units", f"{units.units:,} matched (surrogate, remote, utterance), of {units.utterances:,} utterances")
     yield _row("the test rejects", f"from {power.count_differing(level)} units on that differ, if all in one direction")
     equal = power.count_equal_utterances(margin, level)
-    selected, duration = _write_more(equal, units.utterances, time)
-    how = f"; the study with {selected} takes {duration}" if equal > units.utterances else ", which the study has"
+    how = _say_how(equal, units.utterances, time)
     yield _row(f"to show less than {_write_share(margin)} apart", f"{equal:,} utterances of which none differs{how}")
     yield _row("true share: only the first transfers", *(_write_share(effect[0]) for effect in EFFECTS))
     yield _row("            only the second transfers", *(_write_share(effect[1]) for effect in EFFECTS))
@@ -254,6 +252,14 @@ def _describe_order(units: Units, settings: Settings, time: Time) -> Iterator[st
     more = [_write_more(number, units.units, time) for number in needed]
     yield _row("utterances to select for them", *(selected for selected, _ in more))
     yield _row("time of that study", *(duration for _, duration in more))
+
+
+def _say_how(needed: int, units: int, time: Time) -> str:
+    """Say that the study has the units that are needed, or which one does and how long it takes."""
+    if needed <= units:
+        return ", which the study has"
+    selected, duration = _write_more(needed, units, time)
+    return f"; the study with {selected} takes {duration}"
 
 
 def _write_more(needed: int | None, units: int, time: Time) -> tuple[str, str]:
