@@ -1,4 +1,7 @@
-"""The smoke study on a real Slurm, after everything that goes wrong: the same results as without."""
+"""The smoke study on a real Slurm, after everything that goes wrong: the same results as without.
+
+And each job asks for what the configuration makes of it.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,11 @@ import signal
 from pathlib import Path
 
 import pytest
+from asked import check_devices, check_requests
 from copies import SMOKE, Finished, Repository
 from kills import contents, differences
-from local_slurm import Job, LocalSlurm
-from runs import Held, Run, has_checkpoint, pause
+from local_slurm import GPUS, KIND, NODES, Job, LocalSlurm
+from runs import Held, Run, has_checkpoint, pause, watched
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
 RESULTS = "results-smoke"
@@ -27,6 +31,9 @@ def begun(log: Path, job: Job) -> bool:
 
 def test_everything_that_goes_wrong(slurm: LocalSlurm, extended: Finished, repository: Repository) -> None:
     path = repository.path
+    # As who has several kinds of GPUs does.
+    profile = path / "slurm/profile.yaml"
+    profile.write_text(profile.read_text().replace("# gpu_kind: a100", f"gpu_kind: {KIND}"))
 
     def begin(after: signal.Signals | None = None, held: Held | None = None) -> Run:
         """Start Snakemake, after an earlier one that was killed as README.md says."""
@@ -55,7 +62,8 @@ def test_everything_that_goes_wrong(slurm: LocalSlurm, extended: Finished, repos
 
     # Snakemake is killed while all models are trained.
     run = begin()
-    run.until(lambda: all(has_checkpoint(path, model) for model in MODELS), "checkpoints")
+    with watched(slurm) as training:
+        run.until(lambda: all(has_checkpoint(path, model) for model in MODELS), "checkpoints")
     held = Held(run, "train", MODELS)
     run.signal(signal.SIGKILL)
     run = begin(after=signal.SIGKILL, held=held)
@@ -102,9 +110,18 @@ def test_everything_that_goes_wrong(slurm: LocalSlurm, extended: Finished, repos
     assert run.signal(signal.SIGINT) != 0
     held.release()
     assert slurm.run("squeue", "-h", "-t", "RUNNING,PENDING") == ""
-    begin().finish()
+    with watched(slurm) as last:
+        output = begin().finish()
 
     assert differences(path / RESULTS, contents(extended.path / RESULTS)) == []
+    assert (path / RESULTS / "verdict.txt").read_text() in output
     assert slurm.run("squeue", "-h") == ""
+    jobs = slurm.jobs()
+    completed = {job.name for job in jobs if job["JobState"] == "COMPLETED"}
+    assert completed == {job.name for job in jobs}
+    # After corpus, training, hearing, attacks and transcription: describe, tables, audit, report, proofread.
+    assert len(completed) == 1 + 4 + 5 + 2 * 4 + 2 * 5 + 5
+    check_requests(repository, jobs)
+    check_devices([*training.seen, *last.seen], GPUS * len(NODES))
     assert not any(path.glob(".snakemake/incomplete/*"))
     assert not any(path.glob(".snakemake/slurm-runs/**/*.run"))

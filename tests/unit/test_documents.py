@@ -58,9 +58,8 @@ RUN_BY = {
     "snakemake --unlock": (
         "tests/workflow/test_kills.py::test_a_study_killed_in_training_attack_and_transcription_ends_the_same"
     ),
-    "snakemake --profile slurm --configfile config/smoke.yaml": "tests/cluster/test_slurm.py::test_undisturbed",
-    "snakemake --cores 1 --configfile config/paper.yaml -- plan": (
-        "tests/workflow/test_cluster_profile.py::test_the_target_plan_shows_the_plan_and_makes_nothing"
+    "snakemake --profile slurm --configfile config/smoke.yaml": (
+        "tests/cluster/test_faults.py::test_everything_that_goes_wrong"
     ),
     "snakemake --cores all --config device=cuda selection='{utterances: 5}' attacks='{pgd: null}'": (
         "tests/workflow/test_command_line.py::test_keys_of_sections_can_be_set_in_the_command"
@@ -198,21 +197,20 @@ def snakemake_arguments(command: str) -> list[str] | None:
 
 
 class Study(NamedTuple):
-    """What decides the jobs of a command: the same for two commands if they differ in cores or profile."""
+    """What a command takes its study from: the same for two commands if they differ in cores, profile or targets."""
 
     config: str
     files: tuple[str, ...]
-    targets: tuple[str, ...]
 
 
-def study_of(given: list[str]) -> Study:
+def parse(given: list[str]) -> tuple[Study, list[str]]:
+    """The study that arguments of Snakemake are about, and what they ask of it."""
     parsed = get_argument_parser().parse_args(given)
-    return Study(
-        json.dumps(parse_config(parsed.config)), tuple(map(str, parsed.configfile or [])), tuple(parsed.targets)
-    )
+    study = Study(json.dumps(parse_config(parsed.config)), tuple(map(str, parsed.configfile or [])))
+    return study, list(parsed.targets) or ["all"]
 
 
-STUDIES = {command: study_of(given) for command in COMMANDS if (given := snakemake_arguments(command)) is not None}
+ASKED = {command: parse(given) for command in COMMANDS if (given := snakemake_arguments(command)) is not None}
 
 
 @pytest.fixture(scope="module")
@@ -232,7 +230,7 @@ def test_every_command_is_run_or_says_why_not() -> None:
     assert set(COMMANDS) - known == set(), "add them to RUN_BY, to NOT_RUN or to the steps of test_newcomer.py"
     assert known - set(COMMANDS) == set(), "no document has these commands"
     assert NOT_RUN.keys() & (RUN_BY.keys() | WALKED) == set()
-    assert {command for command, reason in NOT_RUN.items() if "planned" in reason} <= STUDIES.keys()
+    assert {command for command, reason in NOT_RUN.items() if "planned" in reason} <= ASKED.keys()
 
 
 @pytest.mark.parametrize("step", test_newcomer.STEPS, ids=lambda step: f"{step.page}: {step.command}")
@@ -246,20 +244,25 @@ def test_the_test_that_runs_a_command_exists(command: str) -> None:
     assert f"\ndef {name}(" in (ROOT / path).read_text()
 
 
-def is_other(asked: Study) -> bool:
-    """Whether a command is not of the default study; test_jobs plans the small ones of the others, too."""
-    return bool(asked.files)
+def is_other(study: Study) -> bool:
+    """Whether a study is not the default one; test_jobs plans the small ones of the others, too."""
+    return bool(study.files)
 
 
 @pytest.mark.parametrize(
-    "asked",
-    [pytest.param(asked, marks=[pytest.mark.slow] * is_other(asked)) for asked in dict.fromkeys(STUDIES.values())],
-    ids=lambda asked: " ".join(asked.files + asked.targets),
+    "study",
+    [
+        pytest.param(one, marks=[pytest.mark.slow] * is_other(one))
+        for one in dict.fromkeys(s for s, _ in ASKED.values())
+    ],
+    ids=lambda study: " ".join(study.files),
 )
-def test_a_command_of_snakemake_can_be_planned(reader: Repository, asked: Study) -> None:
-    plan = reader.plan(json.loads(asked.config), asked.files, asked.targets)
+def test_commands_of_snakemake_can_be_planned(reader: Repository, study: Study) -> None:
+    targets = {target for one, asked in ASKED.values() if one == study for target in asked}
+    plan = reader.plan(json.loads(study.config), study.files, targets)
     # Rules that only show something have no files.
-    assert plan.outputs or asked.targets in (("plan",), ("power",), ("keys",))
+    assert plan.outputs or targets <= {"plan", "power", "keys"}
+    assert {job.split()[0] for job in plan.jobs} >= {target for target in targets if "/" not in target} - {"all"}
 
 
 @pytest.mark.parametrize("command", [command for command in COMMANDS if command.startswith("make ")])

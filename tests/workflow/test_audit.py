@@ -15,7 +15,7 @@ import pandas as pd
 import pyarrow.compute
 import pytest
 import soundfile
-from copies import SMOKE, Finished
+from copies import SMOKE, Finished, Repository
 from safetensors.numpy import load_file, save_file
 
 from asrtransfer.audit import STAGES, audit, pages
@@ -290,21 +290,15 @@ def test_sabotage_fails_the_check_of_its_stage(results: Path, what: str) -> None
 
 
 @pytest.mark.slow
-def test_a_check_that_fails_stops_the_run(smoke: Finished) -> None:
-    path = smoke.path / "results-smoke" / HEARD
-    kept, verdict = path.read_bytes(), smoke.path / "results-smoke/verdict.txt"
-    try:
-        halve_losses(path)
-        stopped = smoke.snakemake("--cores", "1", "--configfile", SMOKE, check=False)
-        assert stopped.returncode != 0
-        line = "error: verdict: the audit does not trust these results: hearing: a drawn share"
-        assert line in stopped.stdout
-        assert not verdict.exists()
-        assert "What fails" in (verdict.parent / "audit.html").read_text()
-    finally:
-        path.write_bytes(kept)
-        smoke.snakemake("--cores", "1", "--configfile", SMOKE)
-    assert verdict.exists()
+def test_a_check_that_fails_stops_the_run(smoke: Finished, tmp_path: Path) -> None:
+    copy = Repository.copy(tmp_path / "copy", smoke.path)
+    verdict = copy.path / "results-smoke/verdict.txt"
+    halve_losses(copy.path / "results-smoke" / HEARD)
+    stopped = copy.snakemake("--cores", "1", "--configfile", SMOKE, check=False)
+    assert stopped.returncode != 0
+    assert "error: verdict: the audit does not trust these results: hearing: a drawn share" in stopped.stdout
+    assert not verdict.exists()
+    assert "What fails" in (verdict.parent / "audit.html").read_text()
 
 
 def test_what_is_no_study_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixture[str], results: Path) -> None:

@@ -31,22 +31,22 @@ from asrtransfer.speech.utterances import Speech
 from study import config as configuration
 
 REAL = ROOT.parent / "shared" / "data" / "librispeech" / "LibriSpeech"
-UTTERANCES = 12
+UTTERANCES = 8
 SUBSETS = {"train-clean-100": UTTERANCES, "dev-clean": 3, "test-clean": UTTERANCES}
 STUDY = {
     "results": "results-walk",
     "corpus": {"kind": "librispeech", "librispeech": {"train": ["train-clean-100"]}},
-    "models": ["seed-1", "seed-1.twin"],
+    "models": ["seed-1"],
     "families": {
         "deepspeech": {
             "network": {"units": 128, "dropout": 0.0},
-            "training": {"epochs": 150, "batch": 4, "learning_rate": 0.002, "clip": 50, "accumulate": 1},
+            "training": {"epochs": 130, "batch": 4, "learning_rate": 0.002, "clip": 50, "accumulate": 1},
         }
     },
     "scoring": {"language_model": "3-gram.pruned.3e-7", "alphas": [0.5, 2.0], "betas": [0.0, 2.0]},
     "selection": {"utterances": 2},
     "attacks": {
-        "cw": {"phrases": ["go on"], "ranks": [2], "iterations": 150, "keep": 2},
+        "cw": {"phrases": ["go on"], "ranks": [], "iterations": 150, "keep": 2},
         "pgd": {"phrases": ["go on"], "iterations": 150, "keep": 2},
     },
     "statistics": {"resamples": 200},
@@ -146,10 +146,9 @@ def test_archives_become_a_manifest(walked: Repository) -> None:
     assert [path.name for path in (corpus / "download").iterdir()] == ["LibriSpeech"]
 
 
-def test_a_model_learns_them_and_its_twin_is_its_twin(walked: Repository) -> None:
+def test_a_model_learns_them(walked: Repository) -> None:
     models = pd.read_csv(walked.path / "results-walk/tables/models.csv").set_index("model")
     assert models.loc["seed-1", "test_right"] >= 2
-    assert models["weights_sha256"].nunique() == 1
 
 
 def test_models_are_scored_with_the_language_model(walked: Repository) -> None:
@@ -166,7 +165,7 @@ def test_real_speech_is_attacked_to_success(walked: Repository) -> None:
         samples = pd.read_parquet(walked.path / f"results-walk/attacks/{attack}/seed-1/go-on/high.parquet")
         assert (samples["status"] == "sample").any()
         assert (samples.loc[samples["status"] == "sample", "k1"] > 0.9).all()
-    heard = pd.read_parquet(walked.path / "results-walk/transcripts/seed-1/seed-1.twin.parquet")
+    heard = pd.read_parquet(walked.path / "results-walk/transcripts/seed-1/seed-1.parquet")
     assert heard.loc[heard["kind"] == "adversarial", "hit"].all()
 
 

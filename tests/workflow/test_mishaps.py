@@ -46,10 +46,7 @@ def errors(output: str) -> list[str]:
     [
         ("models/seed-2/weights.safetensors", "transcripts/seed-1/seed-2.parquet", "models/seed-2/weights.safetensors"),
         ("attacks/cw/seed-1/go/low.parquet", "transcripts/seed-1/seed-2.parquet", "attacks/cw/seed-1/go/low.parquet"),
-        ("transcripts/seed-1/seed-2.parquet", "tables/arms.csv", "transcripts/seed-1/seed-2.parquet"),
-        ("corpus/test.parquet", "clean/seed-2.parquet", "corpus/test.parquet"),
         ("corpus/audio/test-00007.flac", "clean/seed-2.parquet", "corpus/audio"),
-        ("selected.parquet", "attacks/pgd/seed-1/go/high.parquet", "selected.parquet"),
     ],
 )
 def test_a_damaged_file_is_named_and_made_again(
@@ -120,26 +117,19 @@ def test_a_read_only_folder(smoke: Finished, tmp_path: Path) -> None:
 def test_a_second_checkout_trains_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "cache").mkdir()
     monkeypatch.setenv("SNAKEMAKE_OUTPUT_CACHE", str(tmp_path / "cache"))
-    targets = [f"{RESULTS}/models/{model}/card.json" for model in ("seed-1", "seed-1.twin")]
-    targets.append(f"{RESULTS}/clean/seed-1.parquet")
     run = (
-        "--cores",
-        "2",
-        *targets,
-        "--configfile",
-        SMOKE,
-        "--config",
-        "families={deepspeech: {training: {epochs: 1}}}",
+        *("--cores", "2", f"{RESULTS}/models/seed-1/card.json", "--configfile", SMOKE),
+        *("--config", "families={deepspeech: {training: {epochs: 1}}}"),
     )
     made, outputs = [], []
     for name in ("first", "second"):
         copy = Repository.copy(tmp_path / name)
         outputs.append(copy.snakemake(*run, "--cache").stdout)
         made.append(contents(copy.path / RESULTS))
-        assert "Nothing to be done" in copy.snakemake(*run, "--cache").stdout
     assert "epoch 1/1" in outputs[0]
     assert "epoch 1/1" not in outputs[1]
     assert made[0] == made[1]
+    assert "Nothing to be done" in copy.snakemake(*run, "--cache").stdout
     # Another configuration is another model.
     other = Repository.copy(tmp_path / "third")
     assert (
