@@ -26,10 +26,11 @@ def main() -> None:
     rules: dict[str, list[tuple[float, float, float]]] = defaultdict(list)
     spans = []
     for path in sorted((given.results / "benchmarks").rglob("*.tsv")):
-        name = path.relative_to(given.results / "benchmarks")
+        name = path.relative_to(given.results / "benchmarks").with_suffix("")
         with path.open() as file:
             row = next(csv.DictReader(file, delimiter="\t"))
-        found = DONE.search((given.results / "logs" / name.with_suffix("")).with_name(f"{name.stem}.log").read_text())
+        # Names of models have dots: seed-1.twin.
+        found = DONE.search((given.results / "logs" / f"{name}.log").read_text())
         if found is None:
             continue
         life, cpu = float(row["s"]), float(row["cpu_time"])
