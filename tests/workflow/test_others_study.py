@@ -44,9 +44,8 @@ def describe(folder: Path) -> dict[str, object]:
             "parrot": {"use": "command", "command": f"{sys.executable} {LAB}/parrot.py"},
         },
         "attacks": {
-            # PocketSphinx takes a second or two for each sample and each of its controls.
-            "cw": {"ranks": [], "keep": 1, "confidences": {"low": {"threshold": None}}},
-            "pgd": {"judge": "parrot", "keep": 1},
+            "cw": {"ranks": [], "confidences": {"low": {"threshold": None}}},
+            "pgd": {"judge": "parrot"},
             "mix": {"phrases": ["go"], "iterations": 1, "threshold": None, "confidences": {"loud": {"snr": -10}}},
         },
     }
