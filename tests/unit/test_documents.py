@@ -244,15 +244,11 @@ def test_the_test_that_runs_a_command_exists(command: str) -> None:
     assert f"\ndef {name}(" in (ROOT / path).read_text()
 
 
-def is_other(study: Study) -> bool:
-    """Whether a study is not the default one; test_jobs plans the small ones of the others, too."""
-    return bool(study.files)
-
-
 @pytest.mark.parametrize(
     "study",
     [
-        pytest.param(one, marks=[pytest.mark.slow] * is_other(one))
+        # The default study has no files; test_jobs plans the small ones of the others, too.
+        pytest.param(one, marks=[pytest.mark.slow] * bool(one.files))
         for one in dict.fromkeys(s for s, _ in ASKED.values())
     ],
     ids=lambda study: " ".join(study.files),

@@ -112,7 +112,7 @@ def test_from_a_folder_that_is_not_the_repositorys(repository: Repository, exten
         json.loads((folder / RESULTS / "models/loudness/card.json").read_text()) for folder in (tmp_path, extended.path)
     )
     assert card["weights_sha256"] == other["weights_sha256"]
-    assert not (repository.path / RESULTS).exists()
+    assert not (repository.path / RESULTS / "models").exists()
 
 
 def test_keys_of_the_users_sections_are_shown(extended: Finished) -> None:
