@@ -5,21 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import chdir
 
-import yaml
-from copies import EXTENDED, ROOT, SMOKE, Repository
+from configurations import read_study
+from copies import EXTENDED, ROOT, Repository
 from local_slurm import Job
-from snakemake.utils import update_config
 
 from study import config
 from study.cost import rates, resources, work
-
-
-def read_study(repository: Repository) -> config.Study:
-    """The study that runs, with the files of the user's."""
-    content = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    for path in (ROOT / SMOKE, repository.path / EXTENDED):
-        update_config(content, yaml.safe_load(path.read_text()))
-    return config.read(content)
 
 
 def asked_for(study: config.Study, job: Job) -> tuple[str, str]:
@@ -43,7 +34,7 @@ def check_requests(repository: Repository, jobs: Sequence[Job]) -> None:
         first.setdefault(job.name, job)
     # Paths of the user's files start where the study runs.
     with chdir(repository.path):
-        study = read_study(repository)
+        study = read_study("smoke.yaml", repository.path / EXTENDED)
         asked = {name: asked_for(study, job) for name, job in first.items()}
     for name, job in first.items():
         assert (job["MinMemoryNode"], job["TimeLimit"]) == asked[name], name

@@ -8,16 +8,13 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-import yaml
 from compared_studies import TEMPLATES, write_curves, write_pair
-from snakemake.utils import update_config
+from configurations import read_study
 
 from asrtransfer.compare import curves, differences, figures, loudness, matrices, page, studies, tables
 from asrtransfer.files.errors import InputError
-from study import compared, config
+from study import compared
 from study.tables import describe_configuration
-
-ROOT = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="module")
@@ -262,16 +259,8 @@ def test_the_digest_follows_what_a_comparison_reads(tmp_path: Path) -> None:
     assert compared.digest_results([str(tmp_path)]) != before
 
 
-def read_shipped(*names: str, **changes: object) -> config.Study:
-    whole: dict[str, object] = {}
-    for name in names:
-        update_config(whole, yaml.safe_load((ROOT / "config" / f"{name}.yaml").read_text()))
-    update_config(whole, changes)
-    return config.read(whole)
-
-
 def test_the_configuration_is_plain_and_holds_what_decides() -> None:
-    plain = describe_configuration(read_shipped("config", "smoke"))
+    plain = describe_configuration(read_study("smoke.yaml"))
     assert json.loads(json.dumps(plain)) == plain
     assert plain["families"]["deepspeech"]["network"]["units"] == 96
     assert plain["attacks"]["cw"]["iterations"] == 80
@@ -293,6 +282,6 @@ def test_the_configuration_is_plain_and_holds_what_decides() -> None:
     ids=lambda change: next(iter(change)),
 )
 def test_what_changes_no_table_is_no_part_of_it(change: dict[str, object]) -> None:
-    assert describe_configuration(read_shipped("config", "smoke", **change)) == describe_configuration(
-        read_shipped("config", "smoke")
+    assert describe_configuration(read_study("smoke.yaml", **change)) == describe_configuration(
+        read_study("smoke.yaml")
     )

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-import yaml
-from snakemake.utils import update_config
+from configurations import read_study
 from test_attacks import CARLINI, THRESHOLD, as_bytes, tasks
 
 from asrtransfer.attacks.run import run_attack
@@ -18,10 +15,7 @@ from asrtransfer.recognisers.deepspeech.network import Network
 from asrtransfer.speech.utterances import Speech
 from asrtransfer.tables.design import Design
 from study import config, designs
-from study.config import Study
 from study.tables import describe_design
-
-ROOT = Path(__file__).resolve().parents[2]
 
 
 class Ears(Recogniser):
@@ -76,17 +70,10 @@ def test_a_whole_attack_is_judged_too(toy: DeepSpeech, dev_split: Speech, text: 
     assert found[0].status == status
 
 
-def study_with(**changes: object) -> Study:
-    """The smoke study, with a judge for PGD and other keys."""
-    given: dict[str, object] = {}
-    for name in ("config", "smoke"):
-        update_config(given, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
-    update_config(given, changes)
-    return config.read(given)
-
-
 def test_a_judge_and_its_twins_are_no_remotes_of_what_it_judged() -> None:
-    study = study_with(models=["seed-1", "seed-2", "seed-2.twin", "seed-1.ulp-1"], attacks={"pgd": {"judge": "seed-2"}})
+    study = read_study(
+        "smoke.yaml", models=["seed-1", "seed-2", "seed-2.twin", "seed-1.ulp-1"], attacks={"pgd": {"judge": "seed-2"}}
+    )
     assert designs.list_judges(study, "pgd") == ["seed-2", "seed-2.twin"]
     assert designs.list_judges(study, "cw") == []
     assert designs.list_models(study, "pgd", "seed-1") == ["seed-1", "seed-2"]
@@ -100,7 +87,7 @@ def test_a_judge_and_its_twins_are_no_remotes_of_what_it_judged() -> None:
 
 
 def test_a_remote_that_judges_every_attack_hears_nothing() -> None:
-    study = study_with(attacks={"pgd": {"judge": "seed-2"}, "cw": {"judge": "seed-2"}})
+    study = read_study("smoke.yaml", attacks={"pgd": {"judge": "seed-2"}, "cw": {"judge": "seed-2"}})
     assert ("seed-1", "seed-2") not in designs.list_hearings(study)
     assert ("seed-1", "seed-1.twin") in designs.list_hearings(study)
 
@@ -136,5 +123,5 @@ def test_a_remote_that_judges_every_attack_hears_nothing() -> None:
 )
 def test_what_does_not_fit_is_one_line_that_names_the_key(changes: dict[str, object], message: str) -> None:
     with pytest.raises(config.ConfigError) as error:
-        study_with(**changes)
+        read_study("smoke.yaml", **changes)
     assert str(error.value).startswith(message)

@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 import yaml
+from configurations import read_study
 from copies import ROOT, SMOKE, Plan, Repository
-from snakemake.utils import update_config
 
-from study import config
 from study.cost import plan, rates
 
 ONCE = dict.fromkeys(("corpus", "select", "tables", "audit", "verdict", "report", "proofread"), 1)
@@ -96,9 +94,7 @@ def test_jobs_of_the_smoke_study(repository: Repository) -> None:
     ],
 )
 def test_the_plan_has_the_jobs_that_there_are(repository: Repository, name: str) -> None:
-    content: dict[str, Any] = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    update_config(content, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
-    planned = plan.jobs(config.read(content), rates.read([ROOT / "config/rates.json"]))
+    planned = plan.jobs(read_study(f"{name}.yaml"), rates.read([ROOT / "config/rates.json"]))
     assert set(planned) == plan_shipped(repository, name).jobs
 
 
