@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from configurations import read_study
 
 from asrtransfer.recognisers.deepspeech import sizes
 from study import config
@@ -33,18 +33,7 @@ WILDCARDS |= {"remote": "seed-2", "model": "seed-1"}
 
 
 def study_of(name: str, **changes: Any) -> config.Study:
-    content = yaml.safe_load((ROOT / "config/config.yaml").read_text())
-    if name != "config":
-        content = _laid_over(content, yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()))
-    return config.read(_laid_over(content, changes))
-
-
-def _laid_over(below: dict[str, Any], above: dict[str, Any]) -> dict[str, Any]:
-    merged = dict(below)
-    for key, value in above.items():
-        sections = isinstance(below.get(key), dict) and isinstance(value, dict)
-        merged[key] = _laid_over(below[key], value) if sections else value
-    return merged
+    return read_study(f"{name}.yaml", **changes)
 
 
 def work_of(rule: str, study: config.Study) -> work.Work:
