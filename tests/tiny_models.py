@@ -1,10 +1,12 @@
-"""Models of a few thousand random weights in the forms that others publish, for their loaders to load."""
+"""Small models in the forms that others publish, for their loaders to load: random weights, a few words."""
 
 from __future__ import annotations
 
 import json
+import math
 import os
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +55,7 @@ def make(use: str, folder: Path, patch: Any, speech: Speech) -> dict[str, Any] |
         case "command":
             return {"command": make_program(folder)}
         case "pocketsphinx":
-            return {}
+            return make_pocketsphinx(folder, ["a", "bad", "cab", "dad"])
     return None
 
 
@@ -73,6 +75,22 @@ def make_ctc(folder: Path, **changes: Any) -> Path:
     (folder / "vocab.json").write_text(json.dumps({name: number for number, name in enumerate(names)}))
     (folder / "preprocessor_config.json").write_text(json.dumps({"do_normalize": True, "sampling_rate": 16000}))
     return folder
+
+
+def make_pocketsphinx(folder: Path, words: Iterable[str]) -> dict[str, str]:
+    """Write a dictionary of some words, as the package pronounces them, and a unigram by which all are as likely."""
+    from pocketsphinx import get_model_path
+
+    pronounced = [line.split() for line in Path(get_model_path("en-us/cmudict-en-us.dict")).read_text().splitlines()]
+    wanted = set(words)
+    # A second pronunciation is listed as the word and (2).
+    spoken = [line for line in pronounced if line[0].partition("(")[0] in wanted]
+    (folder / "words.dict").write_text("".join(f"{' '.join(line)}\n" for line in spoken))
+    listed = ["<s>", "</s>", *sorted(wanted & {line[0] for line in spoken})]
+    likely = -math.log10(len(listed))
+    lines = ["\\data\\", f"ngram 1={len(listed)}", "", "\\1-grams:", *(f"{likely:.4f} {word}" for word in listed)]
+    (folder / "words.lm").write_text("\n".join([*lines, "", "\\end\\", ""]))
+    return {"dictionary": str(folder / "words.dict"), "language_model": str(folder / "words.lm")}
 
 
 def make_whisper(folder: Path) -> Path:

@@ -23,9 +23,6 @@ from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.recognisers.deepspeech.network import save_weights
 from asrtransfer.speech.utterances import Speech
 
-LARGE = {"pocketsphinx"}
-"""Recognisers of which there is no small model: a minute of tests."""
-
 
 def kind_of(file: str) -> extension.Kind:
     """Whether a file names an attack or a recogniser."""
@@ -46,8 +43,7 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     for kind in ("attack", "recogniser"):
         if kind in metafunc.fixturenames:
             uses = [FILE] if FILE and kind_of(FILE) == kind else [] if FILE else extension.names(kind)  # type: ignore[arg-type]
-            tried = [pytest.param(name, marks=[pytest.mark.slow] * (name in LARGE)) for name in uses]
-            metafunc.parametrize("use", tried, scope="session")
+            metafunc.parametrize("use", uses, scope="session")
 
 
 @pytest.fixture(scope="session")

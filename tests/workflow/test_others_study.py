@@ -30,6 +30,8 @@ def describe(folder: Path) -> dict[str, object]:
     tiny_models.make_ctc(folder / "wav2vec")
     (folder / "program.py").write_text(tiny_models.ECHO)
     (folder / "parrot.py").write_text(PARROT)
+    spoken = pd.read_parquet(folder.parent / RESULTS / "corpus/test.parquet")["text"]
+    words = {word for text in spoken for word in text.split()}
     smoke = yaml.safe_load((folder.parent / SMOKE).read_text())
     window = smoke["families"]["deepspeech"] | {"use": "deepspeech"}
     window = window | {"network": {**window["network"], "recurrence": "window"}}
@@ -39,7 +41,7 @@ def describe(folder: Path) -> dict[str, object]:
         "families": {
             "window": window,
             "wav2vec": {"use": "transformers", "model": f"{LAB}/wav2vec", "votes": False},
-            "sphinx": {"use": "pocketsphinx"},
+            "sphinx": {"use": "pocketsphinx", **tiny_models.make_pocketsphinx(folder, words)},
             "program": {"use": "command", "command": f"{sys.executable} {program}", "reads": [program]},
             "parrot": {"use": "command", "command": f"{sys.executable} {LAB}/parrot.py"},
         },
@@ -79,7 +81,7 @@ def test_each_is_heard_and_has_a_card(others: Repository) -> None:
     assert set(said["raw"]) <= {"LOUD!", "QUIET!"}
 
 
-def test_pocketsphinx_hears_english_in_clean_speech(others: Repository) -> None:
+def test_pocketsphinx_hears_words_in_clean_speech(others: Repository) -> None:
     clean = pd.read_parquet(others.path / RESULTS / "clean/sphinx.parquet")
     words = {word for texts in clean["texts"] for word in texts[0].split()}
     assert {"the", "my"} <= words
