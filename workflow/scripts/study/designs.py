@@ -30,10 +30,14 @@ def list_targets(attack: AttackSection) -> list[str]:
 
 def list_jobs(study: Study) -> list[Job]:
     """Every attack job, in the configuration's order."""
+    return _list_jobs(study, study.attacked)
+
+
+def _list_jobs(study: Study, surrogates: Sequence[str]) -> list[Job]:
     return [
         Job(name, surrogate, target, confidence)
         for name, attack in study.attacks.items()
-        for surrogate in study.attacked
+        for surrogate in surrogates
         for target in list_targets(attack)
         for confidence in attack.confidences
     ]
@@ -90,12 +94,13 @@ def count_utterances(study: Study, job: Job) -> int:
 
 def jobs_of(study: Study, surrogate: str) -> list[Job]:
     """The attack jobs of a surrogate."""
-    return [job for job in list_jobs(study) if job.surrogate == surrogate]
+    return _list_jobs(study, [surrogate])
 
 
 def jobs_heard(study: Study, surrogate: str, remote: str) -> list[Job]:
     """The attack jobs of a surrogate whose samples a remote hears: all but those of attacks that it judges."""
-    return [job for job in jobs_of(study, surrogate) if remote not in list_judges(study, job.attack)]
+    judged = {attack for attack in study.attacks if remote in list_judges(study, attack)}
+    return [job for job in jobs_of(study, surrogate) if job.attack not in judged]
 
 
 def list_judges(study: Study, attack: str) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BeforeValidator
@@ -174,4 +175,11 @@ class AttackSection(Section):
         Raises:
             pydantic.ValidationError: if a value that overrides a key is not allowed.
         """
-        return type(self).model_validate(self.model_dump() | self.confidences[confidence])
+        if confidence not in self._made:
+            self._made[confidence] = type(self).model_validate(self.model_dump() | self.confidences[confidence])
+        return self._made[confidence]
+
+    @cached_property
+    def _made(self) -> dict[str, Self]:
+        """What :meth:`at` has returned: a plan asks many thousand times, and sections do not change."""
+        return {}
