@@ -11,13 +11,12 @@ from pathlib import Path
 
 import pytest
 from asked import check_devices, check_requests
-from copies import SMOKE, Finished, Repository
+from copies import RESULTS, SMOKE, Finished, Repository
 from kills import contents, differences
 from local_slurm import GPUS, KIND, NODES, Job, LocalSlurm
 from runs import Held, Run, has_checkpoint, pause, watched
 
 pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
-RESULTS = "results-smoke"
 MODELS = ("seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1")
 STOPPED = "told to stop; the next run goes on from the checkpoint"
 

@@ -28,6 +28,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PARTS = ("Snakefile", "config", "envs", "profiles", "slurm", "workflow")
 SNAKEFILE = "workflow/Snakefile"
 SMOKE = "config/smoke.yaml"
+RESULTS = "results-smoke"
 LAB = "my-lab"
 EXTENDED = f"{LAB}/extended.yaml"
 """Laid over the smoke study: the attack and the recogniser of docs/extending.md, and a surrogate of two models."""
@@ -125,6 +126,14 @@ class Repository:
         assert not check or result.returncode == 0, result.stdout[-5000:]
         return result
 
+    def remove_others(self, configfiles: Sequence[str]) -> None:
+        """Remove what jobs of another study have made here, so that a study has the files that it has alone."""
+        outputs = self.plan(configfiles=configfiles).outputs
+        for folder in ("attacks", "clean", "models", "near-targets", "transcripts"):
+            for path in (self.path / RESULTS / folder).rglob("*"):
+                if path.is_file() and not outputs & {path, *path.parents}:
+                    path.unlink()
+
     @contextmanager
     def edited(self, name: str, edit: Callable[[str], str]) -> Iterator[None]:
         """Change the text of a file for a while."""
@@ -193,9 +202,7 @@ class Finished(Repository):
         """Run what the extensions add to a finished smoke study."""
         copy = Repository.copy(path, smoke.path)
         add_extensions(path)
-        # No run of this study alone would make them.
-        for folder in (path / "results-smoke/attacks").glob("*/*/rank-*"):
-            shutil.rmtree(folder)
+        copy.remove_others([SMOKE, EXTENDED])
         output = copy.snakemake("--cores", "2", "--configfile", SMOKE, EXTENDED).stdout
         (path / "output.txt").write_text(output)
         return cls(path, output)

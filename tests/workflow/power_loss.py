@@ -20,14 +20,13 @@ from dataclasses import dataclass
 from io import StringIO
 from pathlib import Path
 
-from copies import SMOKE, Repository
+from copies import RESULTS, SMOKE, Repository
 from journal import Crash, Journal, build_library, prepare, read_journal
 from kills import contents, differences, left_over
 
 from asrtransfer.files import tensors
 from asrtransfer.files.errors import InputError
 
-RESULTS = "results-smoke"
 RUN = ("--cores", "2", "--configfile", SMOKE)
 KINDS = ("killed", "unflushed", "empty", "zeros", "drawn")
 """What is lost: nothing, all that was not flushed, the content of files, that with zeros in its place, or any part."""

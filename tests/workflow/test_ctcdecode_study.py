@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from copies import SMOKE, Finished, Repository
+from copies import RESULTS, SMOKE, Finished, Repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-RESULTS = "results-smoke"
 
 
 @pytest.fixture(scope="module")

@@ -18,13 +18,12 @@ from typing import Any
 
 import pytest
 import yaml
-from copies import ROOT, SMOKE, SNAKEFILE, Finished, Repository
+from copies import RESULTS, ROOT, SMOKE, SNAKEFILE, Finished, Repository
 
 pytestmark = [
     pytest.mark.timeout(1800),
     pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed"),
 ]
-RESULTS = "results-smoke"
 HOSTED = f'"someone/asr-attack-transfer", path="{SNAKEFILE}"'
 SOURCES = {
     "folder": f'"{{copy}}/{SNAKEFILE}"',

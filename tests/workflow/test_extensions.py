@@ -9,10 +9,9 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from copies import EXTENDED, LAB, SMOKE, Finished, Repository, add_extensions, read_recipes
+from copies import EXTENDED, LAB, RESULTS, SMOKE, Finished, Repository, add_extensions, read_recipes
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-RESULTS = "results-smoke"
 BOTH = "seed-1+seed-2"
 
 

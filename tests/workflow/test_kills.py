@@ -6,10 +6,8 @@ import random
 from pathlib import Path
 
 import pytest
-from copies import Finished, Repository, add_extensions
+from copies import RESULTS, Finished, Repository, add_extensions
 from kills import After, again, contents, differences, killed
-
-RESULTS = "results-smoke"
 
 
 @pytest.mark.slow

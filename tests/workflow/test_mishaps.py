@@ -10,10 +10,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from copies import SMOKE, Finished, Repository, add_extensions
+from copies import RESULTS, SMOKE, Finished, Repository, add_extensions
 from kills import contents, differences, killed
 
-RESULTS = "results-smoke"
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 
 

@@ -10,10 +10,9 @@ import pandas as pd
 import pytest
 import tiny_models
 import yaml
-from copies import LAB, SMOKE, Finished, Repository
+from copies import LAB, RESULTS, SMOKE, Finished, Repository
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
-RESULTS = "results-smoke"
 LAID = f"{LAB}/others.yaml"
 # Hears the target in everything.
 PARROT = """
@@ -56,12 +55,10 @@ def describe(folder: Path) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def others(smoke: Finished, tmp_path_factory: pytest.TempPathFactory) -> Repository:
     copy = Repository.copy(tmp_path_factory.mktemp("others") / "copy", smoke.path)
-    # What the smoke study alone has heard.
-    for model in ("seed-2", "seed-1.twin", "seed-1.ulp-1"):
-        (copy.path / RESULTS / f"transcripts/seed-1/{model}.parquet").unlink()
     folder = copy.path / LAB
     folder.mkdir()
     (copy.path / LAID).write_text(yaml.safe_dump(describe(folder)))
+    copy.remove_others([SMOKE, LAID])
     copy.snakemake("--cores", "2", "--configfile", SMOKE, LAID)
     return copy
 

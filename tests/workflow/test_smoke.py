@@ -11,10 +11,9 @@ import socket
 
 import pandas as pd
 import pytest
-from copies import SMOKE, Finished, Repository
+from copies import RESULTS, SMOKE, Finished, Repository
 
 pytestmark = pytest.mark.timeout(1800)
-RESULTS = "results-smoke"
 # Where every attack succeeds there is nothing to list.
 MAY_BE_EMPTY = {"failures"}
 
