@@ -19,7 +19,7 @@ from asrtransfer.speech.phrases import lay_phrase
 from asrtransfer.speech.utterances import Speech
 
 LONG = np.rint(900 * np.sin(np.arange(30000) / 9)).astype(np.int16)
-SHORT = LONG[:5000]
+SHORT = LONG[:2000]
 
 
 def start(keys: CW | PGD, snr: float) -> Batch:

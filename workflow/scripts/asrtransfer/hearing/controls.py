@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from asrtransfer.machine.random import numpy_stream
 from asrtransfer.speech import audio
 from asrtransfer.speech.espeak import Engine
-from asrtransfer.speech.phrases import speak_phrase
+from asrtransfer.speech.phrases import add_background, speak_phrase
 
 Samples = NDArray[np.int16]
 Kind = Literal["shuffled", "moved", "noise"]
@@ -58,9 +58,7 @@ def speak(engine: Engine, phrase: str, name: str) -> Samples:
         int16 (samples,), 16 kHz.
     """
     random = numpy_stream(f"spoken\0{name}")
-    spoken = speak_phrase(engine, phrase, random)
-    # Digital silence has no finite logarithm.
-    return audio.to_int16(spoken + random.integers(-10, 11, size=len(spoken)))
+    return audio.to_int16(add_background(speak_phrase(engine, phrase, random), random))
 
 
 def _add(clean: Samples, perturbation: NDArray[np.float64]) -> Samples:

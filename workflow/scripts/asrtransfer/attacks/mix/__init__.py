@@ -30,8 +30,9 @@ class Mix(AttackSection):
 class SpokenMix(Whole):
     """A positive control, by the same path as every attack: its samples owe nothing to the surrogate.
 
-    With the utterance u and the phrase p of the same energy, a sample is u + a (p - u): a = 0 is the utterance, a = 1
-    the phrase alone. A phrase that is only added is not heard, however loud it is, for the words beside it stay.
+    With the utterance u and the phrase p of the same energy and as long, a sample is u + a (p - u): a = 0 is the
+    utterance, a = 1 the phrase alone, with faint noise. A phrase that is only added is not heard, however loud it is,
+    for the words beside it stay.
 
     Where remotes hear the samples, the path from audio to counts finds transfer. An attack whose samples transfer
     should be compared with a mix of the same distortion: what the mix reaches needs no surrogate.
@@ -45,13 +46,13 @@ class SpokenMix(Whole):
     ) -> NDArray[np.float64]:
         import numpy as np
 
-        from asrtransfer.speech.phrases import lay_phrase
+        from asrtransfer.speech.phrases import add_background, lay_phrase
 
         spoken = lay_phrase(phrase, audio, 0.0, generator)
         if not spoken.any():
             # An utterance that is too short for the phrase stays as it is, and its attempt fails.
             return audio.astype(np.float64)
-        change = spoken - audio
+        change = add_background(spoken, generator) - audio
         wanted = np.linalg.norm(audio.astype(np.float64)) * 10 ** (-self.keys.snr / 20)
         return audio + min(1.0, wanted / np.linalg.norm(change)) * change
 
