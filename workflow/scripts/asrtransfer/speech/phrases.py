@@ -49,8 +49,10 @@ def lay_phrase(
     """
     voice, rate, pitch = _draw_voice(random)
     with Engine() as engine:
-        spoken = _say(engine, phrase, voice, rate, pitch)
-        fitting = round(rate * len(spoken) / max(1, len(utterance)))
+        drawn = _say(engine, phrase, voice, rate, pitch)
+        words = len(np.trim_zeros(drawn))
+        # The silence at both ends stays as long.
+        fitting = round(rate * words / max(1, len(utterance) - (len(drawn) - words)))
         spoken = np.trim_zeros(_say(engine, phrase, voice, min(max(SLOWEST, fitting), FASTEST), pitch))
     laid = np.zeros(len(utterance))
     room = len(utterance) - len(spoken)
