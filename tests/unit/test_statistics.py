@@ -134,6 +134,13 @@ def test_bootstrap_is_silent_where_all_agree(value: float) -> None:
     assert all(map(math.isnan, interval(np.full((9, 3), value), np.ones((9, 3)))))
 
 
+def test_resamples_may_draw_no_row() -> None:
+    """One utterance, dealt to one of two surrogates."""
+    dealt = np.array([[1.0, 0.0]])
+    found = {np.isnan(interval(dealt, dealt, resamples=1, seed=seed).lower) for seed in range(20)}
+    assert found == {True}
+
+
 def test_bootstrap_survives_empty_cells_and_no_rows() -> None:
     numbers = np.zeros((3, 3))
     assert all(map(math.isnan, interval(numbers, numbers)))

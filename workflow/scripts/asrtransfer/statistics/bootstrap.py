@@ -74,7 +74,8 @@ def interval(
     if numbers.sum() == 0:
         return UNKNOWN
     shares = _resample(sums, numbers, by, resamples, seed)
-    if np.ptp(shares) == 0:
+    # Where utterances are dealt to surrogates, a resample may draw no row.
+    if not len(shares) or np.ptp(shares) == 0:
         return UNKNOWN
     lower, upper = np.quantile(shares, [(1 - level) / 2, (1 + level) / 2])
     return Interval(float(lower), float(upper))
