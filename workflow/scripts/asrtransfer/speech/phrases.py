@@ -10,11 +10,10 @@ from asrtransfer.speech.espeak import Engine, trim_silence
 
 VOICES = tuple(f"{accent}+{variant}" for variant in ("m5", "m8", "f5") for accent in ("en-us", "en-gb-x-rp", "en"))
 """Voices of espeak-ng that speak no corpus: accents of :mod:`asrtransfer.corpora.synthetic`, in other variants."""
-
-
 SLOWEST, FASTEST = 80, 260
-"""Words a minute: below, espeak-ng speaks no slower; above, few recognisers hear it."""
+"""Words a minute: the slowest that espeak-ng speaks, and half as fast again as its default, 175."""
 BACKGROUND = 10
+"""The largest sample of faint noise, in 16-bit units."""
 
 
 def speak_phrase(engine: Engine, phrase: str, random: np.random.Generator) -> NDArray[np.float64]:
@@ -63,7 +62,7 @@ def lay_phrase(
 
 
 def add_background(signal: NDArray[np.float64], random: np.random.Generator) -> NDArray[np.float64]:
-    """Add faint noise, as the synthetic corpus has it: digital silence has no finite logarithm.
+    """Add faint noise: digital silence has no finite logarithm.
 
     Args:
         signal: float64 (samples,), 16-bit units.
