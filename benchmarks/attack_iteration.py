@@ -2,8 +2,9 @@
 
 .venv/bin/python benchmarks/attack_iteration.py --results results
 
-Iterations are those of an attack that has not succeeded yet; each is tested for success. Contestants alternate. The
-figures are medians of processor time, so that other programs on the machine do not count.
+Beside both, the matrix products of these passes alone, each for all frames at once: the LSTM's, too, which the network
+computes frame by frame. Iterations are those of an attack that has not succeeded yet; each is tested for success.
+Contestants alternate. The figures are medians of processor time, so that other programs on the machine do not count.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
 
@@ -62,6 +64,21 @@ def bare(recogniser: DeepSpeech, tasks: list[Task], iterations: int) -> None:
         torch.autograd.grad(recogniser.aim(heard, lengths, phrases).loss.sum(), heard)
 
 
+def list_products(recogniser: DeepSpeech, tasks: list[Task]) -> list[tuple[Tensor, Tensor, Tensor]]:
+    """The network's matrices, each with inputs and gradients of its outputs for all frames of a batch at once."""
+    frames = recogniser.log_probs(*pad([task.audio for task in tasks]))[0].shape[:2].numel()
+    weights = [weight for weight in recogniser.network.state_dict().values() if weight.dim() == 2]
+    return [(weight, torch.randn(frames, weight.shape[1]), torch.randn(frames, weight.shape[0])) for weight in weights]
+
+
+def multiply(products: list[tuple[Tensor, Tensor, Tensor]], iterations: int) -> None:
+    """The products of a forward pass and of one backward to the audio, and nothing else."""
+    for _ in range(iterations):
+        for weight, inputs, gradients in products:
+            inputs @ weight.T
+            gradients @ weight
+
+
 def attacked(
     name: str, recogniser: DeepSpeech, tasks: list[Task], iterations: int, options: Mapping[str, Any] | None = None
 ) -> None:
@@ -86,7 +103,9 @@ def main() -> None:
     parser.add_argument("--surrogate", default="seed-1")
     parser.add_argument("--iterations", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=7)
+    parser.add_argument("--attacks", nargs="+", choices=OPTIONS, default=list(OPTIONS))
     given = parser.parse_args()
+    chosen = {name: OPTIONS[name] for name in given.attacks}
     compute.prepare("cpu", 1)
     recogniser = DeepSpeech(load_weights(given.results / "models" / given.surrogate / "weights.safetensors"))
     speech = Speech.read(given.results / "corpus" / "test.parquet")
@@ -97,21 +116,27 @@ def main() -> None:
         tasks = [Task(speech.utterance_ids[index], speech.samples(index), PHRASE) for index in indices]
         contestants = {
             name: partial(attacked, attack, recogniser, tasks, given.iterations, keys)
-            for name, (attack, keys) in OPTIONS.items()
+            for name, (attack, keys) in chosen.items()
         }
         contestants["bare"] = partial(bare, recogniser, tasks, given.iterations)
+        with torch.no_grad():
+            products = list_products(recogniser, tasks)
+        contestants["products"] = partial(multiply, products, given.iterations)
         taken: dict[str, list[float]] = {name: [] for name in contestants}
         for work in contestants.values():
             work()
         for _ in range(given.repeats):
             for name, work in contestants.items():
                 taken[name].append(seconds(work) / given.iterations * 1000)
-        for name, (_, keys) in OPTIONS.items():
+        for name, (_, keys) in chosen.items():
             needed = [passes(keys) * once for once in taken["bare"]]
             ratios = sorted(one / other for one, other in zip(taken[name], needed, strict=True))
             middle, base = statistics.median(taken[name]), statistics.median(needed)
             spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"
             print(f"{batch:5} {name:21} {middle:7.1f} {base:8.1f} {statistics.median(ratios):6.2f}  {spread}")
+        operations = sum(4 * len(inputs) * weight.numel() for weight, inputs, _ in products) / 1e6
+        rates = ", ".join(f"{name} {operations / statistics.median(taken[name]):.0f}" for name in [*chosen, "products"])
+        print(f"{batch:5} GFLOP/s of the network's own products: {rates}")
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """How long Snakemake takes to build a study's graph of jobs, before the first job and after the last one.
 
 .venv/bin/python benchmarks/dag.py config/paper.yaml
+.venv/bin/python benchmarks/dag.py config/paper.yaml benchmarks/ten-papers.yaml
 
 For the second figure, every output is an empty file in a copy of the repository, created in the order of the jobs.
 """
@@ -21,7 +22,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-PARTS = ["config", "workflow", "profiles", "envs"]
+PARTS = ["benchmarks", "config", "workflow", "profiles", "envs"]
 
 
 def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -30,20 +31,20 @@ def snakemake(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True)
 
 
-def build(folder: Path, config: str, repeats: int) -> tuple[float, float, str]:
+def build(folder: Path, config: list[str], repeats: int) -> tuple[float, float, str]:
     """Median seconds and largest memory in MB of a dry run, and what it says last."""
     seconds = []
     for _ in range(repeats):
         start = time.perf_counter()
-        output = snakemake(folder, "-n", "--quiet", "all", "--configfile", config)
+        output = snakemake(folder, "-n", "--quiet", "all", "--configfile", *config)
         seconds.append(time.perf_counter() - start)
     memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     return statistics.median(seconds), memory, (output.stderr + output.stdout).strip()
 
 
-def outputs(folder: Path, config: str) -> list[str]:
+def outputs(folder: Path, config: list[str]) -> list[str]:
     """Every file and folder that the study makes."""
-    table = snakemake(folder, "--summary", "--configfile", config).stdout
+    table = snakemake(folder, "--summary", "--configfile", *config).stdout
     return [row["output_file"] for row in csv.DictReader(io.StringIO(table), delimiter="\t")]
 
 
@@ -64,7 +65,7 @@ def make(folder: Path, names: list[str]) -> None:
 def main() -> None:
     """Print both."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("config")
+    parser.add_argument("config", nargs="+", help="files, laid over each other")
     parser.add_argument("--repeats", type=int, default=3)
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as scratch:

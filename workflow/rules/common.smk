@@ -8,6 +8,7 @@ from pathlib import Path
 from asrtransfer.ctc import backends
 from asrtransfer.files.errors import InputError
 from asrtransfer.files.parquet import read as read_parquet
+from snakemake.exceptions import IncompleteCheckpointException
 from snakemake.logging import logger
 from study import compared
 from study import config as configuration
@@ -88,11 +89,17 @@ def decoding_code():
 site = {name: resource.raw for name, resource in workflow.resource_settings._parsed_default_resources.items()}
 
 
+@cache
+def estimate(rule, wildcards):
+    """The work of a job, whose wildcards are pairs of name and value: each of its resources asks."""
+    return work.of(study, rates, rule, dict(wildcards))
+
+
 def asked(rule):
     """What the jobs of a rule ask for, on a cluster or of a machine whose --resources are limited."""
 
     def job(wildcards):
-        return work.of(study, rates, rule, wildcards)
+        return estimate(rule, tuple(wildcards.items()))
 
     limit = {} if study.time_limit is None else {"time_limit": f"{study.time_limit:g}"}
     return (
@@ -154,8 +161,21 @@ def samples_heard(wildcards):
     return expand("<results>/attacks/{job}.parquet", job=map(name_attack, jobs))
 
 
+@cache
+def find_selected(made):
+    """What the checkpoint answers when this number of its files is made: to ask expands the name of each of them."""
+    try:
+        return checkpoints.select.get().output.selected
+    except IncompleteCheckpointException as error:
+        return error
+
+
 def selected(wildcards):
-    return checkpoints.select.get().output.selected
+    """The table of selected utterances; before the checkpoint has run, Snakemake learns that it waits for it."""
+    found = find_selected(len(checkpoints.created_output))
+    if isinstance(found, Exception):
+        raise found.with_traceback(None)
+    return found
 
 
 @cache

@@ -63,7 +63,7 @@ rule verdict:
         "../../envs/environment.yaml"
     params:
         design=tabled.describe_design(study),
-        cost=planned.estimate_cost(study, rates),
+        cost=lambda wildcards: planned.estimate_cost(study, rates),
         code=code("verdict.py"),
     script:
         "../scripts/verdict.py"

@@ -99,8 +99,13 @@ def jobs_of(study: Study, surrogate: str) -> list[Job]:
 
 def jobs_heard(study: Study, surrogate: str, remote: str) -> list[Job]:
     """The attack jobs of a surrogate whose samples a remote hears: all but those of attacks that it judges."""
-    judged = {attack for attack in study.attacks if remote in list_judges(study, attack)}
-    return [job for job in jobs_of(study, surrogate) if job.attack not in judged]
+    heard = list_heard(study, remote)
+    return [job for job in jobs_of(study, surrogate) if job.attack in heard]
+
+
+def list_heard(study: Study, remote: str) -> list[str]:
+    """The attacks whose samples a remote hears: all but those that it judges."""
+    return [attack for attack in study.attacks if remote not in list_judges(study, attack)]
 
 
 def list_judges(study: Study, attack: str) -> list[str]:
@@ -121,12 +126,14 @@ def list_models(study: Study, attack: str, surrogate: str) -> list[str]:
 def list_hearings(study: Study) -> list[tuple[str, str]]:
     """Every (surrogate, remote); a surrogate's own models come first, as the positive control."""
     found = []
+    # Every surrogate has jobs of the same attacks.
+    with_jobs = {job.attack for job in jobs_of(study, study.attacked[0])}
+    hear = [name for name in study.listening if with_jobs.intersection(list_heard(study, name))]
     for surrogate in study.attacked:
         members = names.split_surrogate(surrogate)
         parsed = [study.parsed(name) for name in members]
-        others = [name for name in study.listening if name not in members]
-        listening = [name for name in others if names.listens(parsed, study.parsed(name))]
-        remotes = [name for name in listening if jobs_heard(study, surrogate, name)]
+        others = [name for name in hear if name not in members]
+        remotes = [name for name in others if names.listens(parsed, study.parsed(name))]
         found += [(surrogate, remote) for remote in (*members, *remotes)]
     return found
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Literal, get_args
 
 Arm = Literal["none", "twin", "ulp", "native", "data", "tuned", "shares"]
@@ -107,6 +108,7 @@ class Model:
         return 10 + int(self.shared)
 
 
+@cache
 def parse_model(name: str, default: str) -> Model:
     """Take a model's name apart.
 
@@ -185,6 +187,7 @@ def _relate(model: Model, remote: Model) -> Relation:
     return arms[0] if arms else "twin"  # type: ignore[return-value]
 
 
+@cache
 def slug(phrase: str) -> str:
     """The name of a phrase in paths and tables: words joined by hyphens, apostrophes left out."""
     return re.sub(r" +", "-", phrase.replace("'", "").strip())

@@ -1,0 +1,123 @@
+"""This commit beside an earlier one: an attack's iteration and start, an epoch of training, a hearing.
+
+In a second checkout of the repository, at the earlier commit, and in this one, run the same study; then
+
+    .venv/bin/python benchmarks/earlier.py --earlier ../earlier --earlier-results results --results results-earlier \\
+        --config benchmarks/earlier.yaml
+
+Both take turns. An iteration is measured by each commit's own `attack_iteration.py`. The others are jobs that
+Snakemake runs again: a job's log has the seconds of its work after all imports, its benchmark those of the whole
+process, so the difference is what it takes to start. `import torch` is measured in the same turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import os
+import re
+import statistics
+import subprocess
+import sys
+import time
+from collections import defaultdict
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyarrow.parquet
+
+DONE = re.compile(r"done in ([0-9.]+) s$", re.MULTILINE)
+ITERATION = re.compile(r"^ *(8|32) +(cw|pgd) +([0-9.]+) ", re.MULTILINE)
+JOBS = {
+    "train": ("models/seed-1/card.json", "train/seed-1"),
+    "attack": ("attacks/pgd/seed-1/{target}/high.parquet", "attack/pgd/seed-1/{target}/high"),
+    "transcribe": ("transcripts/seed-1/seed-2.parquet", "transcribe/seed-1/seed-2"),
+}
+"""By rule: an output of the job that runs again, and the name of its log, both within the results."""
+
+
+@dataclass(frozen=True)
+class Checkout:
+    """A commit's files, and the finished study in them."""
+
+    folder: Path
+    results: str
+    config: str | None
+
+    def run(self, *command: str) -> str:
+        """Standard output of a Python module or program, run in the folder."""
+        told = {**os.environ, "PYTHONPATH": ""}
+        done = subprocess.run([sys.executable, *command], cwd=self.folder, capture_output=True, text=True, env=told)
+        if done.returncode:
+            sys.exit(f"{self.folder}: {' '.join(command)} failed:\n{done.stdout}{done.stderr}")
+        return done.stdout
+
+    def iterations(self) -> dict[str, float]:
+        """Milliseconds of an iteration, by attack and batch."""
+        printed = self.run("benchmarks/attack_iteration.py", "--results", self.results, "--repeats", "3", *self.attacks)
+        return {f"iteration of {name}, batch {batch} (ms)": float(ms) for batch, name, ms in ITERATION.findall(printed)}
+
+    @property
+    def attacks(self) -> list[str]:
+        """What has the commit's benchmark leave out options of attacks, if it knows any."""
+        knows = "--attacks" in (self.folder / "benchmarks" / "attack_iteration.py").read_text()
+        return ["--attacks", "cw", "pgd"] if knows else []
+
+    def job(self, rule: str) -> tuple[float, float]:
+        """Run one job again; seconds of its work, and of its start."""
+        results = self.folder / self.results
+        target = sorted((results / "attacks" / "pgd" / "seed-1").iterdir())[0].name
+        output, log = (name.format(target=target) for name in JOBS[rule])
+        laid = ["--configfile", self.config] if self.config else []
+        self.run("-m", "snakemake", "--cores", "1", "--quiet", "all", "--force", f"{self.results}/{output}", *laid)
+        found = DONE.search((results / "logs" / f"{log}.log").read_text())
+        assert found is not None, f"{log}.log does not say how long the work took"
+        with (results / "benchmarks" / f"{log}.tsv").open() as file:
+            life = float(next(csv.DictReader(file, delimiter="\t"))["s"])
+        return float(found[1]), life - float(found[1])
+
+    def measure(self) -> dict[str, float]:
+        """One turn: what took how long."""
+        found = self.iterations()
+        found["training (s)"], _ = self.job("train")
+        _, found["start of an attack job (s)"] = self.job("attack")
+        heard, _ = self.job("transcribe")
+        rows = pyarrow.parquet.read_metadata(self.folder / self.results / JOBS["transcribe"][0]).num_rows
+        found["hearing (ms)"] = 1000 * heard / rows
+        return found
+
+
+def import_torch() -> float:
+    """Seconds that a process takes which only imports PyTorch."""
+    start = time.perf_counter()
+    subprocess.run([sys.executable, "-c", "import torch"], check=True)
+    return time.perf_counter() - start
+
+
+def main() -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--earlier", type=Path, required=True, help="checkout of the earlier commit")
+    parser.add_argument("--earlier-results", default="results")
+    parser.add_argument("--results", default="results-earlier")
+    parser.add_argument("--config", default="benchmarks/earlier.yaml")
+    parser.add_argument("--turns", type=int, default=5)
+    given = parser.parse_args()
+    earlier = Checkout(given.earlier, given.earlier_results, None)
+    today = Checkout(Path(__file__).resolve().parents[1], given.results, given.config)
+    before, after, ratios = defaultdict(list), defaultdict(list), defaultdict(list)
+    for _ in range(given.turns):
+        torch, old, new = import_torch(), earlier.measure(), today.measure()
+        for name in old:
+            before[name].append(old[name])
+            after[name].append(new[name])
+            ratios[name].append(old[name] / new[name])
+        ratios["start of an attack job / import torch"].append(new["start of an attack job (s)"] / torch)
+    print(f"{'what':40} {'before':>8} {'now':>8} {'ratio':>6}  spread")
+    for name, found in ratios.items():
+        middle = [f"{statistics.median(some[name]):8.2f}" if name in some else " " * 8 for some in (before, after)]
+        print(f"{name:40} {' '.join(middle)} {statistics.median(found):6.2f}  {min(found):.2f} to {max(found):.2f}")
+
+
+if __name__ == "__main__":
+    main()
