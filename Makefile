@@ -3,7 +3,7 @@
 # make conformance FILE=mine.py  tries an attack or a recogniser of your own; KEYS='{key: value}' for its section
 # make ctcdecode builds the decoder ctcdecode and installs it into .venv; needs g++: see docs/ctcdecode.md
 # make unlock  frees the folder after a run that was killed
-# make benchmark compares our attack with the Adversarial Robustness Toolbox's: see benchmarks/README.md
+# make benchmark compares our attacks with those of two packages: see benchmarks/README.md
 # make audit   asks whether any pinned package has a known advisory
 # make install installs only; EXTRAS="transformers whisper pocketsphinx" adds what recognisers of others need
 # make lock    renews the pins in envs/. PYTHON=... names the Python to build .venv on.
@@ -50,7 +50,7 @@ ctcdecode:
 
 benchmark:
 	@envs/install benchmark
-	python benchmarks/against_art.py $(ARGS)
+	python benchmarks/against_others.py $(ARGS)
 
 install:
 	@envs/install run $(EXTRAS)

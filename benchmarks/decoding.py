@@ -87,8 +87,8 @@ def main(utterances: int) -> None:
     """Print a line per sharpness and decoder."""
     torch.set_num_threads(1)
     decoders: dict[str, Decoder] = {
-        "all classes": FlashlightDecoder(tokens_per_frame=SIZE, threshold=math.inf),
-        "13 classes": FlashlightDecoder(threshold=math.inf),
+        "all classes": FlashlightDecoder(tokens_per_frame=SIZE, thresholds=[math.inf]),
+        "13 classes": FlashlightDecoder(thresholds=[math.inf]),
         "default": FlashlightDecoder(),
         "beam 200": FlashlightDecoder(beam=200),
         "pyctcdecode": PyCtcDecode(),

@@ -1,9 +1,9 @@
 """This commit beside an earlier one: an attack's iteration and start, an epoch of training, a hearing.
 
-In a second checkout of the repository, at the earlier commit, and in this one, run the same study; then
+In a second checkout of the repository, at commit fce1b75, run the default study; in this one, run
+`benchmarks/earlier.yaml`, which is the same study in today's keys; then
 
-    .venv/bin/python benchmarks/earlier.py --earlier ../earlier --earlier-results results --results results-earlier \\
-        --config benchmarks/earlier.yaml
+    .venv/bin/python benchmarks/earlier.py --earlier ../earlier
 
 Both take turns. An iteration is measured by each commit's own `attack_iteration.py`. The others are jobs that
 Snakemake runs again: a job's log has the seconds of its work after all imports, its benchmark those of the whole
@@ -29,20 +29,29 @@ import pyarrow.parquet
 DONE = re.compile(r"done in ([0-9.]+) s$", re.MULTILINE)
 ITERATION = re.compile(r"^ *(8|32) +(cw|pgd) +([0-9.]+) ", re.MULTILINE)
 JOBS = {
-    "train": ("models/seed-1/card.json", "train/seed-1"),
+    "train": ("models/seed-1.ulp-1/card.json", "train/seed-1.ulp-1"),
     "attack": ("attacks/pgd/seed-1/{target}/high.parquet", "attack/pgd/seed-1/{target}/high"),
     "transcribe": ("transcripts/seed-1/seed-2.parquet", "transcribe/seed-1/seed-2"),
 }
 """By rule: an output of the job that runs again, and the name of its log, both within the results."""
+EPOCHS = 6
 
 
 @dataclass(frozen=True)
 class Checkout:
-    """A commit's files, and the finished study in them."""
+    """A commit's files, and the finished study in them.
+
+    Attributes:
+        folder: of the repository.
+        results: of the study, in this folder.
+        config: of the study, as Snakemake is told.
+        training: a key that makes trainings short, with a place for the number of epochs.
+    """
 
     folder: Path
     results: str
-    config: str | None
+    config: list[str]
+    training: str
 
     def run(self, *command: str) -> str:
         """Standard output of a Python module or program, run in the folder."""
@@ -54,7 +63,7 @@ class Checkout:
 
     def iterations(self) -> dict[str, float]:
         """Milliseconds of an iteration, by attack and batch."""
-        printed = self.run("benchmarks/attack_iteration.py", "--results", self.results, "--repeats", "3", *self.attacks)
+        printed = self.run("benchmarks/attack_iteration.py", "--results", self.results, "--repeats", "2", *self.attacks)
         return {f"iteration of {name}, batch {batch} (ms)": float(ms) for batch, name, ms in ITERATION.findall(printed)}
 
     @property
@@ -63,13 +72,14 @@ class Checkout:
         knows = "--attacks" in (self.folder / "benchmarks" / "attack_iteration.py").read_text()
         return ["--attacks", "cw", "pgd"] if knows else []
 
-    def job(self, rule: str) -> tuple[float, float]:
-        """Run one job again; seconds of its work, and of its start."""
+    def job(self, rule: str, *changes: str) -> tuple[float, float]:
+        """Run one job again, with changed keys; seconds of its work, and of its start."""
         results = self.folder / self.results
         target = sorted((results / "attacks" / "pgd" / "seed-1").iterdir())[0].name
         output, log = (name.format(target=target) for name in JOBS[rule])
-        laid = ["--configfile", self.config] if self.config else []
-        self.run("-m", "snakemake", "--cores", "1", "--quiet", "all", "--force", f"{self.results}/{output}", *laid)
+        asked = ["--force", f"{self.results}/{output}", "--allowed-rules", rule, *self.config]
+        asked += ["--config", *changes] if changes else []
+        self.run("-m", "snakemake", "--cores", "1", "--quiet", "all", *asked)
         found = DONE.search((results / "logs" / f"{log}.log").read_text())
         assert found is not None, f"{log}.log does not say how long the work took"
         with (results / "benchmarks" / f"{log}.tsv").open() as file:
@@ -79,7 +89,8 @@ class Checkout:
     def measure(self) -> dict[str, float]:
         """One turn: what took how long."""
         found = self.iterations()
-        found["training (s)"], _ = self.job("train")
+        seconds, _ = self.job("train", self.training.format(EPOCHS))
+        found["an epoch of training (s)"] = seconds / EPOCHS
         _, found["start of an attack job (s)"] = self.job("attack")
         heard, _ = self.job("transcribe")
         rows = pyarrow.parquet.read_metadata(self.folder / self.results / JOBS["transcribe"][0]).num_rows
@@ -100,11 +111,12 @@ def main() -> None:
     parser.add_argument("--earlier", type=Path, required=True, help="checkout of the earlier commit")
     parser.add_argument("--earlier-results", default="results")
     parser.add_argument("--results", default="results-earlier")
-    parser.add_argument("--config", default="benchmarks/earlier.yaml")
     parser.add_argument("--turns", type=int, default=5)
     given = parser.parse_args()
-    earlier = Checkout(given.earlier, given.earlier_results, None)
-    today = Checkout(Path(__file__).resolve().parents[1], given.results, given.config)
+    earlier = Checkout(given.earlier, given.earlier_results, [], "training={{epochs: {}}}")
+    laid = ["--configfile", "benchmarks/earlier.yaml"]
+    short = "families={{deepspeech: {{training: {{epochs: {}}}}}}}"
+    today = Checkout(Path(__file__).resolve().parents[1], given.results, laid, short)
     before, after, ratios = defaultdict(list), defaultdict(list), defaultdict(list)
     for _ in range(given.turns):
         torch, old, new = import_torch(), earlier.measure(), today.measure()

@@ -93,7 +93,7 @@ class TestParity:
     @pytest.mark.parametrize("seed", [3, 13])
     def test_on_improbable_texts_only_the_beams_differ(self, seed: int) -> None:
         """Below e-25 neither beam of 100 holds all of the ten: 13 loses three of ours, 3 two of ctcdecode's."""
-        wide = texts(FlashlightDecoder(beam=2000, tokens_per_frame=SIZE, threshold=math.inf), seed, 1.0)
+        wide = texts(FlashlightDecoder(beam=2000, tokens_per_frame=SIZE, thresholds=[math.inf]), seed, 1.0)
         assert texts(build("ctcdecode", beam=1000), seed, 1.0) == wide
         assert texts(FlashlightDecoder(), seed, 1.0) != texts(build("ctcdecode"), seed, 1.0)
 

@@ -49,7 +49,7 @@ class TestTopTen:
     @pytest.mark.parametrize("seed", range(3))
     def test_unpruned_search_finds_the_ten_best_of_all_texts(self, seed: int) -> None:
         row = random_row(3, seed, scale=1.0)
-        whole = FlashlightDecoder(beam=30_000, tokens_per_frame=SIZE, threshold=math.inf)
+        whole = FlashlightDecoder(beam=30_000, tokens_per_frame=SIZE, thresholds=[math.inf])
         assert_same(whole.top(*one(row))[0], exhaustive_top(row))
 
     @pytest.mark.parametrize("seed", range(4))
@@ -64,7 +64,7 @@ class TestTopTen:
     @pytest.mark.parametrize("sharpness", [1.0, 2.0, 4.0])
     def test_pruning_changes_nothing_on_speech(self, decoder: FlashlightDecoder, phrase: str, sharpness: float) -> None:
         row = spoken_row(phrase, seed=len(phrase), sharpness=sharpness)
-        whole = FlashlightDecoder(tokens_per_frame=SIZE, threshold=math.inf)
+        whole = FlashlightDecoder(tokens_per_frame=SIZE, thresholds=[math.inf])
         assert decoder.top(*one(row)) == whole.top(*one(row))
 
     @pytest.mark.parametrize(
@@ -79,8 +79,8 @@ class TestTopTen:
         self, threshold: float, phrase: str, seed: int, sharpness: float
     ) -> None:
         row = spoken_row(phrase, seed, sharpness)
-        whole = FlashlightDecoder(threshold=math.inf)
-        assert FlashlightDecoder(threshold=threshold).top(*one(row)) == whole.top(*one(row))
+        whole = FlashlightDecoder(thresholds=[math.inf])
+        assert FlashlightDecoder(thresholds=[threshold, math.inf]).top(*one(row)) == whole.top(*one(row))
 
     @pytest.mark.parametrize("seed", range(3))
     def test_texts_are_different_ordered_and_scored_exactly(self, decoder: FlashlightDecoder, seed: int) -> None:

@@ -1,18 +1,20 @@
-"""Our attack of Carlini and Wagner beside CarliniWagnerASR of the Adversarial Robustness Toolbox (ART).
+"""Our attacks beside those of the Adversarial Robustness Toolbox (ART) and of the package asr-attacks.
 
-Both attack the same utterances with the same phrase on the same model of a finished study:
+All attack the same utterances with the same phrase on the same model of a finished study:
 
     make benchmark ARGS="--results results --surrogate seed-1 --phrase 'open the door'"
 
-Bound, learning rate, shrink factor, iterations and batches are the same. The confidence is low: a success asks for less
-distortion. ART steps by the gradient's sign, without Adam and without noise, and returns failures, too. The audio that
-each attack returns is rounded to 16 bits and heard again in the same way. It is a success if the phrase is then its
-top transcription. Seconds are processor time, so that other programs on the machine do not count.
+Each contest is of one attack: its bound, steps and iterations are the same for all contestants. The confidence is low:
+C&W's successes ask for less distortion, PGD ends with the first. The audio that each attack returns is rounded to 16
+bits and heard again in the same way. It is a success if the phrase is then its top transcription. Seconds are
+processor time, so that other programs on the machine do not count.
 
-ART gets its best case: an estimator that computes a whole batch at once, as our attack does; its own
-PyTorchDeepSpeech computes spectrograms row by row. ART's test for success runs the decoder that judges both, with a
-beam search for every utterance, or decodes greedily, as PyTorchDeepSpeech does by default. Our test knows the target
-and searches only if a greedy transcription does not decide.
+Both get their best case. ART's estimator computes a whole batch at once, as our attack does; its own PyTorchDeepSpeech
+computes spectrograms row by row. asr-attacks takes one utterance at a time, so that it pads none, and decodes greedily.
+ART steps by the gradient's sign, without Adam and without noise; its test for success runs the decoder that judges all,
+with a beam search for every utterance, or decodes greedily, as PyTorchDeepSpeech does by default. asr-attacks gives
+Adam the gradient itself. Both return failures, too. Our test knows the target and searches only if a greedy
+transcription does not decide.
 """
 
 from __future__ import annotations
@@ -34,7 +36,9 @@ import torch
 from art.attacks.evasion import CarliniWagnerASR
 from art.estimators.estimator import BaseEstimator, LossGradientsMixin, NeuralNetworkMixin
 from art.estimators.speech_recognition.speech_recognizer import SpeechRecognizerMixin
+from asr_attacks import ASRAttacker, CTCModuleBackend
 from numpy.typing import NDArray
+from torch import Tensor, nn
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "workflow" / "scripts"))
 
@@ -50,10 +54,13 @@ from asrtransfer.machine.memory import Plan
 from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.recognisers.deepspeech.network import load_weights
 from asrtransfer.speech.utterances import Speech, pad
+from asrtransfer.text.alphabet import BLANK, CHARACTERS
 
 BOUND, LEARNING_RATE, SHRINK = 2000.0, 100.0, 0.8
 # What ART's attack does by default, and the code of Carlini and Wagner.
 SELDOM = 10
+# Radius and step of PGD, shares of full scale.
+RADIUS, STEP = 0.05, 0.0025
 
 Audio = NDArray[np.int16]
 Contestant = Callable[[DeepSpeech, Sequence[Task], argparse.Namespace], list[Audio | None]]
@@ -106,14 +113,27 @@ def stacked(rows: Sequence[NDArray[Any]]) -> NDArray[Any]:
     return ragged
 
 
+class Waveforms(nn.Module):
+    """A recogniser in the shape of torchaudio's models: audio of full scale 1 to log-probabilities and lengths."""
+
+    def __init__(self, recogniser: DeepSpeech) -> None:
+        super().__init__()
+        self.network = recogniser.network
+        self.recogniser = recogniser
+
+    def forward(self, waveforms: Tensor) -> tuple[Tensor, Tensor]:
+        """Log-probabilities (utterances, frames, 29) of audio (utterances, samples), and numbers of frames."""
+        lengths = torch.full((len(waveforms),), waveforms.shape[1])
+        return self.recogniser.log_probs(waveforms * FULL_SCALE, lengths)
+
+
 def ours(
-    recogniser: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace, *, test_every: int
+    recogniser: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace, *, attack: str, **keys: Any
 ) -> list[Audio | None]:
-    """Our attack; None where it says that it failed."""
-    keys = {"bound": BOUND, "learning_rate": LEARNING_RATE, "shrink": SHRINK}
-    keys |= {"iterations": settings.iterations, "test_every": test_every}
+    """One of our attacks; None where it says that it failed."""
+    keys |= {"iterations": settings.iterations, "threshold": None}
     plan = Plan("cpu", most=settings.batch)
-    outcomes = run_attack([recogniser], tasks, "cw", keys | {"threshold": None}, seed="benchmark", plan=plan)
+    outcomes = run_attack([recogniser], tasks, attack, keys, seed="benchmark", plan=plan)
     return [outcome.samples[-1].audio if outcome.samples else None for outcome in outcomes]
 
 
@@ -134,20 +154,50 @@ def arts(
             batch_size=len(part),
         )
         audio = stacked([task.audio for task in part])
-        rows = method.generate(audio, np.array([task.phrase for task in part]))
-        found += [
-            np.clip(np.round(row.astype(np.float64)), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16) for row in rows
-        ]
+        found += map(to_stored, method.generate(audio, np.array([task.phrase for task in part])))
     return found
 
 
-CONTESTANTS: dict[str, Contestant] = {
-    "ours, tests every iteration": partial(ours, test_every=1),
-    "ours, tests every tenth": partial(ours, test_every=SELDOM),
-    "ART, tests every tenth": partial(arts, decoder="flashlight"),
-    "ART, tests greedily": partial(arts, decoder="greedy"),
+def theirs(
+    recogniser: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace, *, attack: str, **keys: Any
+) -> list[Audio | None]:
+    """One of the attacks of asr-attacks, an utterance at a time."""
+    backend = CTCModuleBackend(Waveforms(recogniser), [*CHARACTERS, "-"], blank_id=BLANK)
+    run = getattr(ASRAttacker(backend, verbose=False), attack)
+    keys |= {"targeted": True, "num_iter": settings.iterations}
+    rows = [run(task.audio.astype(np.float32) / FULL_SCALE, target=task.phrase, **keys) for task in tasks]
+    return [to_stored(FULL_SCALE * row[0]) for row in rows]
+
+
+def to_stored(row: NDArray[Any]) -> Audio:
+    """Audio in 16-bit units as a file has it."""
+    return np.clip(np.round(row.astype(np.float64)), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
+
+
+CW: dict[str, Any] = {"attack": "cw", "bound": BOUND, "shrink": SHRINK}
+PGD: dict[str, Any] = {"attack": "pgd", "bound": RADIUS, "step": STEP / RADIUS}
+THEIR_CW: dict[str, Any] = {"attack": "cw", "epsilon": BOUND / FULL_SCALE, "decrease_factor_eps": SHRINK}
+CONTESTS: dict[str, dict[str, Contestant]] = {
+    "C&W": {
+        "ART, tests every tenth": partial(arts, decoder="flashlight"),
+        "ART, tests greedily": partial(arts, decoder="greedy"),
+        "ours, tests every iteration": partial(ours, **CW, learning_rate=LEARNING_RATE),
+        "ours, tests every tenth": partial(ours, **CW, learning_rate=LEARNING_RATE, test_every=SELDOM),
+    },
+    "C&W with the whole gradient": {
+        "asr-attacks": partial(theirs, **THEIR_CW, learning_rate=LEARNING_RATE / FULL_SCALE),
+        "asr-attacks, rate of 10": partial(theirs, **THEIR_CW),
+        "ours, tests every iteration": partial(ours, **CW, learning_rate=LEARNING_RATE, gradient="whole"),
+        "ours, tests every tenth": partial(
+            ours, **CW, learning_rate=LEARNING_RATE, gradient="whole", test_every=SELDOM
+        ),
+    },
+    "PGD": {
+        "asr-attacks": partial(theirs, attack="pgd", epsilon=RADIUS, alpha=STEP, random_start=False, early_stop=True),
+        "ours": partial(ours, **PGD, keep=1),
+    },
 }
-REFERENCE = "ART, tests every tenth"
+"""By attack, who runs it; the others are compared with the first."""
 
 
 @dataclass
@@ -171,12 +221,14 @@ def heard(recogniser: DeepSpeech, tasks: Sequence[Task], found: Sequence[Audio |
     return reached
 
 
-def compete(recogniser: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace) -> dict[str, Score]:
+def compete(
+    contestants: dict[str, Contestant], recogniser: DeepSpeech, tasks: Sequence[Task], settings: argparse.Namespace
+) -> dict[str, Score]:
     """Run the contestants in turn, as often as asked; all repeats give the same audio."""
-    scores = {name: Score({}, []) for name in CONTESTANTS}
+    scores = {name: Score({}, []) for name in contestants}
     clean = {task.utterance_id: task.audio for task in tasks}
     for repeat in range(settings.repeats):
-        for name, contestant in CONTESTANTS.items():
+        for name, contestant in contestants.items():
             start = time.process_time()
             found = contestant(recogniser, tasks, settings)
             scores[name].seconds.append(time.process_time() - start)
@@ -189,18 +241,19 @@ def compete(recogniser: DeepSpeech, tasks: Sequence[Task], settings: argparse.Na
     return scores
 
 
-def report(scores: dict[str, Score], utterances: int, iterations: int) -> None:
+def report(attack: str, scores: dict[str, Score], utterances: int, iterations: int) -> None:
     """Print the table: distortions are medians over the utterances that every contestant reached."""
     common = set.intersection(*(set(score.distortions) for score in scores.values()))
-    reference = statistics.median(scores[REFERENCE].seconds)
-    print(f"Medians of the distortion over the {len(common)} utterances that all reached")
-    print(f"{'attack':28} {'success':>8} {'L-inf':>7} {'SNR dB':>7} {'seconds':>8} {'it./s':>7} {'ratio':>6}")
+    reference = next(iter(scores.values())).seconds
+    print(f"{attack}; medians of the distortion over the {len(common)} utterances that all reached")
+    print(f"{'attack':28} {'success':>8} {'L-inf':>7} {'SNR dB':>7} {'seconds':>8} {'it./s':>7} {'ratio':>6}  spread")
     for name, score in scores.items():
         seconds = statistics.median(score.seconds)
+        ratios = [theirs / own for theirs, own in zip(reference, score.seconds, strict=True)]
         print(
             f"{name:28} {f'{len(score.distortions)}/{utterances}':>8} {median(score, common, 'linf'):>7} "
             f"{median(score, common, 'snr_db'):>7} {seconds:8.1f} {utterances * iterations / seconds:7.1f} "
-            f"{reference / seconds:6.2f}"
+            f"{statistics.median(ratios):6.2f}  {min(ratios):.2f} to {max(ratios):.2f}"
         )
 
 
@@ -219,7 +272,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--phrase", default="open the door")
     parser.add_argument("--iterations", type=int, default=300)
     parser.add_argument("--batch", type=int, default=32)
-    parser.add_argument("--repeats", type=int, default=3, help="runs of each attack; their median time counts")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of each attack; their median time counts")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
 
@@ -237,15 +290,16 @@ def main() -> None:
     if not tasks:
         raise InputError(f"--phrase: {settings.phrase!r} is too long for every utterance; give a shorter one")
     facts = compute.describe("cpu")
-    scores = compete(recogniser, tasks, settings)
     print(
         f"{settings.phrase!r} on {settings.surrogate} ({recogniser.network.units} units), "
         f"{settings.iterations} iterations, {settings.repeats} repeats"
     )
-    report(scores, len(tasks), settings.iterations)
+    for attack, contestants in CONTESTS.items():
+        scores = compete(contestants, recogniser, tasks, settings)
+        report(attack, scores, len(tasks), settings.iterations)
     print(
         f"{facts['processor']}, {settings.threads} thread; Python {facts['python']}, torch {facts['torch']}, "
-        f"numpy {np.__version__}, ART {version('adversarial-robustness-toolbox')}"
+        f"numpy {np.__version__}, ART {version('adversarial-robustness-toolbox')}, asr-attacks {version('asr-attacks')}"
     )
 
 
