@@ -27,7 +27,7 @@ FLOOR = -1e4
 """Lower bound of the log-probabilities passed to the search, whose sums cannot contain infinities."""
 
 
-THRESHOLDS = (6.0, 8.0, 10.0, 12.0, 16.0, 20.0, 25.0, math.inf)
+THRESHOLDS = (6.0, 8.0, 10.0, 12.0, 14.0, 16.0, 18.0, 20.0, 25.0, math.inf)
 """Nats by which a state may lie below the best of its frame, or is dropped: the narrower, the faster the search."""
 LARGEST = THRESHOLDS[-2]
 
@@ -37,8 +37,7 @@ class FlashlightDecoder(Decoder):
 
     A text whose final probability lies s nats below the best text's may lie further below on its way. The search
     therefore drops states at twice the span of its ten texts, at the least; a narrow search tells how wide that is.
-    On 164 hearings of adversarial samples every search that kept this rule gave the same lists as one that drops
-    nothing below 25 nats.
+    On 846 hearings of adversarial samples the lists were those of a search that keeps all states within 25 nats.
 
     On 600 generated posteriors (benchmarks/decoding.py) the default pruning gave the same lists as a beam of 100 over
     all classes: on all 400 whose best text typically has a probability above e-11, on 99 of 100 at e-38, and on 95 of
