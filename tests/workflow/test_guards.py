@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import statistics
 import subprocess
 import sys
@@ -19,6 +20,7 @@ from asrtransfer.recognisers.deepspeech.section import DeepSpeechSection
 from asrtransfer.recognisers.deepspeech.trials import make_recogniser
 
 BENCHMARKS = Path(__file__).resolve().parents[2] / "benchmarks"
+SCRIPTS = BENCHMARKS.parent / "workflow" / "scripts"
 sys.path.insert(0, str(BENCHMARKS))
 pytestmark = [pytest.mark.slow, pytest.mark.alone, pytest.mark.timeout(1800)]
 
@@ -36,6 +38,18 @@ def test_an_attack_costs_little_more_than_its_passes(name: str) -> None:
         work()
     ratios = [seconds(works[0]) / seconds(works[1]) for _ in range(5)]
     assert statistics.median(ratios) < 1.7
+
+
+def test_an_attack_job_imports_little_beside_torch() -> None:
+    def seconds(module: str) -> float:
+        """Processor time of a process that imports a module, and with it all that an attack job imports."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run([sys.executable, "-c", f"import {module}"], cwd=SCRIPTS, check=True)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+
+    ratios = [seconds("attack") / seconds("torch") for _ in range(3)]
+    assert statistics.median(ratios) < 1.8
 
 
 @pytest.mark.skipif((os.cpu_count() or 1) < 2, reason="needs two cores")
