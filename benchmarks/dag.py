@@ -24,6 +24,10 @@ from pathlib import Path
 
 import pandas as pd
 
+sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scripts"))
+
+from asrtransfer.files import parquet
+
 ROOT = Path(__file__).resolve().parents[1]
 COLUMNS = ["utterance_id", "sha256", "phrase"]
 PARTS = ["benchmarks", "config", "workflow", "profiles", "envs"]
@@ -64,7 +68,7 @@ def make(folder: Path, names: list[str]) -> None:
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         if path.name == "selected.parquet" or path.parts[-3] == "near-targets" or path.parts[-2] == "words":
-            pd.DataFrame({column: pd.Series(dtype=str) for column in COLUMNS}).to_parquet(path)
+            parquet.write(pd.DataFrame({column: pd.Series(dtype=str) for column in COLUMNS}), path)
         elif path.suffix:
             path.touch()
         else:

@@ -164,6 +164,7 @@ NOT_RUN = {
     "make benchmark": BENCHMARK,
     "make benchmark ARGS=\"--results results --surrogate seed-1 --phrase 'open the door' --iterations 300\"": BENCHMARK,
     ".venv/bin/python benchmarks/certify.py --results results --surrogate seed-1 --remote seed-2": BENCHMARK,
+    ".venv/bin/python benchmarks/profile_iteration.py --checkout . --results results": BENCHMARK,
     ".venv/bin/python benchmarks/listing.py": BENCHMARK,
     "PYTHONPATH=workflow/scripts .venv/bin/python tests/workflow/failing_disks.py 50": "takes half an hour",
     ".venv/bin/python benchmarks/input_pipeline.py --library folder-that-contains-LibriSpeech": BENCHMARK,
