@@ -11,7 +11,6 @@ import os
 import random
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from pathlib import Path
 from copies import RESULTS, Repository
 from journal import count, prepare
 from kills import differences
-from power_loss import RUN, Recorded, run
+from power_loss import RUN, Outcome, Recorded, count_failed, run
 
 FAILURES = {"full": errno.ENOSPC, "quota": errno.EDQUOT, "read-only": errno.EROFS, "clock": 0}
 """What happens to the disk, or to the clock; a disk that becomes read-only refuses removals and renames, too."""
@@ -85,6 +84,12 @@ class Watched:
             most = self.written if kind in ("full", "quota") else self.changes
             yield Fault(kind, rng.randrange(most), rng.choice((-30, -2, 2, 30)) if kind == "clock" else 0)
 
+    def try_faults(self, faults: Iterator[Fault]) -> Iterator[Outcome]:
+        """Try faults, each in a copy of the study."""
+        for fault in faults:
+            with tempfile.TemporaryDirectory() as folder:
+                yield fault.kind, str(fault), self.judge(fault, Path(folder))
+
     def judge(self, fault: Fault, folder: Path) -> list[str]:
         """What goes wrong: while the disk fails, or when the study runs again on a sound one."""
         copy = Repository.copy(folder / "repository", self.base.path)
@@ -104,21 +109,6 @@ class Watched:
         return [] if reason in printed else [f"the terminal does not say {reason!r}: {printed[-2000:]}"]
 
 
-def try_faults(watched: Watched, faults: Iterator[Fault]) -> int:
-    """Try faults, print how each ends, and return how many failed."""
-    tried: Counter[str] = Counter()
-    survived: Counter[str] = Counter()
-    for fault in faults:
-        with tempfile.TemporaryDirectory() as folder:
-            wrong = watched.judge(fault, Path(folder))
-        tried[fault.kind] += 1
-        survived[fault.kind] += not wrong
-        print(f"{fault}: {wrong[:3] or 'the same'}", flush=True)
-    for kind in tried:
-        print(f"{kind}: survived {survived[kind]} of {tried[kind]}")
-    return tried.total() - survived.total()
-
-
 def main() -> None:
     """Let the disk fail at many moments, and run each study again on a sound one."""
     parser = argparse.ArgumentParser(description=main.__doc__)
@@ -130,7 +120,7 @@ def main() -> None:
         Recorded.smoke(Path(folder), given.finished)
         watched = Watched.read(Path(folder))
         print(f"{watched.written} bytes, {watched.changes} changes, {len(watched.undisturbed)} files", flush=True)
-        failed = try_faults(watched, watched.draw(given.faults, given.seed))
+        failed = count_failed(watched.try_faults(watched.draw(given.faults, given.seed)))
     sys.exit(failed > 0)
 
 

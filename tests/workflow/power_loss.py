@@ -14,7 +14,7 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from io import StringIO
@@ -36,6 +36,8 @@ LAST = (
 )
 """Results of jobs that take seconds: a checkpoint with many files, a transcription, and all that follows."""
 HOUR = 3600 * 10**9
+Outcome = tuple[str, str, list[str]]
+"""Of a trial: its kind, its name, and what went wrong."""
 
 
 @dataclass(frozen=True)
@@ -202,17 +204,26 @@ def try_points(
     recorded: Recorded, points: Iterator[Point], judge: Callable[[Repository, dict[str, str]], list[str]]
 ) -> int:
     """Try points, print how each ends, and return how many failed."""
+
+    def outcomes() -> Iterator[Outcome]:
+        with tempfile.TemporaryDirectory() as folder:
+            for point in points:
+                copy = recorded.rebuild(point, Path(folder, "repository"))
+                left = left_over(copy.path / RESULTS)
+                yield point.kind, f"{point}: {len(left)} half-made files", judge(copy, recorded.undisturbed)
+                shutil.rmtree(copy.path)
+
+    return count_failed(outcomes())
+
+
+def count_failed(outcomes: Iterable[Outcome]) -> int:
+    """Print how each of some trials ends, and how many of each kind survive; return how many failed."""
     tried: Counter[str] = Counter()
     survived: Counter[str] = Counter()
-    with tempfile.TemporaryDirectory() as folder:
-        for point in points:
-            copy = recorded.rebuild(point, Path(folder, "repository"))
-            left = left_over(copy.path / RESULTS)
-            faults = judge(copy, recorded.undisturbed)
-            tried[point.kind] += 1
-            survived[point.kind] += not faults
-            print(f"{point}: {len(left)} half-made files; {faults[:3] or 'the same'}", flush=True)
-            shutil.rmtree(copy.path)
+    for kind, name, wrong in outcomes:
+        tried[kind] += 1
+        survived[kind] += not wrong
+        print(f"{name}; {wrong[:3] or 'the same'}", flush=True)
     for kind in tried:
         print(f"{kind}: survived {survived[kind]} of {tried[kind]}")
     return tried.total() - survived.total()
