@@ -174,23 +174,21 @@ def to_stored(row: NDArray[Any]) -> Audio:
     return np.clip(np.round(row.astype(np.float64)), -FULL_SCALE, FULL_SCALE - 1).astype(np.int16)
 
 
-CW: dict[str, Any] = {"attack": "cw", "bound": BOUND, "shrink": SHRINK}
+CW: dict[str, Any] = {"attack": "cw", "bound": BOUND, "learning_rate": LEARNING_RATE, "shrink": SHRINK}
 PGD: dict[str, Any] = {"attack": "pgd", "bound": RADIUS, "step": STEP / RADIUS}
 THEIR_CW: dict[str, Any] = {"attack": "cw", "epsilon": BOUND / FULL_SCALE, "decrease_factor_eps": SHRINK}
 CONTESTS: dict[str, dict[str, Contestant]] = {
     "C&W": {
         "ART, tests every tenth": partial(arts, decoder="flashlight"),
         "ART, tests greedily": partial(arts, decoder="greedy"),
-        "ours, tests every iteration": partial(ours, **CW, learning_rate=LEARNING_RATE),
-        "ours, tests every tenth": partial(ours, **CW, learning_rate=LEARNING_RATE, test_every=SELDOM),
+        "ours, tests every iteration": partial(ours, **CW),
+        "ours, tests every tenth": partial(ours, **CW, test_every=SELDOM),
     },
     "C&W with the whole gradient": {
         "asr-attacks": partial(theirs, **THEIR_CW, learning_rate=LEARNING_RATE / FULL_SCALE),
         "asr-attacks, rate of 10": partial(theirs, **THEIR_CW),
-        "ours, tests every iteration": partial(ours, **CW, learning_rate=LEARNING_RATE, gradient="whole"),
-        "ours, tests every tenth": partial(
-            ours, **CW, learning_rate=LEARNING_RATE, gradient="whole", test_every=SELDOM
-        ),
+        "ours, tests every iteration": partial(ours, **CW, gradient="whole"),
+        "ours, tests every tenth": partial(ours, **CW, gradient="whole", test_every=SELDOM),
     },
     "PGD": {
         "asr-attacks": partial(theirs, attack="pgd", epsilon=RADIUS, alpha=STEP, random_start=False, early_stop=True),

@@ -13,7 +13,6 @@ process, so the difference is what it takes to start. `import torch` is measured
 from __future__ import annotations
 
 import argparse
-import csv
 import os
 import re
 import statistics
@@ -25,8 +24,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow.parquet
+from study_overhead import read_times
 
-DONE = re.compile(r"done in ([0-9.]+) s$", re.MULTILINE)
 ITERATION = re.compile(r"^ *(8|32) +(cw|pgd) +([0-9.]+) ", re.MULTILINE)
 JOBS = {
     "train": ("models/seed-1.ulp-1/card.json", "train/seed-1.ulp-1"),
@@ -63,14 +62,9 @@ class Checkout:
 
     def iterations(self) -> dict[str, float]:
         """Milliseconds of an iteration, by attack and batch."""
-        printed = self.run("benchmarks/attack_iteration.py", "--results", self.results, "--repeats", "2", *self.attacks)
+        asked = ["--results", self.results, "--repeats", "2", *leave_out_options(self.folder)]
+        printed = self.run("benchmarks/attack_iteration.py", *asked)
         return {f"iteration of {name}, batch {batch} (ms)": float(ms) for batch, name, ms in ITERATION.findall(printed)}
-
-    @property
-    def attacks(self) -> list[str]:
-        """What has the commit's benchmark leave out options of attacks, if it knows any."""
-        knows = "--attacks" in (self.folder / "benchmarks" / "attack_iteration.py").read_text()
-        return ["--attacks", "cw", "pgd"] if knows else []
 
     def job(self, rule: str, *changes: str) -> tuple[float, float]:
         """Run one job again, with changed keys; seconds of its work, and of its start."""
@@ -80,11 +74,9 @@ class Checkout:
         asked = ["--force", f"{self.results}/{output}", "--allowed-rules", rule, *self.config]
         asked += ["--config", *changes] if changes else []
         self.run("-m", "snakemake", "--cores", "1", "--quiet", "all", *asked)
-        found = DONE.search((results / "logs" / f"{log}.log").read_text())
-        assert found is not None, f"{log}.log does not say how long the work took"
-        with (results / "benchmarks" / f"{log}.tsv").open() as file:
-            life = float(next(csv.DictReader(file, delimiter="\t"))["s"])
-        return float(found[1]), life - float(found[1])
+        times = read_times(results, log)
+        assert times is not None, f"{log}.log does not say how long the work took"
+        return times.work, times.life - times.work
 
     def measure(self) -> dict[str, float]:
         """One turn: what took how long."""
@@ -96,6 +88,12 @@ class Checkout:
         rows = pyarrow.parquet.read_metadata(self.folder / self.results / JOBS["transcribe"][0]).num_rows
         found["hearing (ms)"] = 1000 * heard / rows
         return found
+
+
+def leave_out_options(folder: Path) -> list[str]:
+    """What has the `attack_iteration.py` of a checkout measure C&W and PGD alone, if it knows their options at all."""
+    knows = "--attacks" in (folder / "benchmarks" / "attack_iteration.py").read_text()
+    return ["--attacks", "cw", "pgd"] if knows else []
 
 
 def import_torch() -> float:

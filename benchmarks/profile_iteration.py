@@ -16,6 +16,7 @@ from importlib import import_module
 from io import StringIO
 from pathlib import Path
 
+from earlier import leave_out_options
 from torch.profiler import ProfilerActivity, profile
 
 KINDS = {
@@ -28,7 +29,6 @@ KINDS = {
     "copies": ("copy", "cat", "pad", "contiguous", "clone", "zero", "fill"),
 }
 """By kind of operation: parts of the names of PyTorch's operations, the first kind that fits counts."""
-ATTACKS = ["--attacks", "cw", "pgd"]
 
 
 def find_kind(name: str) -> str:
@@ -48,8 +48,8 @@ def main() -> None:
     measured = import_module("attack_iteration")
     # Of later checkouts, beside these: what says nothing of an iteration.
     vars(measured)["multiply"] = lambda products, iterations: None
-    knows = "--attacks" in (benchmarks / "attack_iteration.py").read_text()
-    sys.argv = ["attack_iteration", "--results", str(given.results), "--repeats", "1", *(ATTACKS if knows else [])]
+    asked = ["--results", str(given.results), "--repeats", "1", *leave_out_options(given.checkout)]
+    sys.argv = ["attack_iteration", *asked]
     with profile(activities=[ProfilerActivity.CPU]) as profiled, redirect_stdout(StringIO()):
         measured.main()
     taken: Counter[str] = Counter()

@@ -86,12 +86,18 @@ def killed(repository: Repository, due: Callable[[float], bool]) -> bool:
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
     assert ended in (None, 0), (repository.path / "output.txt").read_text()[-5000:]
-    # Jobs are in the group of their Snakemake, so none goes on; a process in its last moments is no reason to fail.
+    # Jobs are in the group of their Snakemake, so none goes on.
+    assert not (outliving := wait_for_end(repository.path)), f"still running: {outliving}"
+    return ended is None
+
+
+def wait_for_end(folder: Path) -> list[str]:
+    """Commands of processes that still work in a folder after five seconds: a process may be in its last moments."""
     for _ in range(100):
-        if not running(repository.path):
-            return ended is None
+        if not (found := running(folder)):
+            return []
         time.sleep(0.05)
-    raise AssertionError(f"still running: {running(repository.path)}")
+    return found
 
 
 class After:

@@ -21,7 +21,7 @@ from pathlib import Path
 
 import psutil
 from copies import Repository, add_extensions
-from kills import running
+from kills import wait_for_end
 
 STUDIES = ("smoke", "config", "families", "ladder", "dose", "effort", "strong", "factors")
 """The shipped configurations whose speech is synthetic and whose models are small."""
@@ -88,11 +88,7 @@ class Soak:
 
     def left(self, copy: Repository, *, killed: bool) -> list[str]:
         """Processes, locks and temporary files that a run has left behind, once it is unlocked."""
-        for _ in range(100):
-            if not running(copy.path):
-                break
-            time.sleep(0.1)
-        found = [f"still running: {command}" for command in running(copy.path)]
+        found = [f"still running: {command}" for command in wait_for_end(copy.path)]
         found += [f"a lock: {path.name}" for path in copy.path.glob(".snakemake/locks/*")]
         # A process that is killed cannot remove its temporary files.
         files = list(self.temporary.iterdir())
