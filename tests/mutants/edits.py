@@ -325,8 +325,8 @@ MUTANTS: dict[str, Mutant] = {
     "p of one side": Mutant(
         "tables",
         f"{LIBRARY}/statistics/paired.py",
-        "float(mcnemar(table, exact=True).pvalue)",
-        "float(mcnemar(table, exact=True).pvalue) / 2",
+        "exact=True).pvalue)",
+        "exact=True).pvalue) / 2",
     ),
     "means are called medians": Mutant("tables", f"{LIBRARY}/tables/attempts.py", "medians.median()", "medians.mean()"),
     "error rates are means of utterances": Mutant(

@@ -139,6 +139,8 @@ def test_resamples_may_draw_no_row() -> None:
     dealt = np.array([[1.0, 0.0]])
     found = {np.isnan(interval(dealt, dealt, resamples=1, seed=seed).lower) for seed in range(20)}
     assert found == {True}
+    limits = [bootstrap.limit_mean(dealt, dealt, level=0.9, resamples=1, seed=seed) for seed in range(20)]
+    assert {np.isnan(one.lower) for one in limits} == {True, False}
 
 
 def test_bootstrap_survives_empty_cells_and_no_rows() -> None:

@@ -97,13 +97,16 @@ def limit_mean(sums: Floats, numbers: Floats, *, level: float, resamples: int, s
         seed: of the draws.
 
     Returns:
-        The limits; :data:`UNKNOWN` where there are no rows.
+        The limits; :data:`UNKNOWN` where there are no rows, or no resample draws any.
     """
     if numbers.sum() == 0:
         return UNKNOWN
     one_more = numbers.mean(axis=0, keepdims=True)
     rows = np.vstack([numbers, one_more])
     ends = [_resample(np.vstack([sums, sign * one_more]), rows, "both", resamples, seed) for sign in (-1, 1)]
+    # Where utterances are dealt to surrogates, a resample may draw no row.
+    if not len(ends[0]):
+        return UNKNOWN
     return Interval(float(np.quantile(ends[0], 1 - level)), float(np.quantile(ends[1], level)))
 
 

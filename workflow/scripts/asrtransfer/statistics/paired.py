@@ -75,7 +75,6 @@ def compare(
     one, other = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
     both, neither = int((one & other).sum()), int((~one & ~other).sum())
     only_first, only_second = int((one & ~other).sum()), int((~one & other).sum())
-    table = [[both, only_first], [only_second, neither]]
     differences = one.astype(float) - other.astype(float)
     sums, numbers = bootstrap.counts(utterances, surrogates, differences)
     return Comparison(
@@ -83,7 +82,7 @@ def compare(
         only_first,
         only_second,
         neither,
-        p_value=float(mcnemar(table, exact=True).pvalue) if only_first + only_second else 1.0,
+        p_value=compute_p_value(first, second),
         difference=float(differences.mean()) if len(differences) else math.nan,
         interval=bootstrap.interval(sums, numbers, level=level, resamples=resamples, seed=seed),
         limits=bootstrap.limit_mean(sums, numbers, level=level, resamples=resamples, seed=seed),
@@ -91,6 +90,19 @@ def compare(
         odds_ratio=_compute_odds(only_first, only_second),
         odds_interval=_compute_odds_interval(only_first, only_second, level),
     )
+
+
+def compute_p_value(first: ArrayLike, second: ArrayLike) -> float:
+    """Compute the p value of the exact two-sided McNemar test, which takes the units for independent.
+
+    Args:
+        first: whether each unit hits under the first condition.
+        second: as ``first``, for the same units in the same order.
+    """
+    one, other = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
+    differ = [int((one & ~other).sum()), int((~one & other).sum())]
+    # The test uses only the units that differ.
+    return float(mcnemar([[0, differ[0]], [differ[1], 0]], exact=True).pvalue) if any(differ) else 1.0
 
 
 def _compute_odds(hits: float, misses: float) -> float:

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any, NamedTuple
 
 import pandas as pd
 
+from asrtransfer.statistics import paired as statistics
 from asrtransfer.tables import counting
 from asrtransfer.tables.counting import Outcome
 from asrtransfer.tables.design import SAMPLE, Design, Settings
-from asrtransfer.tables.pairs import PHRASES, compare_matched, matched
+from asrtransfer.tables.pairs import PHRASES, matched
 from asrtransfer.tables.results import Results
 
 CONTROLS = ("shuffled", "moved", "noise")
@@ -94,17 +94,17 @@ def _count_dose(rows: pd.DataFrame, measured: pd.DataFrame, settings: Settings) 
         "utterances": utterances,
         "utterances_hit": utterances_hit,
         **counting.limits(utterances_hit, utterances, settings, "utterance_"),
-        **_count_controls(rows, settings),
+        **_count_controls(rows),
     }
 
 
-def _count_controls(rows: pd.DataFrame, settings: Settings) -> dict[str, object]:
+def _count_controls(rows: pd.DataFrame) -> dict[str, object]:
     best, clean = find_best_control(rows, "hit"), counting.selected(rows, kind="clean")
     return {
         "control_hearings": len(best),
         "control_share": _compute_share(best, "hit"),
         "control_top_ten_share": _compute_share(find_best_control(rows, "top_ten"), "top_ten"),
-        "p_value": _compare_utterances(counting.adversarial(rows), best, settings),
+        "p_value": _compare_utterances(counting.adversarial(rows), best),
         "clean_hearings": len(clean),
         "clean_share": _compute_share(clean, "hit"),
         "clean_top_ten_share": _compute_share(clean, "top_ten"),
@@ -121,12 +121,10 @@ def _compute_share(rows: pd.DataFrame, outcome: Outcome) -> float:
     return counting.share(*counting.tally(rows, "hearing", outcome))
 
 
-def _compare_utterances(heard: pd.DataFrame, control: pd.DataFrame, settings: Settings) -> float:
+def _compare_utterances(heard: pd.DataFrame, control: pd.DataFrame) -> float:
     """Test whether samples hit on other utterances than a control does; not a number where nothing can be matched."""
-    pairs = matched(heard, control, "hit")
-    units = pairs.groupby("utterance_id", observed=True).agg({"first": "any", "second": "any", "surrogate": "first"})
-    # Only the test is wanted, which needs no resamples.
-    return compare_matched(units.reset_index(), replace(settings, resamples=1)).p_value if len(units) else math.nan
+    units = matched(heard, control, "hit").groupby("utterance_id", observed=True)[["first", "second"]].any()
+    return statistics.compute_p_value(units["first"], units["second"]) if len(units) else math.nan
 
 
 def name_sweeps(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
