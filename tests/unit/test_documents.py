@@ -166,7 +166,7 @@ NOT_RUN = {
     ".venv/bin/python benchmarks/certify.py --results results --surrogate seed-1 --remote seed-2": BENCHMARK,
     ".venv/bin/python benchmarks/profile_iteration.py --checkout . --results results": BENCHMARK,
     ".venv/bin/python benchmarks/listing.py": BENCHMARK,
-    "PYTHONPATH=workflow/scripts .venv/bin/python tests/workflow/failing_disks.py 50": "takes half an hour",
+    "PYTHONPATH=workflow/scripts:tests .venv/bin/python tests/workflow/failing_disks.py 50": "takes half an hour",
     ".venv/bin/python benchmarks/input_pipeline.py --library folder-that-contains-LibriSpeech": BENCHMARK,
     ".venv/bin/python benchmarks/input_pipeline.py --device cuda --units 2048": BENCHMARK,
     ".venv/bin/python benchmarks/decoding.py 100": BENCHMARK,

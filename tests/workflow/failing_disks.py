@@ -1,6 +1,6 @@
 """Let the disk of a running study fail at any moment, run the study again, look for differences.
 
-By hand, 50 moments: ``PYTHONPATH=workflow/scripts python tests/workflow/failing_disks.py 50``.
+By hand, 50 moments: ``PYTHONPATH=workflow/scripts:tests python tests/workflow/failing_disks.py 50``.
 """
 
 from __future__ import annotations

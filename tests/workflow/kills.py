@@ -1,6 +1,6 @@
 """Kill a running study at any moment, run it again, look for differences.
 
-By hand, 20 times: ``PYTHONPATH=workflow/scripts python tests/workflow/kills.py 20``.
+By hand, 60 times: ``PYTHONPATH=workflow/scripts:tests python tests/workflow/kills.py 60``.
 """
 
 from __future__ import annotations
@@ -15,14 +15,16 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pandas as pd
 import psutil
-from copies import EXTENDED, SMOKE, Repository, add_extensions
+from copies import EXTENDED, RESULTS, SMOKE, Repository
+from everything import CONFIGURATIONS, add_everything
 
-RUN = ("--cores", "2", "--configfile", SMOKE, EXTENDED)
+STUDY = (SMOKE, EXTENDED)
+"""Configurations of the study that is killed; by hand, more lies over them."""
 # These tell of each run how it went; and the page says how long training took.
 OF_THE_RUN = {"logs", "benchmarks", "report.html"}
 
@@ -61,7 +63,12 @@ def differences(results: Path, undisturbed: dict[str, str]) -> list[str]:
     return different + [str(path) for path in left_over(results)]
 
 
-def killed(repository: Repository, due: Callable[[float], bool]) -> bool:
+def run(*configurations: str) -> tuple[str, ...]:
+    """What is given to Snakemake to run a study."""
+    return ("--cores", "2", "--configfile", *configurations)
+
+
+def killed(repository: Repository, due: Callable[[float], bool], configurations: Sequence[str] = STUDY) -> bool:
     """Start a run and kill all of its processes once ``due``, asked with the seconds since the start, says so.
 
     Returns:
@@ -69,7 +76,7 @@ def killed(repository: Repository, due: Callable[[float], bool]) -> bool:
     """
     with (repository.path / "output.txt").open("a") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *RUN],
+            [sys.executable, "-m", "snakemake", *run(*configurations)],
             cwd=repository.path,
             env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},
             stdout=output,
@@ -127,43 +134,44 @@ def running(folder: Path) -> list[str]:
     return commands
 
 
-def again(repository: Repository) -> str:
+def again(repository: Repository, configurations: Sequence[str] = STUDY) -> str:
     """What README.md says to do after a run that was killed; returns what the terminal showed."""
     repository.snakemake("--unlock")
-    return repository.snakemake(*RUN).stdout
+    return repository.snakemake(*run(*configurations)).stdout
 
 
 def main() -> None:
-    """Kill smoke studies at random moments, each up to four times before it may finish."""
+    """Kill studies that hold every feature at random moments, each several times before it may finish."""
     parser = argparse.ArgumentParser(description=main.__doc__)
     parser.add_argument("kills", type=int)
+    parser.add_argument("--each", type=int, default=10, help="kills of one study, at the most")
     parser.add_argument("--seed", type=int, default=0)
-    arguments = parser.parse_args()
-    rng = random.Random(arguments.seed)
+    given = parser.parse_args()
+    rng = random.Random(given.seed)
     with tempfile.TemporaryDirectory() as folder:
-        model = Repository.copy(Path(folder, "undisturbed"))
-        add_extensions(model.path)
+        base = Repository.copy(Path(folder, "base"))
+        add_everything(base)
+        model = Repository.copy(Path(folder, "undisturbed"), base.path)
         start = time.monotonic()
-        model.snakemake(*RUN)
+        model.snakemake(*run(*CONFIGURATIONS))
         seconds = time.monotonic() - start
-        undisturbed = contents(model.path / "results-smoke")
+        undisturbed = contents(model.path / RESULTS)
         print(f"undisturbed: {seconds:.0f} s, {len(undisturbed)} files", flush=True)
         done = survived = study = 0
-        while done < arguments.kills:
+        while done < given.kills:
             study += 1
-            copy = Repository.copy(Path(folder, f"study-{study}"))
-            add_extensions(copy.path)
+            copy = Repository.copy(Path(folder, f"study-{study}"), base.path)
             kills = 0
-            while kills < min(4, arguments.kills - done):
-                moment = rng.uniform(0, seconds / 2)
-                if not killed(copy, lambda elapsed, moment=moment: elapsed > moment):
+            while kills < min(given.each, given.kills - done):
+                moment = rng.uniform(0, 2 * seconds / given.each)
+                if not killed(copy, lambda elapsed, moment=moment: elapsed > moment, CONFIGURATIONS):
                     break
                 kills += 1
                 jobs = sorted(path.name for path in copy.path.glob(".snakemake/scripts/*"))
                 print(f"study {study}: killed after {moment:.1f} s, jobs begun: {len(jobs)}", flush=True)
                 copy.snakemake("--unlock")
-            again(copy)
-            found = differences(copy.path / "results-smoke", undisturbed)
+            again(copy, CONFIGURATIONS)
+            found = differences(copy.path / RESULTS, undisturbed)
             done += kills
             survived += 0 if found else kills
             print(f"study {study}: {', '.join(found) or 'the same'}", flush=True)

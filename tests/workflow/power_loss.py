@@ -1,6 +1,7 @@
 """Take the power away from a running study at any moment, run it again, look for differences.
 
-By hand, 200 moments, 15 of them to the end: ``PYTHONPATH=workflow/scripts python tests/workflow/power_loss.py 200 15``.
+By hand, 200 moments, 15 of them to the end:
+``PYTHONPATH=workflow/scripts:tests python tests/workflow/power_loss.py 200 15``.
 """
 
 from __future__ import annotations

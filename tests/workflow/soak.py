@@ -1,6 +1,6 @@
 """Run the shipped studies in turn for hours, kill them at random, look for what is left behind.
 
-By hand, two hours: ``PYTHONPATH=workflow/scripts python tests/workflow/soak.py 2 --seed 1``.
+By hand, two hours: ``PYTHONPATH=workflow/scripts:tests python tests/workflow/soak.py 2 --seed 1``.
 """
 
 from __future__ import annotations
