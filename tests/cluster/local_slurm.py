@@ -32,6 +32,8 @@ SYSTEM = "/usr/sbin:/usr/bin:/sbin:/bin"
 NODES = ("n1", "n2")
 GPUS = 2
 KIND = "pretended"
+URGENT = "urgent"
+"""A partition whose jobs take the place of others."""
 # As Debian's own daemons shall not start when their packages are installed.
 POLICY = Path("/usr/sbin/policy-rc.d")
 
@@ -78,8 +80,11 @@ SelectTypeParameters=CR_Core_Memory
 EnforcePartLimits=ALL
 GresTypes=gpu
 {nodes}
+PreemptType=preempt/partition_prio
+PreemptMode=REQUEUE
 PartitionName=cpu Nodes=ALL Default=YES MaxTime=1-0 DefMemPerCPU=500
 PartitionName=gpu Nodes=ALL MaxTime=1-0 DefMemPerCPU=500
+PartitionName={urgent} Nodes=ALL MaxTime=1-0 DefMemPerCPU=500 PriorityTier=9
 """
 
 
@@ -156,6 +161,7 @@ class LocalSlurm:
                 folder=self.folder,
                 loopback="CommunicationParameters=NoInAddrAny,NoCtldInAddrAny" if local else "",
                 nodes=nodes,
+                urgent=URGENT,
             )
         )
 
@@ -224,6 +230,15 @@ class LocalSlurm:
         """Kill a node's daemon, and nothing else: its jobs run on."""
         self._end(f"slurmd-{node}", signal.SIGKILL)
 
+    def preempt(self, mode: str) -> None:
+        """Let a job of another user's take both nodes for some seconds.
+
+        Args:
+            mode: what happens to jobs with GPUs that run there: REQUEUE or CANCEL.
+        """
+        self.run("scontrol", "update", "partitionname=gpu", f"preemptmode={mode}")
+        self.run("sbatch", "-p", URGENT, "-N2", "--exclusive", "--output=/dev/null", "--wrap=sleep 3")
+
     def states(self) -> dict[str, str]:
         """The state of each node."""
         lines = self.run("sinfo", "-h", "-p", "cpu", "-N", "-o", "%N %T", check=False).splitlines()
@@ -242,9 +257,10 @@ class LocalSlurm:
         return Job(self.run("scontrol", "-d", "-o", "show", "job", before["JobId"]))
 
     def jobs(self) -> list[Job]:
-        """Every job there was, as the controller remembers it."""
+        """Every job there was, as the controller remembers it, but those of others."""
         listed = self.run("scontrol", "-d", "-o", "show", "job", check=False)
-        return [Job(line) for line in listed.splitlines() if line.startswith("JobId=")]
+        jobs = [Job(line) for line in listed.splitlines() if line.startswith("JobId=")]
+        return [job for job in jobs if job["Partition"] != URGENT]
 
 
 def free_ports(count: int) -> list[int]:

@@ -92,16 +92,27 @@ def test_everything_that_goes_wrong(slurm: LocalSlurm, extended: Finished, repos
     run.signal(signal.SIGHUP)
     run = begin(after=signal.SIGHUP, held=held)
 
-    # A node's daemon dies and comes back, and the other node is drained, while attacks run.
-    all_running(run, "attack", count=2)
-    slurm.kill_node_daemon("n1")
-    slurm.run("scontrol", "update", "nodename=n2", "state=drain", "reason=test")
-    pause()
-    slurm.start_node("n1")
+    # Attacks give way to a job of another user's, and Slurm does not start them again by itself.
+    given_way = all_running(run, "attack", count=2)
+    slurm.preempt("CANCEL")
+    run.until(lambda: any(f"Slurm cancelled job {job['JobId']}" in run.shown for job in given_way), "preemption")
+
+    # A node is lost, its attack stands still and is done on the other one; then it goes on, and the node comes back.
+    lost = Held(run, "attack", ["seed-1"])
+    process = lost.processes["seed-1"]
+    place = process.environ()
+    slurm.kill_node_daemon(place["SLURMD_NODENAME"])
+    done = Job(f"JobId={place['SLURM_JOB_ID']}")
+    run.until(lambda: slurm.job(done)["JobState"] == "COMPLETED", "the attack on the other node")
+    made = path / RESULTS / f"attacks/{slurm.job(done).name.split()[1].replace('_', '/')}.parquet"
+    before = made.stat()
+    lost.release()
+    process.wait(60)
+    assert made.stat() == before
+    slurm.start_node(place["SLURMD_NODENAME"])
 
     # The controller is gone for some seconds, and at last Ctrl-C is pressed.
     held = Held(run, "transcribe", [all_running(run, "transcribe", count=1)[0].name.split()[1].partition("_")[0]])
-    slurm.run("scontrol", "update", "nodename=n2", "state=resume")
     slurm.stop_controller()
     pause()
     slurm.start_controller()

@@ -12,7 +12,7 @@ from snakemake.exceptions import IncompleteCheckpointException
 from snakemake.logging import logger
 from study import compared
 from study import config as configuration
-from study import designs, document, names, orphans, power, progress, records
+from study import designs, document, names, orphans, patience, power, progress, records
 from study import params as told
 from study import tables as tabled
 from study.cost import plan as planned
@@ -261,6 +261,12 @@ def end_orphans(log):
         orphans.end_earlier(slurm_run(), orphans.run_id(map(Path, log)), say)
     except orphans.Unending as error:
         sys.exit(str(error))
+
+
+def be_patient(log):
+    """Wait where Slurm is busy."""
+    if orphans.run_id(map(Path, log)):
+        patience.be_patient(sys.modules["snakemake_executor_plugin_slurm"].Executor, say)
 
 
 def end_own_jobs(log):

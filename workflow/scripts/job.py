@@ -7,15 +7,18 @@ from __future__ import annotations
 
 import errno
 import logging
+import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 from asrtransfer.files.errors import InputError
 from asrtransfer.files.flush import flush
-from asrtransfer.files.whole import remove_parts
+from asrtransfer.files.whole import check_before_replacing, remove_parts
 
 # Seconds between two lines of progress of one job, in the terminal and in its log.
 TERMINAL_INTERVAL = 10.0
@@ -27,6 +30,10 @@ RIGHT = "make it writable, or set results to a folder that is, and run again"
 REMEDIES = dict.fromkeys((errno.ENOSPC, errno.EDQUOT, errno.EFBIG), ROOM)
 REMEDIES |= dict.fromkeys((errno.EROFS, errno.EACCES), RIGHT)
 """What to do about the errors of an operating system that are none of the program."""
+
+
+class Superseded(Exception):
+    """Another attempt at this job has begun since; what it writes must stay."""
 
 
 class Job:
@@ -104,6 +111,8 @@ def run(main: Callable[[Job], None], context: Any) -> None:
             log.exception("%s stopped", job.name)
             raise
         _stop(job.name, f"{error.filename}: {error.strerror}; {REMEDIES[error.errno]}")
+    except Superseded:
+        _stop(job.name, "another attempt at this job has begun elsewhere; this one writes no more")
     except KeyboardInterrupt:
         _stop(job.name, "interrupted; run again to go on")
     except SystemExit:
@@ -114,12 +123,43 @@ def run(main: Callable[[Job], None], context: Any) -> None:
 
 
 def _log_to(path: str) -> None:
-    handler = logging.FileHandler(path, mode="w")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
-    logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
-    logging.captureWarnings(True)
-    # A log that cannot be written is no reason to stop, nor for a traceback a line.
-    logging.raiseExceptions = False
+    """Begin the log of this attempt in the place of an earlier one's, which may go on where nobody can end it.
+
+    The attempt whose log is in this place owns the job. An earlier one finds another's there, and replaces no file.
+    """
+    remove_parts(Path(path))
+    try:
+        handle, temporary = tempfile.mkstemp(dir=Path(path).parent, prefix=f".{Path(path).name}.", suffix=".part")
+        os.close(handle)
+        os.chmod(temporary, 0o644)
+        handler = logging.FileHandler(temporary, mode="w")
+        handler.setFormatter(logging.Formatter("%(asctime)s %(message)s", "%Y-%m-%d %H:%M:%S"))
+        logging.basicConfig(level=logging.INFO, handlers=[handler], force=True)
+        logging.captureWarnings(True)
+        # A log that cannot be written is no reason to stop, nor for a traceback a line.
+        logging.raiseExceptions = False
+        name = f"attempt {uuid4().hex}"
+        log.info("%s", name)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error
+    check_before_replacing(lambda: _check_owner(path, name))
+
+
+def _check_owner(path: str, name: str) -> None:
+    """Check that a log is an attempt's own, or empty, or deleted."""
+    try:
+        # On a disk that nodes share, what another node has put here is seen when the file is opened.
+        with open(path, encoding="utf-8", errors="replace") as file:
+            first = file.readline()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        if error.errno != errno.ESTALE:
+            raise
+        first = "what another node has replaced"
+    if first and name not in first:
+        raise Superseded
 
 
 def spell(text: str) -> str:

@@ -5,10 +5,17 @@ from __future__ import annotations
 import glob
 import os
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 # Suffix of a file that is being written.
 _PART = ".part"
+_checks: list[Callable[[], None]] = []
+
+
+def check_before_replacing(check: Callable[[], None]) -> None:
+    """Call a function before each file that this process replaces; it raises what shall prevent that."""
+    _checks[:] = [check]
 
 
 def replace_file(path: Path, *content: bytes | memoryview) -> None:
@@ -31,6 +38,8 @@ def replace_file(path: Path, *content: bytes | memoryview) -> None:
                 os.fsync(file.fileno())
             # mkstemp sets 0600, which would lock out other readers of a shared results folder.
             os.chmod(temporary, 0o644)
+            for check in _checks:
+                check()
             os.replace(temporary, path)
         except BaseException:
             os.unlink(temporary)
