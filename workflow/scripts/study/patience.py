@@ -44,20 +44,24 @@ def be_patient(executor: Any, say: Callable[[str], object]) -> None:
             requeue_preempted(self.run_uuid, say)
 
     def run_job(self: Any, job: Any) -> None:
+        told = False
         while True:
-            refusal.message = None
+            refusal.reasons = []
             submit(self, job)
-            if refusal.message is None:
+            reasons, refusal.reasons = refusal.reasons, None
+            if not reasons:
                 return
-            say(f"Slurm takes no more jobs for now ({refusal.message}); this run waits")
+            if not told:
+                say(f"Slurm takes no more jobs for now ({reasons[0]}); this run waits")
+                told = True
             end = time.monotonic() + PAUSE_SECONDS
             while time.monotonic() < end and not getattr(self, "is_cancelled", False):
                 time.sleep(0.2)
 
     def report_error(self: Any, job_info: Any, msg: str) -> None:
-        found = None if getattr(self, "is_cancelled", False) else NOT_NOW.search(msg)
-        if found:
-            refusal.message = found[0]
+        reasons = getattr(refusal, "reasons", None)
+        if reasons is not None and not getattr(self, "is_cancelled", False) and (found := NOT_NOW.search(msg)):
+            reasons.append(found[0])
         else:
             fail(self, job_info, msg)
 
