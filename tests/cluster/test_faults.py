@@ -22,10 +22,10 @@ STOPPED = "told to stop; the next run goes on from the checkpoint"
 
 
 def begun(log: Path, job: Job) -> bool:
-    """Whether a job has logged anything since it began."""
+    """Whether a job has logged what it does since it began, and not its name alone."""
     # Between two attempts there is no log.
     lines = log.read_text().splitlines() if log.exists() else []
-    return bool(lines) and lines[0][:19].replace(" ", "T") > job["StartTime"]
+    return len(lines) > 1 and lines[0][:19].replace(" ", "T") > job["StartTime"]
 
 
 def test_everything_that_goes_wrong(slurm: LocalSlurm, extended: Finished, repository: Repository) -> None:

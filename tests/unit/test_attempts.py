@@ -12,6 +12,7 @@ import pytest
 import job
 from asrtransfer.files import whole
 from asrtransfer.files.whole import replace_file
+from study import attempts
 
 
 class Wildcards(list[str]):
@@ -80,3 +81,54 @@ def test_a_log_may_be_deleted_or_emptied(attempt: Callable[..., None], tmp_path:
 
     attempt(lose_log)
     assert (tmp_path / "out").read_bytes() == b"two"
+
+
+def test_an_attempt_that_begins_after_a_later_one_leaves_all_as_it_is(
+    attempt: Callable[..., None], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its node was lost while it started."""
+    out = tmp_path / "out"
+    monkeypatch.setenv(attempts.VARIABLE, "17.1")
+    attempt(lambda _: replace_file(out, b"second"))
+    monkeypatch.setenv(attempts.VARIABLE, "17.0")
+    owner = (tmp_path / "log").read_text().splitlines()[0]
+    with pytest.raises(SystemExit):
+        attempt(lambda _: replace_file(out, b"late"))
+    assert out.read_bytes() == b"second"
+    assert (tmp_path / "log").read_text().splitlines()[0] == owner
+    # Of another job of Slurm's nothing is known, and its number may be any.
+    monkeypatch.setenv(attempts.VARIABLE, "3.0")
+    attempt(lambda _: replace_file(out, b"again"))
+    assert out.read_bytes() == b"again"
+
+
+@pytest.mark.parametrize(
+    ("environment", "noted"),
+    [
+        ({}, ""),
+        ({"SLURM_JOB_ID": "17"}, "17.0"),
+        ({"SLURM_JOB_ID": "17", "SLURM_RESTART_COUNT": "2"}, "17.2"),
+        # A step of the job, to which Slurm's own variable is not handed down.
+        ({"SLURM_JOB_ID": "17", attempts.VARIABLE: "17.2"}, "17.2"),
+        # A job that was submitted from within another.
+        ({"SLURM_JOB_ID": "18", attempts.VARIABLE: "17.2"}, "18.0"),
+    ],
+)
+def test_the_attempt_is_noted_for_all_processes_of_a_job(environment: dict[str, str], noted: str) -> None:
+    attempts.note_attempt(environment)
+    assert attempts.read_attempt(environment) == noted
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "earlier"),
+    [
+        ("17.0", "17.1", True),
+        ("17.9", "17.10", True),
+        ("17.1", "17.1", False),
+        ("17.0", "18.1", False),
+        ("", "", False),
+    ],
+)
+def test_attempts_at_the_same_job_are_ordered(one: str, other: str, earlier: bool) -> None:
+    assert attempts.is_earlier(one, other) == earlier
+    assert not attempts.is_earlier(other, one)

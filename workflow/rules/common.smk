@@ -12,7 +12,7 @@ from snakemake.exceptions import IncompleteCheckpointException
 from snakemake.logging import logger
 from study import compared
 from study import config as configuration
-from study import designs, document, names, orphans, patience, power, progress, records
+from study import attempts, designs, document, names, orphans, patience, power, progress, records
 from study import params as told
 from study import tables as tabled
 from study.cost import plan as planned
@@ -23,6 +23,8 @@ from study.fingerprint import Fingerprints, contents
 
 # What has been imported lives as long as Snakemake: the collector need not look through it again and again.
 gc.freeze()
+
+attempts.note_attempt(os.environ)
 
 try:
     study = configuration.read(config)

@@ -19,6 +19,7 @@ from uuid import uuid4
 from asrtransfer.files.errors import InputError
 from asrtransfer.files.flush import flush
 from asrtransfer.files.whole import check_before_replacing, remove_parts
+from study.attempts import is_earlier, read_attempt
 
 # Seconds between two lines of progress of one job, in the terminal and in its log.
 TERMINAL_INTERVAL = 10.0
@@ -126,7 +127,13 @@ def _log_to(path: str) -> None:
     """Begin the log of this attempt in the place of an earlier one's, which may go on where nobody can end it.
 
     The attempt whose log is in this place owns the job. An earlier one finds another's there, and replaces no file.
+
+    Raises:
+        Superseded: if a later attempt of Slurm's has begun before this one.
     """
+    attempt = read_attempt(os.environ)
+    if is_earlier(attempt, _read_owner(path).rpartition(" ")[2]):
+        raise Superseded
     remove_parts(Path(path))
     try:
         handle, temporary = tempfile.mkstemp(dir=Path(path).parent, prefix=f".{Path(path).name}.", suffix=".part")
@@ -139,7 +146,7 @@ def _log_to(path: str) -> None:
         # A log that cannot be written is no reason to stop, nor for a traceback a line.
         logging.raiseExceptions = False
         name = f"attempt {uuid4().hex}"
-        log.info("%s", name)
+        log.info("%s %s", name, attempt)
         os.replace(temporary, path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, path) from error
@@ -148,18 +155,23 @@ def _log_to(path: str) -> None:
 
 def _check_owner(path: str, name: str) -> None:
     """Check that a log is an attempt's own, or empty, or deleted."""
+    owner = _read_owner(path)
+    if owner and name not in owner:
+        raise Superseded
+
+
+def _read_owner(path: str) -> str:
+    """Read the first line of a log, which names the attempt; empty where there is none."""
     try:
         # On a disk that nodes share, what another node has put here is seen when the file is opened.
         with open(path, encoding="utf-8", errors="replace") as file:
-            first = file.readline()
+            return file.readline().rstrip()
     except FileNotFoundError:
-        return
+        return ""
     except OSError as error:
         if error.errno != errno.ESTALE:
             raise
-        first = "what another node has replaced"
-    if first and name not in first:
-        raise Superseded
+        return "what another node has replaced"
 
 
 def spell(text: str) -> str:
