@@ -16,7 +16,7 @@ from kills import contents, differences
 from local_slurm import GPUS, KIND, NODES, Job, LocalSlurm
 from runs import Held, Run, has_checkpoint, pause, watched
 
-pytestmark = [pytest.mark.cluster, pytest.mark.timeout(1800)]
+pytestmark = [pytest.mark.cluster, pytest.mark.timeout(3000)]
 MODELS = ("seed-1", "seed-2", "seed-1.twin", "seed-1.ulp-1")
 STOPPED = "told to stop; the next run goes on from the checkpoint"
 
@@ -105,10 +105,11 @@ def test_everything_that_goes_wrong(slurm: LocalSlurm, extended: Finished, repos
     done = Job(f"JobId={place['SLURM_JOB_ID']}")
     run.until(lambda: slurm.job(done)["JobState"] == "COMPLETED", "the attack on the other node")
     made = path / RESULTS / f"attacks/{slurm.job(done).name.split()[1].replace('_', '/')}.parquet"
-    before = made.stat()
+    # A file that is replaced is another one; Snakemake itself dates those of a job that is done.
+    before = made.stat().st_ino
     lost.release()
     process.wait(60)
-    assert made.stat() == before
+    assert made.stat().st_ino == before
     slurm.start_node(place["SLURMD_NODENAME"])
 
     # The controller is gone for some seconds, and at last Ctrl-C is pressed.
