@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from copies import RESULTS, Finished, Repository, add_extensions
+from everything import CONFIGURATIONS, add_everything
 from kills import After, again, contents, differences, killed
 
 
@@ -38,6 +39,18 @@ def test_a_study_killed_in_training_attack_and_transcription_ends_the_same(exten
     assert len(finished) == 4
     assert finished == {path: path.stat().st_mtime_ns for path in finished}
     assert not any(copy.path.glob(".snakemake/incomplete/*"))
+
+
+@pytest.mark.slow
+def test_the_study_that_is_killed_by_hand_holds_every_feature(tmp_path: Path) -> None:
+    copy = Repository.copy(tmp_path / "repository")
+    add_everything(copy)
+    jobs = copy.plan(configfiles=CONFIGURATIONS).jobs
+    trained = {"train seed-1", "train seed-2", "train seed-1.tuned-2", "train window.seed-1"}
+    assert {job for job in jobs if job.startswith("train ")} == trained
+    heard = {"loudness", "wav2vec", "whisper", "sphinx", "program", "seed-1@phone", "window.seed-1"}
+    assert {f"transcribe seed-1+seed-2 {name}" for name in heard} <= jobs
+    assert {"attack cw seed-1 words-1 low", "attack mim seed-1 go high", "attack mix seed-1 go loud"} <= jobs
 
 
 def test_a_difference_is_seen(tmp_path: Path) -> None:
