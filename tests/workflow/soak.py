@@ -90,11 +90,17 @@ class Soak:
         """Processes, locks and temporary files that a run has left behind, once it is unlocked."""
         found = [f"still running: {command}" for command in wait_for_end(copy.path)]
         found += [f"a lock: {path.name}" for path in copy.path.glob(".snakemake/locks/*")]
-        # A process that is killed cannot remove its temporary files.
-        files = list(self.temporary.iterdir())
+        # A process that is killed cannot remove its temporary files. PyTorch's optimisers make one folder, always the
+        # same, which stays empty.
+        files = [path for path in self.temporary.iterdir() if not is_empty_folder_of_torch(path)]
         for path in files:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         return found + [f"a temporary file: {path.name}" for path in files if not killed]
+
+
+def is_empty_folder_of_torch(path: Path) -> bool:
+    """Whether a path is the folder in which PyTorch would keep what it compiles."""
+    return path.name.startswith("torchinductor_") and not any(path.iterdir())
 
 
 def grow(memory: list[float]) -> float:
