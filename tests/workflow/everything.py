@@ -20,6 +20,12 @@ WORDS = ("the", "my", "a", "door", "lights", "music", "call", "turn", "open", "p
 """What PocketSphinx knows."""
 
 
+def describe_window(repository: Path) -> dict[str, Any]:
+    """A family as the smoke study's, whose memory is a window."""
+    family = yaml.safe_load((repository / SMOKE).read_text())["families"]["deepspeech"]
+    return {**family, "use": "deepspeech", "network": {**family["network"], "recurrence": "window"}}
+
+
 def describe(folder: Path) -> dict[str, Any]:
     """The configuration that is laid over the extended study's, and in a folder the models that it names."""
     tiny_models.make_ctc(folder / "wav2vec")
@@ -27,15 +33,13 @@ def describe(folder: Path) -> dict[str, Any]:
     tiny_models.make_program(folder)
     knows = tiny_models.make_pocketsphinx(folder, WORDS)
     program = f"{LAB}/program.py"
-    window = yaml.safe_load((folder.parent / SMOKE).read_text())["families"]["deepspeech"]
-    window["network"]["recurrence"] = "window"
     return {
         "models": list(MODELS),
         "surrogates": ["seed-1", ["seed-1", "seed-2"]],
         "design": "balanced",
         "channels": {"phone": {"telephone": True}},
         "families": {
-            "window": {"use": "deepspeech", **window},
+            "window": describe_window(folder.parent),
             "wav2vec": {"use": "transformers", "model": f"{LAB}/wav2vec"},
             "whisper": {"model": f"{LAB}/whisper", "beam": 1},
             "sphinx": {"use": "pocketsphinx", **{key: f"{LAB}/{Path(path).name}" for key, path in knows.items()}},

@@ -63,8 +63,8 @@ def differences(results: Path, undisturbed: dict[str, str]) -> list[str]:
     return different + [str(path) for path in left_over(results)]
 
 
-def run(*configurations: str) -> tuple[str, ...]:
-    """What is given to Snakemake to run a study."""
+def list_arguments(*configurations: str) -> tuple[str, ...]:
+    """List what Snakemake is given to run a study."""
     return ("--cores", "2", "--configfile", *configurations)
 
 
@@ -76,7 +76,7 @@ def killed(repository: Repository, due: Callable[[float], bool], configurations:
     """
     with (repository.path / "output.txt").open("a") as output:
         process = subprocess.Popen(
-            [sys.executable, "-m", "snakemake", *run(*configurations)],
+            [sys.executable, "-m", "snakemake", *list_arguments(*configurations)],
             cwd=repository.path,
             env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},
             stdout=output,
@@ -137,7 +137,7 @@ def running(folder: Path) -> list[str]:
 def again(repository: Repository, configurations: Sequence[str] = STUDY) -> str:
     """What README.md says to do after a run that was killed; returns what the terminal showed."""
     repository.snakemake("--unlock")
-    return repository.snakemake(*run(*configurations)).stdout
+    return repository.snakemake(*list_arguments(*configurations)).stdout
 
 
 def main() -> None:
@@ -153,7 +153,7 @@ def main() -> None:
         add_everything(base)
         model = Repository.copy(Path(folder, "undisturbed"), base.path)
         start = time.monotonic()
-        model.snakemake(*run(*CONFIGURATIONS))
+        model.snakemake(*list_arguments(*CONFIGURATIONS))
         seconds = time.monotonic() - start
         undisturbed = contents(model.path / RESULTS)
         print(f"undisturbed: {seconds:.0f} s, {len(undisturbed)} files", flush=True)

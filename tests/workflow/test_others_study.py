@@ -11,6 +11,7 @@ import pytest
 import tiny_models
 import yaml
 from copies import LAB, RESULTS, SMOKE, Finished, Repository
+from everything import describe_window
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800)]
 LAID = f"{LAB}/others.yaml"
@@ -31,14 +32,11 @@ def describe(folder: Path) -> dict[str, object]:
     (folder / "parrot.py").write_text(PARROT)
     spoken = pd.read_parquet(folder.parent / RESULTS / "corpus/test.parquet")["text"]
     words = {word for text in spoken for word in text.split()}
-    smoke = yaml.safe_load((folder.parent / SMOKE).read_text())
-    window = smoke["families"]["deepspeech"] | {"use": "deepspeech"}
-    window = window | {"network": {**window["network"], "recurrence": "window"}}
     return {
         "models": MODELS,
         "surrogates": ["seed-1", "wav2vec"],
         "families": {
-            "window": window,
+            "window": describe_window(folder.parent),
             "wav2vec": {"use": "transformers", "model": f"{LAB}/wav2vec", "votes": False},
             "sphinx": {"use": "pocketsphinx", **tiny_models.make_pocketsphinx(folder, words)},
             "program": {"use": "command", "command": f"{sys.executable} {program}", "reads": [program]},

@@ -82,7 +82,7 @@ def compare(
         only_first,
         only_second,
         neither,
-        p_value=compute_p_value(first, second),
+        p_value=compute_p_value(only_first, only_second),
         difference=float(differences.mean()) if len(differences) else math.nan,
         interval=bootstrap.interval(sums, numbers, level=level, resamples=resamples, seed=seed),
         limits=bootstrap.limit_mean(sums, numbers, level=level, resamples=resamples, seed=seed),
@@ -92,17 +92,16 @@ def compare(
     )
 
 
-def compute_p_value(first: ArrayLike, second: ArrayLike) -> float:
+def compute_p_value(only_first: int, only_second: int) -> float:
     """Compute the p value of the exact two-sided McNemar test, which takes the units for independent.
 
     Args:
-        first: whether each unit hits under the first condition.
-        second: as ``first``, for the same units in the same order.
+        only_first: units that hit under the first condition alone; the test uses no others than these and the next.
+        only_second: under the second alone.
     """
-    one, other = np.asarray(first, dtype=bool), np.asarray(second, dtype=bool)
-    differ = [int((one & ~other).sum()), int((~one & other).sum())]
-    # The test uses only the units that differ.
-    return float(mcnemar([[0, differ[0]], [differ[1], 0]], exact=True).pvalue) if any(differ) else 1.0
+    if only_first + only_second == 0:
+        return 1.0
+    return float(mcnemar([[0, only_first], [only_second, 0]], exact=True).pvalue)
 
 
 def _compute_odds(hits: float, misses: float) -> float:

@@ -124,7 +124,10 @@ def _compute_share(rows: pd.DataFrame, outcome: Outcome) -> float:
 def _compare_utterances(heard: pd.DataFrame, control: pd.DataFrame) -> float:
     """Test whether samples hit on other utterances than a control does; not a number where nothing can be matched."""
     units = matched(heard, control, "hit").groupby("utterance_id", observed=True)[["first", "second"]].any()
-    return statistics.compute_p_value(units["first"], units["second"]) if len(units) else math.nan
+    if not len(units):
+        return math.nan
+    first, second = units["first"], units["second"]
+    return statistics.compute_p_value(int((first & ~second).sum()), int((second & ~first).sum()))
 
 
 def name_sweeps(settings: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
