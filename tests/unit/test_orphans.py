@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
@@ -10,7 +11,7 @@ from study import orphans
 
 
 @pytest.fixture
-def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def queue(tmp_path: Path, put_on_path: Callable[[Mapping[str, str]], None]) -> Path:
     """A queue of lines ``name id``; an ended job stays for one more look."""
     listed = tmp_path / "queue"
     listed.write_text("")
@@ -19,10 +20,7 @@ def queue(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         f'sed -i "/ gone$/d" {listed}',
         "scancel": f'for job; do sed -i "s/ $job$/ $job gone/" {listed}; done',
     }
-    for name, text in scripts.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    put_on_path(scripts)
     return listed
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from pathlib import Path
 
 import pytest
@@ -43,7 +43,9 @@ class Executor:
 
 
 @pytest.fixture
-def said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
+def said(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, put_on_path: Callable[[Mapping[str, str]], None]
+) -> list[str]:
     """What a run says; its executor is patient, and pauses are short."""
     for name in ("check_active_jobs", "run_job", "_report_job_error_threadsafe", "cancel_jobs"):
         monkeypatch.setattr(Executor, name, getattr(Executor, name))
@@ -53,10 +55,7 @@ def said(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[str]:
         "scontrol": f"echo $@ >> {tmp_path}/asked",
     }
     (tmp_path / "preempted").write_text("")
-    for name, text in scripts.items():
-        (tmp_path / name).write_text(f"#!/bin/sh\n{text}\n")
-        (tmp_path / name).chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    put_on_path(scripts)
     told: list[str] = []
     patience.be_patient(Executor, told.append)
     return told
