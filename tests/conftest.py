@@ -6,12 +6,15 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
+import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from copies import Finished, Repository
 from filelock import FileLock
+from left_behind import list_mounts, list_started, list_temporary
 
 # What ignores a signal hands that down: a shell to what runs in its background, nohup to all. A handler is not handed
 # down, so that what tests start can be interrupted, and its terminal be closed, however the tests were started.
@@ -30,6 +33,20 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with the files whose tests run studies: at the end they would leave all processes but one without work."""
     items.sort(key=lambda item: "workflow" not in item.path.parts)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def nothing_left(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Look, after the last test, for processes, mounts and temporary files that tests have left behind."""
+    folder, mark, mounts = tmp_path_factory.mktemp("t"), str(uuid.uuid4()), list_mounts()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TESTS", mark)
+        patch.setenv("TMPDIR", str(folder))
+        patch.setattr(tempfile, "tempdir", None)
+        yield
+    assert list_started("TESTS", mark) == []
+    assert list_mounts() <= mounts
+    assert list_temporary(folder) == []
 
 
 @pytest.fixture(autouse=True, scope="module")

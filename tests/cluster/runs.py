@@ -36,12 +36,15 @@ class Run:
         self.path = repository.path
         self.output = repository.path / "output.txt"
         before = self.output.stat().st_size if self.output.exists() else 0
+        # What is killed cannot remove its temporary files.
+        temporary = repository.path.with_name("temporary")
+        temporary.mkdir(exist_ok=True)
         with self.output.open("a") as output:
             # Not as a child of an interactive shell, where Ctrl-C would be ignored.
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "snakemake", *RUN],
                 cwd=repository.path,
-                env=os.environ | slurm.environment | {"PYTHONDONTWRITEBYTECODE": ""},
+                env=os.environ | slurm.environment | {"PYTHONDONTWRITEBYTECODE": "", "TMPDIR": str(temporary)},
                 stdout=output,
                 stderr=subprocess.STDOUT,
                 start_new_session=True,

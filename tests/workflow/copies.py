@@ -124,6 +124,8 @@ class Repository:
             text=True,
         )
         assert not check or result.returncode == 0, result.stdout[-5000:]
+        # One that fails may have met the lock of another run.
+        assert result.returncode or not any(self.path.glob(".snakemake/locks/*")), "a lock is left"
         return result
 
     def remove_others(self, configfiles: Sequence[str]) -> None:

@@ -74,24 +74,25 @@ def killed(repository: Repository, due: Callable[[float], bool], configurations:
     Returns:
         Whether it was killed; else it had ended by itself.
     """
-    with (repository.path / "output.txt").open("a") as output:
+    # What is killed cannot remove its temporary files.
+    with tempfile.TemporaryDirectory() as temporary, (repository.path / "output.txt").open("a") as output:
         process = subprocess.Popen(
             [sys.executable, "-m", "snakemake", *list_arguments(*configurations)],
             cwd=repository.path,
-            env=os.environ | {"PYTHONDONTWRITEBYTECODE": ""},
+            env=os.environ | {"PYTHONDONTWRITEBYTECODE": "", "TMPDIR": temporary},
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    start = time.monotonic()
-    try:
-        while process.poll() is None and not due(time.monotonic() - start):
-            time.sleep(0.05)
-        ended = process.poll()
-    finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        start = time.monotonic()
+        try:
+            while process.poll() is None and not due(time.monotonic() - start):
+                time.sleep(0.05)
+            ended = process.poll()
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
     assert ended in (None, 0), (repository.path / "output.txt").read_text()[-5000:]
     # Jobs are in the group of their Snakemake, so none goes on.
     assert not (outliving := wait_for_end(repository.path)), f"still running: {outliving}"

@@ -22,6 +22,7 @@ from pathlib import Path
 import psutil
 from copies import Repository, add_extensions
 from kills import wait_for_end
+from left_behind import list_temporary
 
 STUDIES = ("smoke", "config", "families", "ladder", "dose", "effort", "strong", "factors")
 """The shipped configurations whose speech is synthetic and whose models are small."""
@@ -90,17 +91,11 @@ class Soak:
         """Processes, locks and temporary files that a run has left behind, once it is unlocked."""
         found = [f"still running: {command}" for command in wait_for_end(copy.path)]
         found += [f"a lock: {path.name}" for path in copy.path.glob(".snakemake/locks/*")]
-        # A process that is killed cannot remove its temporary files. PyTorch's optimisers make one folder, always the
-        # same, which stays empty.
-        files = [path for path in self.temporary.iterdir() if not is_empty_folder_of_torch(path)]
+        # A process that is killed cannot remove its temporary files.
+        files = list_temporary(self.temporary)
         for path in files:
             shutil.rmtree(path) if path.is_dir() else path.unlink()
         return found + [f"a temporary file: {path.name}" for path in files if not killed]
-
-
-def is_empty_folder_of_torch(path: Path) -> bool:
-    """Whether a path is the folder in which PyTorch would keep what it compiles."""
-    return path.name.startswith("torchinductor_") and not any(path.iterdir())
 
 
 def grow(memory: list[float]) -> float:

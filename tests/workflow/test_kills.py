@@ -12,7 +12,6 @@ from kills import After, again, contents, differences, killed
 
 
 @pytest.mark.slow
-@pytest.mark.alone
 @pytest.mark.timeout(1800)
 def test_a_study_killed_in_training_attack_and_transcription_ends_the_same(extended: Finished, tmp_path: Path) -> None:
     rng = random.Random(1)
