@@ -199,7 +199,9 @@ def newcomer(tmp_path: Path) -> Newcomer:
     stand_in_for_the_installation(clone)
     own = str(Path(sys.prefix) / "bin")
     folders = [folder for folder in os.environ["PATH"].split(os.pathsep) if folder != own]
-    return Newcomer(clone, {"HOME": str(home), "PATH": os.pathsep.join(folders)})
+    # By these, what is left behind is found.
+    watched = {name: os.environ[name] for name in ("TESTS", "TMPDIR")}
+    return Newcomer(clone, {"HOME": str(home), "PATH": os.pathsep.join(folders), **watched})
 
 
 def stand_in_for_the_installation(clone: Path) -> None:
