@@ -50,10 +50,15 @@ def trained(train: Speech, dev: Speech, checkpoint: Path, seed: int = 1, nudge: 
     network.initialise(seed)
     if nudge:
         network.nudge(nudge)
+    return DeepSpeech(learn(network, train, dev, checkpoint, seed))
+
+
+def learn(network: Network, train: Speech, dev: Speech, checkpoint: Path, seed: int = 1) -> Network:
+    """Train a network, and make it ready to hear."""
     training.train(
         network, train, dev, RECIPE, seed=seed, checkpoint=checkpoint, identity="toy", report=lambda epoch: None
     )
-    return DeepSpeech(network.requires_grad_(False).eval())
+    return network.requires_grad_(False).eval()
 
 
 class RowByRow(DeepSpeech):

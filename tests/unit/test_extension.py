@@ -377,6 +377,6 @@ def test_a_margin_needs_a_ctc_model(tmp_path: Path) -> None:
         "attacks": {"pgd": {"phrases": ["go"], "margin": 2}},
     }
     with pytest.raises(
-        config.ConfigError, match=r"attacks\.pgd\.margin: the surrogate mine is no CTC model; set it to"
+        config.ConfigError, match=r"attacks\.pgd\.margin: the surrogate mine has no frames of characters; set it to"
     ):
         config.read(given)

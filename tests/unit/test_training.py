@@ -16,6 +16,7 @@ from asrtransfer.recognisers.deepspeech import DeepSpeech, training
 from asrtransfer.recognisers.deepspeech.batches import Batches
 from asrtransfer.recognisers.deepspeech.front_end import frame_counts
 from asrtransfer.recognisers.deepspeech.network import Network, weight_hash
+from asrtransfer.recognisers.deepspeech.outputs import Characters
 from asrtransfer.recognisers.deepspeech.section import Recipe, SpecAugment
 from asrtransfer.recognisers.deepspeech.trainer import check_lengths
 from asrtransfer.recognisers.trained import Interrupted
@@ -357,13 +358,13 @@ def test_utterances_are_read_once(tmp_path: Path, train_split: Speech) -> None:
 def test_a_text_that_its_audio_cannot_hold_is_refused(samples: int) -> None:
     frames = int(frame_counts(torch.tensor(samples)))
     row = {"utterance_id": "u", "path": "audio/u.flac", "seconds": samples / 16_000}
-    check_lengths(Speech(pd.DataFrame([row | {"text": ("ab" * frames)[:frames]}]), Path("corpus")))
+    check_lengths(Speech(pd.DataFrame([row | {"text": ("ab" * frames)[:frames]}]), Path("corpus")), Characters())
     short = Speech(pd.DataFrame([row | {"text": ("ab" * frames)[: frames + 1]}]), Path("corpus"))
     line = (
         rf"corpus/audio/u\.flac: utterance u: its .* hold {frames} of the {frames + 1} frames .* remove the utterance"
     )
     with pytest.raises(InputError, match=line):
-        check_lengths(short)
+        check_lengths(short, Characters())
 
 
 def test_a_batch_that_is_kept_is_not_read_again_in_place_of_another(train_split: Speech) -> None:

@@ -35,6 +35,7 @@ VALUES: dict[str, Any] = {
     "families.deepspeech.network.front_end": "log-mel",
     "families.deepspeech.network.cepstra": 13,
     "families.deepspeech.network.recurrence": "none",
+    "families.deepspeech.network.output": "words",
     "families.deepspeech.training.epochs": 17,
     "families.deepspeech.training.batch": 7,
     "families.deepspeech.training.learning_rate": 0.005,

@@ -29,7 +29,9 @@ def load_frames(job: Job) -> Frames:
     """Load the model that a job hears with, which must be a CTC model."""
     found = load_model(job)
     if not isinstance(found, Frames):
-        raise InputError(f"scoring: {job.params.model['use']} is no CTC model; remove scoring, or the model")
+        raise InputError(
+            f"scoring: {job.params.model['use']} has no frames of characters; remove scoring, or the model"
+        )
     return found
 
 

@@ -119,7 +119,8 @@ def list_shared_layers(study: Study, model: str) -> list[str]:
 
 def code_of_attack(study: Study, attack: str) -> list[str]:
     """The module or file of an attack, whose digest its jobs have."""
-    return [_code("attack", name_use(attack, study.attacks[attack]))]
+    use = name_use(attack, study.attacks[attack])
+    return [use if is_file(use) else module_name("attack", use)]
 
 
 def code_of_models(study: Study, models: list[str], part: str = "") -> list[str]:
@@ -128,13 +129,16 @@ def code_of_models(study: Study, models: list[str], part: str = "") -> list[str]
     Args:
         part: of the family's package; empty for the package itself.
     """
-    uses = [describe_recogniser(study, model)["use"] for model in models]
+    modules = [_code_of_model(study, model, part) for model in models]
     channels = [CHANNELS] if any(study.parsed(model).channel for model in models) else []
-    return [_code("recogniser", use) + (f".{part}" if part else "") for use in dict.fromkeys(uses)] + channels
+    return [*dict.fromkeys(modules), *channels]
 
 
-def _code(kind: Any, use: str) -> str:
-    return use if is_file(use) else module_name(kind, use)
+def _code_of_model(study: Study, model: str, part: str) -> str:
+    use = describe_recogniser(study, model)["use"]
+    if is_file(use):
+        return str(use)
+    return f"{module_name('recogniser', use)}.{part}" if part else study.class_of(model).__module__
 
 
 def list_files(study: Study, models: list[str]) -> list[str]:

@@ -151,5 +151,5 @@ def _aim(member: Surrogate, batch: Batch, heard: Tensor) -> tuple[Aim, Tensor]:
         aim = member.aim(heard, batch.lengths, batch.phrases)
         return aim, aim.loss
     if not isinstance(member, Frames):
-        raise InputError("margin: a surrogate is no CTC model; set it to null")
+        raise InputError("margin: a surrogate has no frames of characters; set it to null")
     return aim_at_margin(member, heard, batch.lengths, batch.phrases, batch.goal.margin)

@@ -30,13 +30,13 @@ def read_weights(folder: Path, model: str) -> dict[str, NDArray[np.float32]]:
 
 
 def is_written_out(stored: Stored, model: str) -> bool:
-    """Whether :mod:`asrtransfer.audit.network` writes a model out: one that the study has trained, without a channel.
+    """Whether :mod:`asrtransfer.audit.network` writes a model out: trained here, of characters, without a channel.
 
     A family of the user's own has another card.
     """
     card = stored.cards[model]
     known = card.get("front_end") in FRONT_ENDS and card.get("recurrence") in network.MIDDLES
-    return known and stored.is_trained(model) and stored.source(model) == model
+    return known and card.get("output") == "characters" and stored.is_trained(model) and stored.source(model) == model
 
 
 def hear(stored: Stored, model: str, audio: NDArray[np.int16]) -> NDArray[np.float64]:

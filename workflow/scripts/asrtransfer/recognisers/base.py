@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 from asrtransfer.recognisers.section import FamilySection, LoadedSection
 
@@ -99,7 +99,12 @@ class Recogniser(ABC):
     recurrent: ClassVar[str] = ""
 
     @classmethod
-    def load(cls, keys: Any, device: str, weights: Path | None) -> Self:
+    def choose(cls, keys: Any) -> type[Recogniser]:
+        """Return the class that models of a section are of: one of several, where keys decide what a model can do."""
+        return cls
+
+    @classmethod
+    def load(cls, keys: Any, device: str, weights: Path | None) -> Recogniser:
         """Make the recogniser of a section ready to hear.
 
         Args:

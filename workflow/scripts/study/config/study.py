@@ -117,9 +117,10 @@ class Study(Section):
         return self.families[self.parsed(name).family]
 
     def class_of(self, name: str) -> type[Recogniser]:
-        """The class of a model's family."""
+        """The class that a model is of."""
         family = self.parsed(name).family
-        found: type[Recogniser] = class_of("recogniser", family, self.families[family].use)
+        section = self.families[family]
+        found: type[Recogniser] = class_of("recogniser", family, section.use).choose(section)
         return found
 
     @property
@@ -263,7 +264,7 @@ def _check_margin(study: Study, key: str, attack: AttackSection) -> None:
     for surrogate in study.attacked:
         for member in names.split_surrogate(surrogate):
             if not study.has_frames(member):
-                raise ValueError(f"{key}: the surrogate {member} is no CTC model; set it to null")
+                raise ValueError(f"{key}: the surrogate {member} has no frames of characters; set it to null")
 
 
 def _check_judge(study: Study, key: str, judge: str | None) -> None:
@@ -280,7 +281,9 @@ def _check_decoder(study: Study) -> None:
     if study.decoder.language_model is not None and study.decoder.backend != "flashlight":
         raise ValueError(f"decoder.language_model: {study.decoder.backend} takes none; use decoder.backend: flashlight")
     if study.scoring is not None and not study.has_frames(study.models[0]):
-        raise ValueError("scoring: the first of the models is no CTC model; list one first that is, or remove scoring")
+        raise ValueError(
+            "scoring: the first of the models has no frames of characters; list one first that has, or remove scoring"
+        )
 
 
 def _check_attack(key: str, attack: AttackSection) -> None:

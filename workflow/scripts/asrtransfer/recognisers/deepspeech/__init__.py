@@ -5,10 +5,11 @@ This module imports no PyTorch: a configuration is read with its class.
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
-from asrtransfer.recognisers.base import Cost, Frames
+from asrtransfer.recognisers.base import Cost, Frames, Surrogate
 from asrtransfer.recognisers.deepspeech import sizes
 from asrtransfer.recognisers.deepspeech.section import DeepSpeechSection
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from asrtransfer.recognisers.deepspeech.network import Network
 
 
-class DeepSpeech(Frames):
+class Trained(Surrogate):
     """A network with trained weights.
 
     Args:
@@ -36,16 +37,21 @@ class DeepSpeech(Frames):
         self.device = network.device
 
     @classmethod
-    def load(cls, keys: Any, device: str, weights: Path | None) -> Self:
-        """See :meth:`asrtransfer.recognisers.base.Recogniser.load`; the weights' file tells the width."""
+    def choose(cls, keys: DeepSpeechSection) -> type[Trained]:
+        """See :meth:`asrtransfer.recognisers.base.Recogniser.choose`."""
+        return find_class(keys.network.output)
+
+    @classmethod
+    def load(cls, keys: Any, device: str, weights: Path | None) -> Trained:
+        """See :meth:`asrtransfer.recognisers.base.Recogniser.load`; the weights' file tells all of the network."""
         from asrtransfer.recognisers.deepspeech.network import load_weights
 
         assert weights is not None
-        return cls(load_weights(weights, device))
+        return wrap(load_weights(weights, device))
 
     @classmethod
     def cost(cls, keys: DeepSpeechSection) -> Cost:
-        """See :meth:`asrtransfer.recognisers.base.Recogniser.cost`."""
+        """See :meth:`asrtransfer.recognisers.base.Recogniser.cost`; words are taken for as many as characters."""
         units, network = keys.network.units, keys.network
         front = sizes.count_convolutions() if network.front_end == "waveform" else 0
         inputs = sizes.FRAMES_STACKED * network.cepstra
@@ -69,7 +75,7 @@ class DeepSpeech(Frames):
         return weight_hash(self.network)
 
     def log_probs(self, audio: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """See :meth:`asrtransfer.recognisers.base.Frames.log_probs`.
+        """Compute the log-probabilities of every frame, as :meth:`asrtransfer.recognisers.base.Frames.log_probs`.
 
         A single utterance runs beside its copy: matrix products of one row take another path through the BLAS, which
         rounds differently, and what is heard must not depend on how many others run beside it.
@@ -91,6 +97,24 @@ class DeepSpeech(Frames):
         """See :meth:`asrtransfer.recognisers.base.Surrogate.bytes`."""
         take = sizes.attack_bytes if gradient else sizes.hearing_bytes
         return utterances * take(self.network.units, samples)
+
+
+class DeepSpeech(Trained, Frames):
+    """A network whose classes are characters, as published."""
+
+
+def find_class(output: str) -> type[Trained]:
+    """Return the class of networks with an output: ``characters`` or ``words``."""
+    if output == "characters":
+        return DeepSpeech
+    # By a computed name: an edit there shall not run again what has characters.
+    found: type[Trained] = import_module(f"{__name__}.{output}").RECOGNISER
+    return found
+
+
+def wrap(network: Network) -> Trained:
+    """Make a recogniser of a network in eval mode, its parameters frozen."""
+    return find_class("words" if network.shape["words"] else "characters")(network)
 
 
 RECOGNISER = DeepSpeech

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from asrtransfer.recognisers.deepspeech import DeepSpeech
+from asrtransfer.recognisers.base import Recogniser
+from asrtransfer.recognisers.deepspeech import wrap
 from asrtransfer.recognisers.deepspeech.network import Network, load_epochs, load_weights, with_weights
 
 
@@ -30,7 +31,7 @@ class Neighbour(NamedTuple):
 
     kind: str
     name: str
-    recogniser: DeepSpeech
+    recogniser: Recogniser
     distance: float
 
 
@@ -60,7 +61,7 @@ def list_neighbours(
 
 def _describe(kind: str, name: str, surrogate: Network, weights: Mapping[str, Tensor]) -> Neighbour:
     network = with_weights(surrogate.shape, weights, surrogate.device)
-    return Neighbour(kind, name, DeepSpeech(network), measure_distance(surrogate, network))
+    return Neighbour(kind, name, wrap(network), measure_distance(surrogate, network))
 
 
 def mix(surrogate: Network, remote: Network, share: float) -> dict[str, Tensor]:

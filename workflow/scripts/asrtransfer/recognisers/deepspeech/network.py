@@ -14,8 +14,8 @@ from asrtransfer.files import tensors
 from asrtransfer.files.errors import InputError, explain
 from asrtransfer.recognisers.deepspeech.front_end import FRONT_ENDS
 from asrtransfer.recognisers.deepspeech.middle import MIDDLES
+from asrtransfer.recognisers.deepspeech.outputs import Characters, Output, Words
 from asrtransfer.recognisers.deepspeech.sizes import ACTIVATION_CEILING, CEPSTRA, FRAMES_STACKED
-from asrtransfer.text import alphabet
 
 FORGET_BIAS = 1.0
 PUBLISHED_UNITS = 2048
@@ -24,10 +24,10 @@ PUBLISHED_PARAMETERS = 47_224_861 + 8_192
 
 
 class Network(nn.Module):
-    """Audio to per-frame log-probabilities of the 29 classes.
+    """Audio to per-frame log-probabilities of the classes.
 
-    Three dense layers, a forward LSTM and a dense layer of ``units`` each, then 29 outputs. Dropout follows the
-    dense hidden layers and acts in training mode only.
+    Three dense layers, a forward LSTM and a dense layer of ``units`` each, then the classes: 29, as published. Dropout
+    follows the dense hidden layers and acts in training mode only.
 
     Args:
         units: width H of every hidden layer; 2048 in the published study.
@@ -35,6 +35,10 @@ class Network(nn.Module):
         front_end: ``mfcc``, as published; ``log-mel`` or ``waveform``.
         cepstra: kept of a frame; 26, as published, are all.
         recurrence: what stands in the middle: ``lstm``, as published; ``none`` or ``window``.
+        words: that are the classes; none: the characters, as published.
+
+    Attributes:
+        output: what the classes say.
     """
 
     def __init__(
@@ -45,17 +49,25 @@ class Network(nn.Module):
         front_end: str = "mfcc",
         cepstra: int = CEPSTRA,
         recurrence: str = "lstm",
+        words: Sequence[str] = (),
     ) -> None:
         super().__init__()
         self.units = units
-        self.shape = {"units": units, "front_end": front_end, "cepstra": cepstra, "recurrence": recurrence}
+        self.shape: dict[str, Any] = {
+            "units": units,
+            "front_end": front_end,
+            "cepstra": cepstra,
+            "recurrence": recurrence,
+            "words": list(words),
+        }
+        self.output: Output = Words(words) if words else Characters()
         self.front_end = FRONT_ENDS[front_end](cepstra)
         self.dense1 = nn.Linear(FRAMES_STACKED * cepstra, units)
         self.dense2 = nn.Linear(units, units)
         self.dense3 = nn.Linear(units, units)
         self.middle = MIDDLES[recurrence](units)
         self.dense5 = nn.Linear(units, units)
-        self.dense6 = nn.Linear(units, alphabet.SIZE)
+        self.dense6 = nn.Linear(units, self.output.size)
         self.dropout = nn.Dropout(dropout)
 
     @property
@@ -133,13 +145,13 @@ class Network(nn.Module):
             lengths: int64 (batch,), in samples.
 
         Returns:
-            Natural log-probabilities, float32 (batch, frames, 29), and int64 (batch,) frame counts.
+            Natural log-probabilities, float32 (batch, frames, classes), and int64 (batch,) frame counts.
         """
         inputs, counts = self.front_end(audio, lengths)
         return self.recognise(inputs, counts), counts
 
     def recognise(self, inputs: Tensor, counts: Tensor) -> Tensor:
-        """Log-probabilities, float32 (batch, frames, 29), of front end outputs (batch, frames, 494).
+        """Log-probabilities, float32 (batch, frames, classes), of front end outputs (batch, frames, 494).
 
         Args:
             inputs: of the front end.

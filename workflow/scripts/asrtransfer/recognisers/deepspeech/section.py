@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator
 
@@ -26,6 +26,16 @@ class Network(Section):
         description="the layer in the middle: a forward LSTM, as published; as many weights that see one frame; or "
         "dilated convolutions that see 64 frames to either side, with about as many weights",
     )
+    output: Literal["characters", "words"] = Field(
+        default="characters",
+        description="the classes of the last layer: characters, as published, or the words of the training split, "
+        "which are then all that a model can hear",
+    )
+
+    @property
+    def shape(self) -> dict[str, Any]:
+        """Keyword arguments of the network, without the words, which the training split has."""
+        return self.model_dump(exclude={"output"})
 
 
 class SpecAugment(Section):

@@ -17,12 +17,13 @@ from asrtransfer.machine import compute
 from asrtransfer.recognisers.deepspeech import training
 from asrtransfer.recognisers.deepspeech.checkpoint import Epoch
 from asrtransfer.recognisers.deepspeech.network import Network, load_weights, save_epochs, save_weights, weight_hash
+from asrtransfer.recognisers.deepspeech.outputs import Output
 from asrtransfer.recognisers.deepspeech.section import Recipe
 from asrtransfer.recognisers.deepspeech.sizes import count_frames
 from asrtransfer.recognisers.trained import Report, TrainingJob
 from asrtransfer.speech.audio import SAMPLE_RATE
 from asrtransfer.speech.utterances import Speech
-from asrtransfer.text import alphabet
+from asrtransfer.text.vocabulary import list_words
 
 OF_TUNING = 10**9
 """Added to a seed, it is no model's: their names have nine digits at most."""
@@ -38,8 +39,8 @@ def train_model(job: TrainingJob, report: Report, stop: Callable[[], bool]) -> N
     start = weight_hash(network)
     network.to(job.device)
     speech, dev = choose_speech(job), Speech.read(job.dev)
-    check_lengths(speech)
-    check_lengths(dev)
+    check_lengths(speech, network.output)
+    check_lengths(dev, network.output)
     checkpoint = job.weights.with_name("checkpoint.safetensors")
     last = range(max(1, recipe.epochs - LAST_EPOCHS + 1), recipe.epochs + 1)
 
@@ -73,20 +74,27 @@ def train_model(job: TrainingJob, report: Report, stop: Callable[[], bool]) -> N
         path.unlink()
 
 
-def check_lengths(speech: Speech) -> None:
+def check_lengths(speech: Speech, output: Output) -> None:
     """Check that CTC can emit each text in its audio; otherwise the loss would be infinite.
 
     Args:
         speech: utterances to train or evaluate on.
+        output: classes of the network.
 
     Raises:
-        InputError: for the first utterance whose text needs more frames than its audio has.
+        InputError: for the first utterance whose text needs more frames than its audio has, or that no classes say.
     """
     table = speech.table
     for name, path, seconds, text in zip(
         speech.utterance_ids, table["path"], table["seconds"], speech.texts, strict=True
     ):
-        needed, frames = alphabet.frames_needed(text), count_frames(round(seconds * SAMPLE_RATE))
+        try:
+            needed, frames = output.count_frames(text), count_frames(round(seconds * SAMPLE_RATE))
+        except InputError as error:
+            raise InputError(
+                f"{speech.folder / path}: utterance {name}: {error}; with network.output: words, dev and test may say "
+                "no others: remove the utterance, or set network.output: characters"
+            ) from None
         if needed > frames:
             raise InputError(
                 f"{speech.folder / path}: utterance {name}: its {seconds:.3f} seconds hold {frames} of the {needed} "
@@ -135,7 +143,10 @@ def draw_seed(job: TrainingJob) -> int:
 
 
 def _initialise(job: TrainingJob) -> Network:
-    network = Network(**job.keys.network.model_dump())
+    keys = job.keys.network
+    # Of the whole split for every model, also for one that trains on a part of it.
+    words = list_words(Speech.read(job.train).texts) if keys.output == "words" else []
+    network = Network(**keys.shape, words=words)
     network.initialise(job.seed)
     if job.arm == "ulp":
         network.nudge(job.which)
@@ -189,7 +200,9 @@ def _describe(
         "seed": job.seed,
         "arm": job.arm,
         **rung,
-        **network.shape,
+        **{key: value for key, value in network.shape.items() if key != "words"},
+        "output": job.keys.network.output,
+        "classes": network.output.size,
         "parameters": sum(parameter.numel() for parameter in network.parameters()),
         "recipe": job.keys.training.model_dump(),
         "dropout": job.keys.network.dropout,

@@ -19,8 +19,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from asrtransfer.ctc import confidence
-from asrtransfer.ctc.best_path import greedy
 from asrtransfer.files.errors import InputError
 from asrtransfer.files.whole import remove_parts
 from asrtransfer.machine import compute
@@ -252,7 +250,7 @@ def train_step(
         ]
         for batch, (log_probs, counts) in zip(turn, outputs, strict=True):
             share = len(batch.texts) / utterances
-            loss = confidence.ctc_loss(log_probs, counts, batch.texts).mean()
+            loss = networks[0].output.compute_loss(log_probs, counts, batch.texts).mean()
             value = float(loss.detach())
             if not math.isfinite(value):
                 raise Diverged(
@@ -308,7 +306,7 @@ def evaluate(network: Network, batches: Batches) -> tuple[float, float, float]:
     for batch in batches.read(range(len(batches))):
         spectrum = batch.analyse(network.front_end)
         log_probs = network.recognise(network.front_end.stack(spectrum), spectrum.counts)
-        loss += float(confidence.ctc_loss(log_probs, spectrum.counts, batch.texts).sum())
+        loss += float(network.output.compute_loss(log_probs, spectrum.counts, batch.texts).sum())
         meant += batch.texts
-        heard += greedy(log_probs, spectrum.counts)
+        heard += network.output.read(log_probs, spectrum.counts)
     return loss / len(meant), error_rates.wer(meant, heard), error_rates.cer(meant, heard)

@@ -27,7 +27,7 @@ STEPS = 20
 
 def make_recogniser(keys: DeepSpeechSection, device: str) -> DeepSpeech:
     """A recogniser of random weights."""
-    network = Network(**keys.network.model_dump())
+    network = Network(**keys.network.shape)
     network.initialise(1)
     return DeepSpeech(network.requires_grad_(False).eval().to(device))
 

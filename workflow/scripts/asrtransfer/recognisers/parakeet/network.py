@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -11,10 +10,11 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from asrtransfer.ctc.label_search import LabelSearch
+from asrtransfer.ctc.labels import collapse, count_frames, ctc_loss
 from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers import pretrained
 from asrtransfer.recognisers.base import MOST_TEXTS, Aim, Heard
-from asrtransfer.recognisers.parakeet.pieces import Pieces, collapse, ctc_loss
 from asrtransfer.recognisers.parakeet.spectra import Spectra
 from asrtransfer.text.normalisation import merge, normalise
 
@@ -48,7 +48,7 @@ class ParakeetNetwork:
         if self._spectra.bands != bands:
             raise InputError(f"{folder}: hears {bands} bands, and preprocessor_config.json says {self._spectra.bands}")
         self._blank = int(self._model.config.pad_token_id)
-        self._pieces = Pieces(int(self._model.config.vocab_size), self._blank)
+        self._search = LabelSearch(int(self._model.config.vocab_size), self._blank)
         self._device = device
 
     def frames(self, samples: int) -> int:
@@ -78,8 +78,7 @@ class ParakeetNetwork:
 
     def fits(self, samples: int, spelled: str) -> bool:
         """Whether CTC can emit a text: a frame for each piece, and a blank between equal neighbours."""
-        tokens = self.spell(spelled)
-        return len(tokens) + sum(left == right for left, right in pairwise(tokens)) <= self.frames(samples)
+        return count_frames(self.spell(spelled)) <= self.frames(samples)
 
     def aim(self, audio: Tensor, spelled: Sequence[str], texts: Sequence[str]) -> Aim:
         """Tell -ln P(spelling | audio) of each row.
@@ -91,7 +90,8 @@ class ParakeetNetwork:
         """
         log_probs = self.log_probs(audio)
         found = log_probs.detach()
-        loss = ctc_loss(log_probs, [self.spell(text) for text in spelled], self._blank)
+        counts = torch.full((len(found),), found.shape[1])
+        loss = ctc_loss(log_probs, counts, [self.spell(text) for text in spelled], self._blank)
         return Aim(loss, lambda: [normalise(said) == text for said, text in zip(self.read(found), texts, strict=True)])
 
     def read(self, log_probs: Tensor) -> list[str]:
@@ -107,7 +107,7 @@ class ParakeetNetwork:
     def hear(self, utterance: NDArray[np.int16]) -> Heard:
         """Hear one utterance by a beam search over word pieces; equal texts in several spellings are one."""
         audio = torch.from_numpy(utterance.astype(np.float32))[None].to(self._device) / 32768
-        found = self._pieces.search(self.log_probs(audio)[0].cpu())
+        found = self._search.find(self.log_probs(audio)[0].cpu())
         raw = [self._write(tokens) for tokens in found]
         best = merge(raw, list(found.values()), MOST_TEXTS)
         return Heard(list(best), list(best.values()), raw=raw[0])
