@@ -20,11 +20,18 @@ def list_started(name: str, value: str) -> list[str]:
 
 
 def list_temporary(folder: Path) -> list[Path]:
-    """Files and folders in a folder for temporary ones, without the one that PyTorch's optimisers make.
+    """Files and folders in a folder for temporary ones, without two that are always the same.
 
-    That is the folder in which PyTorch would keep what it compiles; it is always the same, and stays empty.
+    The folder in which PyTorch's optimisers would keep what they compile stays empty; that of pytest holds what tests
+    of the last runs have made, for somebody who looks.
     """
-    return [path for path in folder.iterdir() if not path.name.startswith("torchinductor_") or any(path.iterdir())]
+
+    def is_usual(path: Path) -> bool:
+        return path.name.startswith("pytest-of-") or (
+            path.name.startswith("torchinductor_") and not any(path.iterdir())
+        )
+
+    return [path for path in folder.iterdir() if not is_usual(path)]
 
 
 def list_mounts() -> set[str]:
