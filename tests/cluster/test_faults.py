@@ -137,12 +137,13 @@ def test_everything_that_goes_wrong(slurm: LocalSlurm, extended: Finished, repos
     assert (path / RESULTS / "verdict.txt").read_text() in output
     assert slurm.run("squeue", "-h") == ""
     jobs = slurm.jobs()
+    names = {job.name for job in jobs}
     completed = {job.name for job in jobs if job["JobState"] == "COMPLETED"}
     # What a new run cancels may have written its files already; then it is not done again.
     cancelled = {job.name for job in jobs if job["JobState"] == "CANCELLED"}
-    assert {job.name for job in jobs} - completed <= cancelled
+    assert names - completed <= cancelled
     # After corpus, training, hearing, attacks and transcription: describe, tables, audit, report, proofread.
-    assert len({job.name for job in jobs}) == 1 + 4 + 5 + 2 * 4 + 2 * 5 + 5
+    assert len(names) == 1 + 4 + 5 + 2 * 4 + 2 * 5 + 5
     check_requests(repository, jobs)
     check_devices([*training.seen, *last.seen], GPUS * len(NODES))
     assert not any(path.glob(".snakemake/incomplete/*"))

@@ -17,7 +17,7 @@ from asrtransfer import recognisers
 from asrtransfer.attacks.run import run_attack
 from asrtransfer.attacks.task import Task
 from asrtransfer.ctc.label_search import LabelSearch
-from asrtransfer.ctc.labels import collapse, count_frames, ctc_loss
+from asrtransfer.ctc.labels import ctc_loss
 from asrtransfer.files import parquet
 from asrtransfer.files.errors import InputError
 from asrtransfer.hearing.hear import hear
@@ -29,6 +29,7 @@ from asrtransfer.recognisers.deepspeech.trainer import check_lengths, train_mode
 from asrtransfer.recognisers.deepspeech.words import DeepSpeechWords
 from asrtransfer.recognisers.trained import TrainingJob
 from asrtransfer.speech.utterances import Speech, pad
+from asrtransfer.text.alphabet import collapse, frames_needed
 from asrtransfer.text.vocabulary import Vocabulary, list_words
 from study import params
 from study.fingerprint import fingerprint
@@ -104,7 +105,7 @@ def test_the_search_finds_the_most_probable_labels(seed: int) -> None:
     row = (2 * logits).log_softmax(dim=1)
     probabilities: dict[tuple[int, ...], float] = {}
     for path in itertools.product(range(4), repeat=5):
-        labels = collapse(path, 3)
+        labels = tuple(collapse(path, 3))
         chance = math.exp(sum(float(row[frame, label]) for frame, label in enumerate(path)))
         probabilities[labels] = probabilities.get(labels, 0.0) + chance
     expected = sorted(probabilities, key=lambda labels: -probabilities[labels])[:5]
@@ -113,7 +114,7 @@ def test_the_search_finds_the_most_probable_labels(seed: int) -> None:
     assert [math.exp(found[labels]) for labels in expected] == pytest.approx([probabilities[one] for one in expected])
     losses = ctc_loss(row.expand(5, -1, -1), torch.full((5,), 5), expected, 3).tolist()
     assert losses == pytest.approx([-math.log(probabilities[labels]) for labels in expected], rel=1e-4)
-    assert all(count_frames(labels) <= 5 for labels in probabilities)
+    assert all(frames_needed(labels) <= 5 for labels in probabilities)
 
 
 def test_words_and_classes() -> None:

@@ -12,19 +12,15 @@ from functools import lru_cache
 
 import torch
 from torch import Tensor
-from torch.nn import functional
 
+from asrtransfer.ctc import labels
 from asrtransfer.text.alphabet import BLANK, encode
 
 
 @lru_cache(maxsize=256)
-def _encode_targets(texts: tuple[str, ...]) -> tuple[Tensor, Tensor]:
-    """Concatenate the class indices of texts, and list their lengths; cached for the iterations of an attack."""
-    encoded = [encode(text) for text in texts]
-    return (
-        torch.tensor([index for indices in encoded for index in indices], dtype=torch.long),
-        torch.tensor([len(indices) for indices in encoded], dtype=torch.long),
-    )
+def _encode(texts: tuple[str, ...]) -> tuple[labels.Labels, ...]:
+    """Encode texts; cached for the iterations of an attack."""
+    return tuple(tuple(encode(text)) for text in texts)
 
 
 def ctc_loss(log_probs: Tensor, lengths: Tensor, texts: Sequence[str], *, on_cpu: bool = True) -> Tensor:
@@ -52,17 +48,7 @@ def ctc_loss(log_probs: Tensor, lengths: Tensor, texts: Sequence[str], *, on_cpu
         raise ValueError(f"{len(texts)} texts for a batch of {len(log_probs)}")
     if not texts:
         return log_probs.new_zeros(0)
-    device = torch.device("cpu") if on_cpu else log_probs.device
-    targets, target_lengths = _encode_targets(tuple(texts))
-    losses = functional.ctc_loss(
-        log_probs.to(device).transpose(0, 1),
-        targets.to(device),
-        lengths.to(device),
-        target_lengths.to(device),
-        blank=BLANK,
-        reduction="none",
-    )
-    return losses.to(log_probs.device)
+    return labels.ctc_loss(log_probs, lengths, _encode(tuple(texts)), BLANK, on_cpu=on_cpu)
 
 
 def k1(loss: Tensor) -> Tensor:

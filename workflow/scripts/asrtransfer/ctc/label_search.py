@@ -7,7 +7,8 @@ from flashlight.lib.text.decoder import CriterionType, LexiconFreeDecoder, Lexic
 from torch import Tensor
 
 from asrtransfer.ctc.backends import BEAM
-from asrtransfer.ctc.labels import Labels, collapse, ctc_loss
+from asrtransfer.ctc.labels import Labels, ctc_loss
+from asrtransfer.text.alphabet import collapse
 
 MOST_LABELS = 40
 """Most probable labels of a frame that a search tries."""
@@ -48,7 +49,9 @@ class LabelSearch:
         """
         emissions = row.clamp(min=FLOOR).contiguous()
         results = self._search.decode(emissions.data_ptr(), len(row), self._count)
-        found = list(dict.fromkeys(collapse(result.tokens, self._blank) for result in results[: 2 * KEPT]))[:KEPT]
+        found = list(dict.fromkeys(tuple(collapse(result.tokens, self._blank)) for result in results[: 2 * KEPT]))[
+            :KEPT
+        ]
         rows = row.double().expand(len(found), -1, -1)
         losses = ctc_loss(rows, torch.full((len(found),), len(row)), found, self._blank).tolist()
         scored = sorted(zip(found, losses, strict=True), key=lambda pair: (pair[1], pair[0]))

@@ -5,7 +5,7 @@ The order is that of `data/alphabet.txt` of Mozilla DeepSpeech, in which the bla
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import groupby, pairwise
 
 from asrtransfer.files.errors import InputError
@@ -40,20 +40,21 @@ def decode(indices: Iterable[int]) -> str:
     return "".join(CHARACTERS[index] for index in indices)
 
 
-def collapse(path: Iterable[int]) -> list[int]:
+def collapse(path: Iterable[int], blank: int = BLANK) -> list[int]:
     """Collapse a CTC alignment: merge repeated classes, then drop blanks.
 
     This is the map B of Graves et al., "Connectionist Temporal Classification", ICML 2006, section 3.1.
 
     Args:
         path: one class index per frame.
+        blank: the class that is none; of other classes than these, another one.
 
     Returns:
         The labels, without blanks.
     """
-    return [index for index, _ in groupby(path) if index != BLANK]
+    return [index for index, _ in groupby(path) if index != blank]
 
 
-def frames_needed(text: str) -> int:
-    """Count the frames that CTC needs to emit a text: one per character, and a blank between equal neighbours."""
-    return len(text) + sum(left == right for left, right in pairwise(text))
+def frames_needed(labels: Sequence[object]) -> int:
+    """Count the frames that CTC needs to emit a text, or other labels: one each, and a blank between equal ones."""
+    return len(labels) + sum(left == right for left, right in pairwise(labels))

@@ -82,15 +82,15 @@ class Words(Output):
 
     def count_frames(self, text: str) -> int:
         """See :meth:`Output.count_frames`."""
-        return labels.count_frames(self.vocabulary.encode(text))
+        return alphabet.frames_needed(self.vocabulary.encode(text))
 
     def compute_loss(self, log_probs: Tensor, counts: Tensor, texts: Sequence[str]) -> Tensor:
         """See :meth:`Output.compute_loss`."""
-        encoded = [self.vocabulary.encode(text) for text in texts]
+        encoded = [tuple(self.vocabulary.encode(text)) for text in texts]
         return labels.ctc_loss(log_probs, counts, encoded, self.vocabulary.blank)
 
     def read(self, log_probs: Tensor, counts: Tensor) -> list[str]:
         """See :meth:`Output.read`."""
         paths = log_probs.detach().argmax(dim=2).tolist()
         rows = zip(paths, counts.tolist(), strict=True)
-        return [self.vocabulary.decode(labels.collapse(path[:count], self.vocabulary.blank)) for path, count in rows]
+        return [self.vocabulary.decode(alphabet.collapse(path[:count], self.vocabulary.blank)) for path, count in rows]

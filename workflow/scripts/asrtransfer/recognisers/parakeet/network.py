@@ -11,11 +11,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from asrtransfer.ctc.label_search import LabelSearch
-from asrtransfer.ctc.labels import collapse, count_frames, ctc_loss
+from asrtransfer.ctc.labels import ctc_loss
 from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers import pretrained
 from asrtransfer.recognisers.base import MOST_TEXTS, Aim, Heard
 from asrtransfer.recognisers.parakeet.spectra import Spectra
+from asrtransfer.text.alphabet import collapse, frames_needed
 from asrtransfer.text.normalisation import merge, normalise
 
 KIND = "parakeet_ctc"
@@ -78,7 +79,7 @@ class ParakeetNetwork:
 
     def fits(self, samples: int, spelled: str) -> bool:
         """Whether CTC can emit a text: a frame for each piece, and a blank between equal neighbours."""
-        return count_frames(self.spell(spelled)) <= self.frames(samples)
+        return frames_needed(self.spell(spelled)) <= self.frames(samples)
 
     def aim(self, audio: Tensor, spelled: Sequence[str], texts: Sequence[str]) -> Aim:
         """Tell -ln P(spelling | audio) of each row.
@@ -91,7 +92,7 @@ class ParakeetNetwork:
         log_probs = self.log_probs(audio)
         found = log_probs.detach()
         counts = torch.full((len(found),), found.shape[1])
-        loss = ctc_loss(log_probs, counts, [self.spell(text) for text in spelled], self._blank)
+        loss = ctc_loss(log_probs, counts, [tuple(self.spell(text)) for text in spelled], self._blank)
         return Aim(loss, lambda: [normalise(said) == text for said, text in zip(self.read(found), texts, strict=True)])
 
     def read(self, log_probs: Tensor) -> list[str]:
