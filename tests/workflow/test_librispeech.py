@@ -194,7 +194,7 @@ def test_the_published_width_trains_on_real_speech(tmp_path: Path) -> None:
     section = paper.section_of("seed-1")
     recipe = section.training
     assert recipe == Recipe()
-    network = Network(**section.network.model_dump())
+    network = Network(**section.network.shape)
     network.initialise(1)
     assert sum(parameter.numel() for parameter in network.parameters()) == PUBLISHED_PARAMETERS
     optimiser = torch.optim.Adam(network.parameters(), lr=recipe.learning_rate, betas=(0.9, 0.999), eps=1e-8)
