@@ -93,7 +93,7 @@ def test_everything_that_goes_wrong(slurm: LocalSlurm, extended: Finished, repos
     held = Held(run, "hear", [all_running(run, "hear", count=1)[0].name.split()[1]])
     for model in MODELS:
         told = (path / RESULTS / f"logs/train/{model}.log").read_text()
-        first = re.search(r"epoch (\d+)/16", told)
+        first = re.search(r"epoch (\d+)/20", told)
         assert first and int(first[1]) > 1, f"{model} began anew:\n{told}"
     assert slurm.job(jobs["seed-1"])["JobState"] == "CANCELLED"
     assert slurm.job(jobs["seed-1.twin"])["JobState"] == "TIMEOUT"
