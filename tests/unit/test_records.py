@@ -6,6 +6,7 @@ import json
 import marshal
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -117,3 +118,42 @@ def test_torn_bytecode_is_removed_and_whole_bytecode_stays(tmp_path: Path, damag
     exec(function, scope)
     scope["remove_torn_bytecode"](tmp_path)
     assert sorted(path.name for path in cache.iterdir()) == ["note.txt", "whole.pyc"]
+
+
+def as_nobody(folder: Path, ask: Callable[[], object]) -> str:
+    """What a user without rights answers, who stands in a folder."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.chdir(folder)
+        if not os.getuid():
+            os.setgroups([])
+            os.setgid(65534)
+            os.setuid(65534)
+        os.write(writing, str(ask()).encode())
+        os._exit(0)
+    os.close(writing)
+    assert os.waitpid(child, 0)[1] == 0
+    with os.fdopen(reading) as answer:
+        return answer.read()
+
+
+@pytest.mark.parametrize(
+    "closed", [None, ".", ".snakemake", ".snakemake/locks", "results", "results/models/seed-1", "results/corpus/audio"]
+)
+def test_a_folder_that_another_user_keeps_is_found(tmp_path: Path, closed: str | None) -> None:
+    for name in (".snakemake/locks", "results/models/seed-1", "results/corpus/audio/below"):
+        (tmp_path / name).mkdir(parents=True)
+    (tmp_path / "results/corpus/audio" / records.STAMP).touch()
+    for path in (tmp_path, *tmp_path.rglob("*")):
+        path.chmod(0o777)
+    # What is below a folder that is one output is not looked through.
+    (tmp_path / "results/corpus/audio/below").chmod(0o555)
+    if closed:
+        (tmp_path / closed).chmod(0o555)
+    found = as_nobody(tmp_path, lambda: records.find_unwritable(Path(), Path("results")))
+    assert found == str(Path(closed) if closed else None)
+
+
+def test_a_folder_where_nothing_has_run_is_writable(tmp_path: Path) -> None:
+    assert records.find_unwritable(tmp_path, tmp_path / "results") is None

@@ -30,17 +30,6 @@ try:
     study = configuration.read(config)
 except configuration.ConfigError as error:
     sys.exit(f"configuration: {error}")
-if not os.access(".", os.W_OK):
-    sys.exit(
-        f"{Path.cwd()}: cannot be written to; make it writable, or choose another folder with --directory"
-    )
-if workflow.is_main_process:
-    # A log that cannot be written is no reason for a traceback a line.
-    logging.raiseExceptions = False
-    try:
-        records.check_room(Path())
-    except OSError as error:
-        sys.exit(f"{Path.cwd()}: {error.strerror}; make room and run again: what is finished is kept")
 
 
 pathvars:
@@ -51,6 +40,14 @@ pathvars:
 imported = workflow.modifier
 RESULTS = Path(imported.modify_path(workflow.pathvars.apply("<results>")))
 if workflow.is_main_process:
+    # A log that cannot be written is no reason for a traceback a line.
+    logging.raiseExceptions = False
+    if unwritable := records.find_unwritable(Path.cwd(), RESULTS):
+        sys.exit(f"{unwritable}: cannot be written to; make it writable, or choose another folder with --directory")
+    try:
+        records.check_room(Path())
+    except OSError as error:
+        sys.exit(f"{Path.cwd()}: {error.strerror}; make room and run again: what is finished is kept")
     records.date_back(RESULTS)
 
 try:

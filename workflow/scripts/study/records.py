@@ -8,6 +8,7 @@ Here each step is on the disk before the next begins; jobs do the same with what
 
 from __future__ import annotations
 
+import itertools
 import os
 import tempfile
 import time
@@ -67,6 +68,23 @@ def check_room(folder: Path) -> None:
         file.write(bytes(ROOM_BYTES))
 
 
+def find_unwritable(folder: Path, results: Path) -> Path | None:
+    """Find a folder that this user cannot write to, for which Snakemake or a job would fail in the middle.
+
+    Args:
+        folder: where the study runs.
+        results: folder of the study.
+
+    Returns:
+        The first such folder, or None.
+    """
+    records = folder / ".snakemake"
+    kept = [path for path in records.iterdir() if path.is_dir()] if os.access(records, os.R_OK | os.X_OK) else []
+    made = (Path(found) for found, _ in _walk(results))
+    folders = itertools.chain([folder, records], kept, made)
+    return next((path for path in folders if path.exists() and not os.access(path, os.W_OK | os.X_OK)), None)
+
+
 def date_back(results: Path) -> None:
     """Date files of the future now, as a clock leaves them that was ahead and has been set right.
 
@@ -84,8 +102,12 @@ def date_back(results: Path) -> None:
 
 def _list_outputs(results: Path) -> Iterator[Path]:
     """Yield files of the results; of a folder that is one output only what tells its time."""
+    yield from (Path(folder, name) for folder, names in _walk(results) for name in names)
+
+
+def _walk(results: Path) -> Iterator[tuple[str, list[str]]]:
+    """Yield folders of the results and the names of their files; of a folder that is one output only its own."""
     for folder, below, names in os.walk(results):
         if STAMP in names:
             below.clear()
-            names = [STAMP]
-        yield from (Path(folder, name) for name in names)
+        yield folder, [STAMP] if STAMP in names else names
