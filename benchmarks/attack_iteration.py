@@ -1,5 +1,7 @@
 """One iteration of each attack, plain and with each option, beside the forward and backward passes that it needs.
 
+The Fourier transforms of a view's filter count among these passes.
+
 .venv/bin/python benchmarks/attack_iteration.py --results results
 
 Beside both, the matrix products of these passes alone, each for all frames at once: the LSTM's, too, which the network
@@ -26,10 +28,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1] / "workflow" / "scrip
 from asrtransfer.attacks.run import run_attack
 from asrtransfer.attacks.section import AttackSection
 from asrtransfer.attacks.task import Task
+from asrtransfer.attacks.views import fast_size
 from asrtransfer.machine import compute
 from asrtransfer.machine.memory import Plan
 from asrtransfer.recognisers.deepspeech import DeepSpeech
 from asrtransfer.recognisers.deepspeech.network import load_weights
+from asrtransfer.speech.audio import SAMPLE_RATE
 from asrtransfer.speech.utterances import Speech, pad
 
 # No utterance of the default study is heard as this within a few dozen iterations; a success would cost a second pass.
@@ -62,6 +66,23 @@ def bare(recogniser: DeepSpeech, tasks: list[Task], iterations: int) -> None:
     for _ in range(iterations):
         heard = audio.detach().requires_grad_()
         torch.autograd.grad(recogniser.aim(heard, lengths, phrases).loss.sum(), heard)
+
+
+def transform(tasks: list[Task], options: Mapping[str, Any], iterations: int) -> None:
+    """The Fourier transforms of the views that are filtered: there and back, and the same for the gradient."""
+    views = options.get("views", {})
+    room = views.get("room", 0)
+    if not room and "cutoff" not in views:
+        return
+    for _ in range(iterations * (views["count"] - 1)):
+        for task in tasks:
+            # A room's response is drawn, and lasts half as long on average as it may.
+            size = fast_size(len(task.audio) + int(room / 2 * SAMPLE_RATE))
+            signal = torch.ones(size)
+            for _ in range(2):
+                torch.fft.irfft(torch.fft.rfft(signal), size)
+            if room:
+                torch.fft.rfft(signal)
 
 
 def list_products(recogniser: DeepSpeech, tasks: list[Task]) -> list[tuple[Tensor, Tensor, Tensor]]:
@@ -119,6 +140,10 @@ def main() -> None:
             for name, (attack, keys) in chosen.items()
         }
         contestants["bare"] = partial(bare, recogniser, tasks, given.iterations)
+        contestants |= {
+            f"transforms of {name}": partial(transform, tasks, keys, given.iterations)
+            for name, (_, keys) in chosen.items()
+        }
         with torch.no_grad():
             products = list_products(recogniser, tasks)
         contestants["products"] = partial(multiply, products, given.iterations)
@@ -129,7 +154,8 @@ def main() -> None:
             for name, work in contestants.items():
                 taken[name].append(seconds(work) / given.iterations * 1000)
         for name, (_, keys) in chosen.items():
-            needed = [passes(keys) * once for once in taken["bare"]]
+            transforms = taken[f"transforms of {name}"]
+            needed = [passes(keys) * once + more for once, more in zip(taken["bare"], transforms, strict=True)]
             ratios = sorted(one / other for one, other in zip(taken[name], needed, strict=True))
             middle, base = statistics.median(taken[name]), statistics.median(needed)
             spread = f"{ratios[0]:.2f} to {ratios[-1]:.2f}"

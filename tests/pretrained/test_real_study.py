@@ -30,7 +30,7 @@ ATTACKS = {
 def real(model: Path, converted: Path, clips: list[Clip], tmp_path_factory: pytest.TempPathFactory) -> Repository:
     pytest.importorskip("pocketsphinx", reason="PocketSphinx is not installed; run make install EXTRAS=pocketsphinx")
     copy = Repository.copy(tmp_path_factory.mktemp("real") / "repository")
-    lay(copy, clips, describe(model, converted, ATTACKS, utterances=4))
+    lay(copy, clips, describe(model, converted, ATTACKS, utterances=2))
     copy.snakemake("--cores", "2", "--configfile", LAID)
     return copy
 

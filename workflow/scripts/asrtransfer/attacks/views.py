@@ -87,7 +87,7 @@ def shift(signal: Tensor, samples: int) -> Tensor:
 
 def low_pass(signal: Tensor, cutoff: float) -> Tensor:
     """Remove all frequencies (Hz) above a cut-off."""
-    size = _fast_size(len(signal))
+    size = fast_size(len(signal))
     frequencies = torch.linspace(0, SAMPLE_RATE / 2, size // 2 + 1, device=signal.device)
     return _filter(signal, (frequencies <= cutoff).to(torch.complex64))
 
@@ -102,7 +102,7 @@ def reverberate(signal: Tensor, seconds: float, stream: torch.Generator) -> Tens
     time = torch.arange(1, int(seconds * SAMPLE_RATE) + 1) / SAMPLE_RATE
     tail = torch.randn(len(time), generator=stream) * 10 ** (-3 * time / seconds)
     response = torch.cat([torch.ones(1), tail / tail.norm()]) / 2**0.5
-    size = _fast_size(len(signal) + len(response) - 1)
+    size = fast_size(len(signal) + len(response) - 1)
     return _filter(signal, torch.fft.rfft(response.to(signal.device), size))
 
 
@@ -129,8 +129,8 @@ def _filter(signal: Tensor, response: Tensor) -> Tensor:
     return filtered
 
 
-def _fast_size(samples: int) -> int:
-    """The next of 4, 5, 6 and 7 times a power of two; transforms of sizes with large primes take far longer."""
+def fast_size(samples: int) -> int:
+    """Return the next of 4, 5, 6 and 7 times a power of two; transforms of sizes with large primes take far longer."""
     step = 1 << max(1, (samples - 1).bit_length() - 3)
     return step * -(-samples // step)
 
