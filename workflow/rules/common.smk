@@ -43,7 +43,9 @@ if workflow.is_main_process:
     # A log that cannot be written is no reason for a traceback a line.
     logging.raiseExceptions = False
     if unwritable := records.find_unwritable(Path.cwd(), RESULTS):
-        sys.exit(f"{unwritable}: cannot be written to; make it writable, or choose another folder with --directory")
+        sys.exit(
+            f"{unwritable}: cannot be written to; make it writable, or choose another folder with --directory"
+        )
     try:
         records.check_room(Path())
     except OSError as error:
