@@ -101,7 +101,7 @@ class Heard:
 
 
 def target_kind(target: str) -> str:
-    return "near" if target.startswith("rank-") else "phrase"
+    return {"rank": "near", "words": "words"}.get(target.split("-")[0], "phrase")
 
 
 def rank_of(target: str) -> int | None:

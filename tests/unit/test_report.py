@@ -201,6 +201,23 @@ def test_the_verdict_with_transfer(tmp_path: Path) -> None:
     assert "1 of 3 utterances transferred to another seed" in second
 
 
+def test_a_study_without_phrases_speaks_of_its_changed_texts(tmp_path: Path) -> None:
+    def hears(heard: Heard) -> list[str]:
+        hit = heard.kind == "adversarial" and heard.arm == "seed" and heard.utterance == 0
+        return [heard.phrase] if hit else deaf(heard)
+
+    made = AudibleStudy(tmp_path, utterances=3, jobs=[("cw", "words-1", "low")], hears=hears).write()
+    first, _ = findings.verdict(facts_of(made.material()))
+    assert first == (
+        "Some of 12 adversarial samples made for what is said with words changed are heard as that text by another "
+        "model: 6 of 18 hearings by another seed, 0 of 6 hearings by the same seed one ulp apart."
+    )
+    assert "Changed texts transfer most from" in findings.who_hears_whom(made.material())
+    page = Page(made.report())
+    assert not list(page.all("section", id="phrases"))
+    assert "#phrases" not in {attributes["href"] for attributes, _ in page.all("a")}
+
+
 def test_no_verdict_where_the_twin_disagrees(tmp_path: Path) -> None:
     made = AudibleStudy(tmp_path, utterances=3, weights={"seed-1.twin": "other"}).write()
     first, second = findings.verdict(facts_of(made.material()))

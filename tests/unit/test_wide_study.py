@@ -289,7 +289,7 @@ def test_names_mean_nothing(study: AudibleStudy, tables: dict[str, pd.DataFrame]
             if column in table:
                 assert list(new[column]) == [renamed(one) for one in table[column]]
     one, two = facts.gather(design, tables), facts.gather(other, made)
-    for name in ("survival", "twin", "arms", "reached", "utterances", "absence", "phrase_samples"):
+    for name in ("survival", "twin", "arms", "reached", "utterances", "absence", "kind_samples"):
         assert getattr(one, name) == getattr(two, name)
     assert [near.share for near in one.near] == [near.share for near in two.near]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from asrtransfer.report.judged import Claims, judge_absence, sort_claims
-from asrtransfer.report.rows import LADDER, OTHERS, select_near, select_pooled
+from asrtransfer.report.rows import LADDER, OTHERS, choose_kind, select_near, select_pooled
 from asrtransfer.tables import checks
 from asrtransfer.tables.design import POOLED, STRANGERS, Design
 from asrtransfer.tables.results import heard_by_others, repeats
@@ -60,7 +60,7 @@ class Units:
 
 @dataclass(frozen=True)
 class Arm:
-    """Transfers of all samples for phrases to the remotes of an arm.
+    """Transfers of all samples of the kind of target that sentences are about, to the remotes of an arm.
 
     Attributes:
         name: of the arm.
@@ -79,7 +79,7 @@ class Arm:
 
 @dataclass(frozen=True)
 class Rung:
-    """Primary samples for phrases, as the remotes of a rung hear them, which is neither strangers nor a twin.
+    """Primary samples of that kind, as the remotes of a rung hear them, which is neither strangers nor a twin.
 
     Attributes:
         common: what remote and surrogate have in common.
@@ -155,7 +155,8 @@ class Facts:
         level: of confidence, of every bound.
         broken: fatal checks that failed: with any, nothing below can be trusted.
         samples: stored samples by attack.
-        phrase_samples: stored samples for phrases.
+        kind: of target that sentences are about.
+        kind_samples: stored samples for such targets.
         reached: attempts that reached their target.
         failures: attempts without a sample, by status.
         utterances: attacked.
@@ -179,7 +180,8 @@ class Facts:
     level: float
     broken: tuple[Broken, ...]
     samples: Mapping[str, int]
-    phrase_samples: int
+    kind: str
+    kind_samples: int
     reached: Count
     failures: Mapping[str, int]
     utterances: int
@@ -212,12 +214,13 @@ def gather(design: Design, tables: Tables) -> Facts:
     """
     success, failures = tables["attack-success"], tables["failures"]
     level = design.settings.confidence_level
-    attacked = _count_attacked(design, success)
+    attacked, kind = _count_attacked(design, success), choose_kind(tables)
     return Facts(
         level=level,
         broken=_find_broken(tables["checks"]),
         samples={str(attack): int(rows["samples"].sum()) for attack, rows in success.groupby("attack", sort=False)},
-        phrase_samples=int(success.loc[success["target_kind"] == "phrase", "samples"].sum()),
+        kind=kind,
+        kind_samples=int(success.loc[success["target_kind"] == kind, "samples"].sum()),
         reached=Count(int(success["reached"].sum()), int(success["utterances"].sum())),
         failures={str(status): int(count) for status, count in failures["status"].value_counts().sort_index().items()},
         utterances=attacked,
@@ -230,8 +233,8 @@ def gather(design: Design, tables: Tables) -> Facts:
             {checks.name_hearing_check(one, twin) for one, twin, arm in design.hearings if arm == "twin"},
         ),
         spoken=_count_right(tables["checks"], {checks.SPOKEN}),
-        arms=tuple(_describe_arm(design, tables, arm) for arm in OTHERS if arm in _find_arms(tables["arms"])),
-        rungs=tuple(_list_rungs(tables["ladder"])),
+        arms=tuple(_describe_arms(design, tables, kind)),
+        rungs=tuple(_list_rungs(tables["ladder"], kind)),
         near=_list_near(tables["near-targets"]),
         changed=tuple(_list_changed(tables["doses"])),
         models=_describe_models(design, tables["models"]),
@@ -302,16 +305,16 @@ def _count_right(table: pd.DataFrame, names: set[str]) -> Count:
     return Count(int((rows["checked"] - rows["wrong"]).sum()), int(rows["checked"].sum()))
 
 
-def _find_arms(table: pd.DataFrame) -> set[str]:
-    return set(table.loc[table["target_kind"] == "phrase", "arm"])
+def _describe_arms(design: Design, tables: Tables, kind: str) -> Iterator[Arm]:
+    rows, pairs = tables["arms"], pair_up(design, tables, kind)
+    rows = rows[rows["target_kind"] == kind]
+    for name in OTHERS:
+        if name in set(rows["arm"]):
+            yield _describe_arm(name, rows[rows["arm"] == name], pairs[pairs["arm"] == name])
 
 
-def _describe_arm(design: Design, tables: Tables, name: str) -> Arm:
-    arms = tables["arms"]
-    rows = arms[(arms["arm"] == name) & (arms["target_kind"] == "phrase") & (arms["attack"] == POOLED)]
-    rows = rows[(rows["counted"] == "all") & (rows["hearings"] > 0)]
-    pairs = pair_up(design, tables, "phrase")
-    pairs = pairs[pairs["arm"] == name]
+def _describe_arm(name: str, rows: pd.DataFrame, pairs: pd.DataFrame) -> Arm:
+    rows = rows[(rows["attack"] == POOLED) & (rows["counted"] == "all") & (rows["hearings"] > 0)]
     heard = Count(int(pairs["transfers"].sum()), int(pairs["hearings"].sum()))
     if rows.empty:
         return Arm(name, heard, 0, None, None)
@@ -332,8 +335,8 @@ def read_units(row: Mapping[Any, Any], unit: str) -> Units:
     )
 
 
-def _list_rungs(table: pd.DataFrame) -> Iterator[Rung]:
-    rows = select_pooled(table, "phrase")
+def _list_rungs(table: pd.DataFrame, kind: str) -> Iterator[Rung]:
+    rows = select_pooled(table, kind)
     for row in rows[rows["arm"].isin(LADDER)].to_dict("records"):
         yield Rung(row["common"], Count(int(row["transfers"]), int(row["hearings"])), read_units(row, "utterance"))
 

@@ -20,7 +20,7 @@ from asrtransfer.report.facts import (
 )
 from asrtransfer.report.judged import Claims
 from asrtransfer.report.material import Material, quantile
-from asrtransfer.report.rows import has_rungs, order_arms, select_doses, select_pooled
+from asrtransfer.report.rows import choose_kind, has_rungs, order_arms, select_doses, select_pooled
 from asrtransfer.report.words import unbroken_percent as percent
 from asrtransfer.statistics.published import Published
 from asrtransfer.tables import PHRASES
@@ -30,6 +30,12 @@ NEARER = 0.05
 """Edits per character by which a median must differ to be called nearer."""
 NOTES = {"ulp": "; one initial weight differs by its last bit"}
 """Remarks on an arm beyond its name."""
+MADE_FOR = {
+    "phrase": ("a fixed phrase", "phrase"),
+    "near": ("a near target", "target"),
+    "words": ("what is said with words changed", "text"),
+}
+"""By kind of target, what a sample is made for, and what to call it a second time."""
 BESIDE = {"ulp": "a model one ulp apart", "family": "another family"}
 """Arms whose median distance to the target stands beside that of strangers."""
 CONTROLS = {
@@ -75,14 +81,15 @@ def verdict(facts: Facts) -> tuple[str, str]:
 def _write_transfer(facts: Facts) -> str:
     heard = [arm for arm in facts.arms if arm.heard.total]
     if not heard:
-        return "No other model heard a sample made for a phrase: this study says nothing about transfer."
+        return "No other model heard a sample: this study says nothing about transfer."
     groups = [("another seed", ("seed",)), (_name_same_seed(heard), SAME_SEED), ("another family", ("family",))]
     counts = [(whom, _add(heard, names)) for whom, names in groups]
     parts = [f"{write(count)} hearings by {whom}" for whom, count in counts if count.total]
-    made = f"of {words.many(facts.phrase_samples, 'adversarial sample')} made for a fixed phrase"
+    target, it = MADE_FOR[facts.kind]
+    made = f"of {words.many(facts.kind_samples, 'adversarial sample')} made for {target}"
     if not any(arm.heard.hits for arm in heard):
-        return f"None {made} is heard as that phrase by another model: {', '.join(parts)}."
-    return f"Some {made} are heard as that phrase by another model: {', '.join(parts)}."
+        return f"None {made} is heard as that {it} by another model: {', '.join(parts)}."
+    return f"Some {made} are heard as that {it} by another model: {', '.join(parts)}."
 
 
 def _add(arms: list[Arm], names: tuple[str, ...]) -> Count:
@@ -126,7 +133,7 @@ def tiles(facts: Facts) -> list[Tile]:
     found = []
     for arm in facts.arms:
         if arm.heard.total:
-            note = f"hears the phrase{NOTES.get(arm.name, '')}"
+            note = f"hears the {words.TARGETS[facts.kind]}{NOTES.get(arm.name, '')}"
             units = f"; {_write_units(arm.utterances, facts.level)}" if arm.utterances else ""
             found.append(Tile(words.ARMS[arm.name].capitalize(), write(arm.heard), note + units))
     found.append(_make_control("Own surrogate", facts.survival, "positive control: stored samples, heard again"))
@@ -182,27 +189,29 @@ def _write_total(total: pd.Series, arm: str) -> str:
 
 def who_hears_whom(material: Material) -> str:
     """Write which pair of models transfers most."""
-    pairs = pair_up(material.design, material.tables, "phrase")
+    kind = choose_kind(material.tables)
+    pairs, target = pair_up(material.design, material.tables, kind), words.TARGETS[kind]
     if pairs.empty:
-        return "No other model heard a phrase."
+        return f"No other model heard a {target}."
     if pairs["transfers"].sum():
         best = pairs.assign(share=pairs["transfers"] / pairs["hearings"]).sort_values("share", kind="stable").iloc[-1]
         return (
-            f"Phrases transfer most from {best['surrogate']} to {best['remote']}: "
+            f"{target.capitalize()}s transfer most from {best['surrogate']} to {best['remote']}: "
             f"{write(Count(best['transfers'], best['hearings']))} hearings."
         )
     tops = int(pairs["top_ten"].sum())
     rest = f"it is in the top ten {words.many(tops, 'time')}" if tops else "nor is it ever among the top ten"
-    return f"In none of {words.many(len(pairs), 'pair')} of different models is a phrase the top text; {rest}."
+    return f"In none of {words.many(len(pairs), 'pair')} of different models is a {target} the top text; {rest}."
 
 
 def distance_to_target(material: Material) -> str:
     """Write whether strangers come nearer to the target than the negative controls do."""
-    rows = material.distances[material.distances["target_kind"] == "phrase"]
-    arm = material.find_control_arm("phrase")
+    kind = choose_kind(material.tables)
+    rows, target = material.distances[material.distances["target_kind"] == kind], words.TARGETS[kind]
+    arm = material.find_control_arm(kind)
     medians = _find_medians(rows[rows["arm"] == arm])
     if arm is None or "adversarial" not in medians or "clean" not in medians:
-        return "No model of another seed heard a phrase."
+        return f"No stranger heard a {target}."
     heard = medians["adversarial"]
     others = {name: _find_medians(rows[rows["arm"] == name]).get("adversarial") for name in BESIDE if name != arm}
     beside = [f"; what {BESIDE[name]} hears, {value:.2f}" for name, value in others.items() if value is not None]
@@ -211,13 +220,13 @@ def distance_to_target(material: Material) -> str:
         f"in {CONTROLS[name]} {'it is ' if name == 'clean' else ''}{controls[name]:.2f}" for name in controls
     )
     partial = (
-        "That is nearer than any control: part of the phrase transfers."
+        f"That is nearer than any control: part of the {target} transfers."
         if heard < min(controls.values()) - NEARER
-        else "That is no nearer than the controls: no part of the phrase is seen to transfer."
+        else f"That is no nearer than the controls: no part of the {target} is seen to transfer."
     )
     return (
         f"In the median, what {words.ARMS[arm]} hears in a sample is {heard:.2f} edits per character away from "
-        f"the phrase{''.join(beside)}. {told[0].upper()}{told[1:]}. {partial}"
+        f"the {target}{''.join(beside)}. {told[0].upper()}{told[1:]}. {partial}"
     )
 
 
@@ -228,12 +237,16 @@ def _find_medians(rows: pd.DataFrame) -> Mapping[str, float]:
 def confidence(material: Material) -> str:
     """Write the cost of confidence in decibels."""
     stored = material.samples[(material.samples["status"] == "sample") & material.samples["primary"]]
-    stored = stored[(stored["target_kind"] == "phrase") & stored["k1"].notna()]
+    kind = choose_kind(material.tables)
+    stored = stored[(stored["target_kind"] == kind) & stored["k1"].notna()]
     parts = []
     for (attack, level), cell in stored.groupby(["attack", "confidence"]):
         cost = f"K1 {cell['k1'].median():.2f} at {cell['snr_db'].median():.0f}\u202fdB"
         parts.append(f"{material.label(str(attack))} {level} {cost}")
-    return f"Median over phrases: {'; '.join(parts)}." if parts else "No sample for a phrase has a known confidence."
+    target = words.TARGETS[kind]
+    if not parts:
+        return f"No sample for a {target} has a known confidence."
+    return f"Median over {target}s: {'; '.join(parts)}."
 
 
 def training(facts: Facts) -> str:
@@ -289,11 +302,12 @@ def ladder(material: Material) -> str:
     """Write what transfers at each rung, and between which two the share of utterances rises."""
     if not has_rungs(material.tables["ladder"]):
         return ""
-    rows = select_pooled(material.tables["ladder"], "phrase").to_dict("records")
+    kind = choose_kind(material.tables)
+    rows = select_pooled(material.tables["ladder"], kind).to_dict("records")
     told = "; ".join(
         f"{row['common']} {row['utterances_hit']} of {words.many(row['utterances'], 'utterance')}" for row in rows
     )
-    return f"Phrases, from the least shared to all: {told}. {_find_rise(rows)}"
+    return f"{words.TARGETS[kind].capitalize()}s, from the least shared to all: {told}. {_find_rise(rows)}"
 
 
 def _find_rise(rows: list[dict[Any, Any]]) -> str:
@@ -381,9 +395,11 @@ def _write_share(row: pd.Series) -> str:
 
 def controls(facts: Facts, table: pd.DataFrame) -> str:
     """Write the hits of audio that should not carry the target, and of the phrase itself, spoken."""
-    rows = table[table["kind"].isin(["shuffled", "moved", "noise", "clean"]) & (table["target_kind"] == "phrase")]
-    count = Count(int(rows["transfers"].sum()), int(rows["hearings"].sum()))
-    negative = f"Clean, shuffled, moved and noisy audio is heard as the phrase in {write(count)} hearings by any model."
+    rows = table[table["kind"].isin(["shuffled", "moved", "noise", "clean"]) & (table["target_kind"] == facts.kind)]
+    count, target = Count(int(rows["transfers"].sum()), int(rows["hearings"].sum())), words.TARGETS[facts.kind]
+    negative = (
+        f"Clean, shuffled, moved and noisy audio is heard as the {target} in {write(count)} hearings by any model."
+    )
     if not facts.spoken.total:
         return negative
     return f"{negative} The phrase itself, spoken by a voice, is heard in {write(facts.spoken)} hearings by strangers."

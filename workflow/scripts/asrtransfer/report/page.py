@@ -57,6 +57,7 @@ def render(
     facts = gather(material.design, material.tables)
     shown = _draw_figures(material, facts)
     drawn = {figure.name for figure in shown}
+    phrases = [_lay_out_phrases(material, attack) for attack in _list_attacks_of_phrases(material)]
     return render_page(
         templates,
         "page.html",
@@ -65,7 +66,7 @@ def render(
         sections=[
             ("verdict", "Verdict"),
             ("claims", "Claims"),
-            ("phrases", "By phrase"),
+            *([("phrases", "By phrase")] if phrases else []),
             ("transfer", "Transfer"),
             *([("families", "Families")] if "families" in drawn else []),
             *([("ladder", "Ladder")] if "ladder" in drawn else []),
@@ -81,7 +82,7 @@ def render(
         broken=facts.broken,
         tiles=findings.tiles(facts),
         claims=_lay_out_claims(material, facts),
-        phrases=[_lay_out_phrases(material, attack) for attack in material.design.attacks],
+        phrases=phrases,
         figures={figure.name: figure for figure in shown},
         controls_conclusion=findings.controls(facts, material.tables["controls"]),
         gallery=gallery,
@@ -127,6 +128,12 @@ def _lay_out_claims(material: Material, facts: Facts) -> list[Section]:
             table = tables.table(name, heading, rows[columns], known)
             sections.append(Section(heading, table, findings.claims(claims, noun)))
     return sections
+
+
+def _list_attacks_of_phrases(material: Material) -> list[str]:
+    """List the attacks that have tried a phrase."""
+    tables = material.tables
+    return [attack for attack in material.design.attacks if tables[PHRASES.format(attack)]["attempts"].iloc[-1]]
 
 
 def _lay_out_phrases(material: Material, attack: str) -> Section:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
-from asrtransfer.tables.design import POOLED, STRANGERS
+from asrtransfer.tables.design import POOLED, STRANGERS, TARGET_KINDS
 from asrtransfer.tables.families import ALL_OTHERS
 
 OTHERS = ("seed", "ulp", "native", "family")
@@ -13,6 +15,12 @@ LADDER = ("data", "tuned", "shares", "channel")
 """Relations of the ladder between a stranger and a twin: rungs, and the surrogate itself through a channel."""
 FEWEST_DOSES = 3
 """Confidences of an attack that make a curve."""
+
+
+def choose_kind(tables: Mapping[str, pd.DataFrame]) -> str:
+    """Return the kind of targets that sentences are about: phrases, or what a study without phrases has attacked."""
+    attacked = set(tables["attack-success"]["target_kind"])
+    return next((kind for kind in TARGET_KINDS if kind in attacked), TARGET_KINDS[0])
 
 
 def select_near(table: pd.DataFrame) -> pd.DataFrame:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from asrtransfer.files.errors import InputError
 from asrtransfer.report.facts import Arm, Broken, Facts, Models, Tables, Units, gather
 from asrtransfer.report.judged import Claims, Condition, Need
-from asrtransfer.report.words import ARMS, percent, plural, write_limits
+from asrtransfer.report.words import ARMS, TARGETS, percent, plural, write_limits
 from asrtransfer.tables.design import Design
 
 CONDITIONS: dict[Condition, str] = {
@@ -64,7 +64,7 @@ def verdict(design: Design, tables: Tables, folder: str, cost: Cost | None = Non
         ("survival", _write_survival(facts, folder)),
         ("twin", _write_twin(facts)),
         *([("spoken phrases", _write_spoken(facts))] if facts.spoken.total else []),
-        *((ARMS[arm.name], _write_arm(arm)) for arm in facts.arms),
+        *((ARMS[arm.name], _write_arm(arm, facts.kind)) for arm in facts.arms),
         *_label_first("rungs", _write_rungs(facts)),
         *_label_first("near targets", _write_near(design, facts)),
         *_label_first("words changed", _write_changed(design, facts)),
@@ -122,10 +122,10 @@ def _write_spoken(facts: Facts) -> str:
     return line if count.hits else f"{line}; THIS STUDY CANNOT SHOW A TRANSFER"
 
 
-def _write_arm(arm: Arm) -> str:
+def _write_arm(arm: Arm, kind: str) -> str:
     if arm.own and not arm.heard.total:
         return "no other model: its remotes have the weights of their surrogates"
-    line = f"{arm.heard.hits} of {arm.heard.total} hearings of phrases transfer"
+    line = f"{arm.heard.hits} of {arm.heard.total} hearings of {TARGETS[kind]}s transfer"
     if arm.utterances is None or arm.pairs is None:
         return line
     return f"{line}: {_write_units(arm.utterances, 'utterance')}, {_write_units(arm.pairs, 'model pair')}"
@@ -134,7 +134,7 @@ def _write_arm(arm: Arm) -> str:
 def _write_rungs(facts: Facts) -> Iterator[str]:
     for rung in facts.rungs:
         yield (
-            f"{rung.common}: {rung.heard.hits} of {rung.heard.total} hearings of phrases transfer: "
+            f"{rung.common}: {rung.heard.hits} of {rung.heard.total} hearings of {TARGETS[facts.kind]}s transfer: "
             f"{_write_units(rung.utterances, 'utterance')}"
         )
 

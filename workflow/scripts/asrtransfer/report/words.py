@@ -19,6 +19,8 @@ ARMS = {
 }
 """What a remote is to the surrogate."""
 TARGET_KINDS = {"phrase": "Phrases", "near": "Near targets", "words": "Words changed"}
+TARGETS = {"phrase": "phrase", "near": "near target", "words": "changed text"}
+"""By kind, a target within a sentence."""
 NO_VERDICT = "There is no verdict: a positive control failed, so nothing below can be trusted."
 NARROW = "\u202f"
 """A space at which no line breaks."""

@@ -37,7 +37,7 @@ class _Measure(NamedTuple):
 
 EXCESS = _Measure("excess", None, "share of hearings that hit, minus that of the best negative control", ".1%", ".2%")
 GAIN = _Measure("gain", "control_gain", "fall of the target's loss against clean audio, nats a word", "", ".2f")
-REACHES = (("within the family", "circle", "seed", -0.13), ("in all other families", "diamond", "family", 0.13))
+REACHES = (("within the family", "circle", "seed", -0.13), ("in other families", "diamond", "family", 0.13))
 """Of the forest: label, symbol, colour, and place beside the middle of a row."""
 
 
@@ -52,13 +52,14 @@ def families(material: Material, conclusion: str) -> Figure | None:
 
 
 def reach(material: Material, conclusion: str) -> Figure | None:
-    """Draw how far the samples of each family reach beyond its controls; None for a study of one family."""
+    """Draw how far samples reach beyond their controls; None for a study of one family."""
     views = []
     for label, rows in _list_kinds(material):
         views.append(_draw_forest(f"{label}: hits beyond the controls", rows, EXCESS))
         if rows["gain"].notna().any():
             views.append(_draw_forest(f"{label}: nearer to the target", rows, GAIN))
-    title = "How far the samples of each family reach"
+    attacked = material.tables["families"]["surrogate_family"].nunique()
+    title = "How far the samples of each family reach" if attacked > 1 else "How far samples reach into each family"
     return Figure("reach", title, tuple(views), conclusion, "families") if views else None
 
 
@@ -93,11 +94,13 @@ def _draw_matrix(name: str, rows: pd.DataFrame, outcome: str) -> View:
 
 
 def _draw_forest(name: str, rows: pd.DataFrame, measure: _Measure) -> View:
-    """Draw a row a family of surrogates: its samples within the family, and in all others."""
-    names = list(dict.fromkeys(rows["surrogate_family"]))
-    within = rows[rows["surrogate_family"] == rows["remote_family"]].set_index("surrogate_family")
-    across = rows[rows["remote_family"] == ALL_OTHERS].set_index("surrogate_family")
-    labels = [_describe_family(one, within) for one in names]
+    """Draw a row a family: of several surrogates', how far its samples reach; of one's alone, how far into it."""
+    several = rows["surrogate_family"].nunique() > 1
+    side = "surrogate_family" if several else "remote_family"
+    same, pooled = rows["surrogate_family"] == rows["remote_family"], rows["remote_family"] == ALL_OTHERS
+    within, across = rows[same].set_index(side), rows[pooled if several else ~same & ~pooled].set_index(side)
+    names = list(dict.fromkeys(rows.loc[~pooled, side]))
+    labels = [_describe_family(one, within if several else pd.concat([within, across])) for one in names]
     parts = [part.reindex(names) for part in (within, across)]
     traces = [
         _draw_points(part, labels, measure, *one)
@@ -105,7 +108,9 @@ def _draw_forest(name: str, rows: pd.DataFrame, measure: _Measure) -> View:
         if part[measure.column].notna().any()
     ]
     if measure.control:
-        traces.append(_draw_controls(parts[0], measure.control))
+        beside = parts[0] if several else parts[0].combine_first(parts[1]).reindex(names)
+        label = "best negative control" + ", within the family" * several
+        traces.append(_draw_controls(beside, measure.control, label))
     return make_view(
         name,
         traces,
@@ -116,11 +121,11 @@ def _draw_forest(name: str, rows: pd.DataFrame, measure: _Measure) -> View:
     )
 
 
-def _describe_family(name: str, within: pd.DataFrame) -> str:
+def _describe_family(name: str, rows: pd.DataFrame) -> str:
     """Name a family with its error rate and agreement: easy tasks agree more."""
-    if name not in within.index:
+    if name not in rows.index:
         return name
-    row = within.loc[name].to_dict()
+    row = rows.loc[name].to_dict()
     return f"{name}<br>WER to {words.percent(row['worst_test_wer'])}, agree on {words.percent(row['agreement'])}"
 
 
@@ -143,11 +148,11 @@ def _draw_points(
     )
 
 
-def _draw_controls(rows: pd.DataFrame, column: str) -> Any:
+def _draw_controls(rows: pd.DataFrame, column: str, label: str) -> Any:
     return go.Scatter(
         x=[None if pd.isna(value) else round(float(value), 4) for value in rows[column]],
         y=list(range(len(rows))),
-        name="best negative control, within the family",
+        name=label,
         mode="markers",
         marker={"symbol": "line-ns-open", "size": 16, "color": COLOURS["clean"], "line": {"width": 2.5}},
         hovertemplate="%{x:.2f}<extra>%{fullData.name}</extra>",
