@@ -14,14 +14,24 @@ import pytest
 import tiny_models
 import torch
 import toys
-from subject import FILE, KEYS, Attack
+from subject import FILE, KEYS, PHRASE, Attack
 
 from asrtransfer import extension, recognisers
 from asrtransfer.files.errors import InputError
 from asrtransfer.recognisers.base import Recogniser
 from asrtransfer.recognisers.deepspeech import DeepSpeech
-from asrtransfer.recognisers.deepspeech.network import save_weights
+from asrtransfer.recognisers.deepspeech.network import Network, save_weights
 from asrtransfer.speech.utterances import Speech
+
+OF_WORDS = "deepspeech of words"
+"""The family DeepSpeech, whose classes are words."""
+
+
+def make_network_of_words() -> Network:
+    """A network of random weights that knows the texts of the tests, each as one word."""
+    network = Network(32, words=sorted(["ab" * 200, "bcbcd", PHRASE]))
+    network.initialise(1)
+    return network
 
 
 def kind_of(file: str) -> extension.Kind:
@@ -42,14 +52,22 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Try the user's file, or else everything that this project has."""
     for kind in ("attack", "recogniser"):
         if kind in metafunc.fixturenames:
-            uses = [FILE] if FILE and kind_of(FILE) == kind else [] if FILE else extension.names(kind)  # type: ignore[arg-type]
-            metafunc.parametrize("use", uses, scope="session")
+            own = [*extension.names(kind), *([OF_WORDS] if kind == "recogniser" else [])]  # type: ignore[arg-type]
+            metafunc.parametrize(
+                "subject", [FILE] if FILE and kind_of(FILE) == kind else [] if FILE else own, scope="session"
+            )
 
 
 @pytest.fixture(scope="session")
-def use(request: pytest.FixtureRequest) -> str:
+def subject(request: pytest.FixtureRequest) -> str:
     """What is under test."""
     return str(request.param)
+
+
+@pytest.fixture(scope="session")
+def use(subject: str) -> str:
+    """The name by which a configuration uses it."""
+    return "deepspeech" if subject == OF_WORDS else subject
 
 
 @pytest.fixture(scope="session")
@@ -60,14 +78,14 @@ def attack(use: str) -> Attack:
 
 @pytest.fixture(scope="session")
 def load(
-    use: str, surrogate: DeepSpeech, split: Speech, tmp_path_factory: pytest.TempPathFactory
+    subject: str, use: str, surrogate: DeepSpeech, split: Speech, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[], Recogniser]]:
     """Loads the recogniser under test, anew at each call; of those that others have trained, a small one."""
     if extension.is_file(use):
         yield lambda: recognisers.load(use, KEYS, "cpu")
     elif extension.find("recogniser", use).class_.trained:
         weights = tmp_path_factory.mktemp("weights") / "weights.safetensors"
-        save_weights(surrogate.network, weights)
+        save_weights(make_network_of_words() if subject == OF_WORDS else surrogate.network, weights)
         yield lambda: recognisers.load(use, KEYS, "cpu", weights)
     else:
         with pytest.MonkeyPatch.context() as patch:
