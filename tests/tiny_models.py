@@ -196,7 +196,7 @@ def teach_parakeet(folder: Path, audio: list[np.ndarray], texts: list[str]) -> N
 
     network = ParakeetNetwork(folder, "cpu")
     samples, _ = pad(audio)
-    _teach(network._model, folder, lambda: network.aim(samples / 32768, texts, texts), 40)
+    _teach(network._model, folder, lambda: network.aim(samples / 32768, texts, texts), 60)
 
 
 def _teach(model: Any, folder: Path, aim: Any, steps: int = 25) -> None:

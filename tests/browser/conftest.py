@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
@@ -57,14 +58,17 @@ def switch_theme(opened: Opened) -> None:
 
 
 @pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     executable = next((path for name in EXECUTABLES if (path := shutil.which(name))), None)
     if executable is None:
         pytest.skip(f"no browser: install one of {', '.join(EXECUTABLES)}")
-    # launch() makes a profile of its own and removes it.
+    # launch() makes a profile of its own and removes it; the library for sound leaves a folder.
+    environment = os.environ | {"TMPDIR": str(tmp_path_factory.mktemp("browser"))}
     with driver.sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, headless=True, args=FLAGS, timeout=PATIENCE)
+        browser = playwright.chromium.launch(
+            executable_path=executable, headless=True, args=FLAGS, timeout=PATIENCE, env=dict(environment)
+        )
         yield browser
         browser.close()
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pandas
+import pyarrow
+import pyarrow.parquet
 import pytest
 import soundfile
 
@@ -54,6 +56,20 @@ def test_formats(tmp_path: Path, rows: list[dict[str, Any]], ending: str) -> Non
     for utterance in utterances:
         assert soundfile.info(tmp_path / "corpus" / utterance.path).samplerate == audio.SAMPLE_RATE
     corpora.write(utterances, tmp_path / "corpus", disjoint_speakers=True)
+
+
+def test_what_pandas_noted_about_a_table_may_be_damaged(tmp_path: Path, rows: list[dict[str, Any]]) -> None:
+    table = pyarrow.Table.from_pandas(pandas.DataFrame(rows)).replace_schema_metadata({b"pandas": b'{"columns": 8'})
+    pyarrow.parquet.write_table(table, tmp_path / "manifest.parquet")
+    utterances = manifest.prepare(
+        tmp_path / "manifest.parquet",
+        tmp_path / "corpus",
+        disjoint_speakers=True,
+        longest_seconds=600,
+        dither=0,
+        seed=0,
+    )
+    assert [one.text for one in utterances] == [row["text"].lower() for row in rows]
 
 
 def test_words_that_pandas_takes_for_missing_values(tmp_path: Path, rows: list[dict[str, Any]]) -> None:

