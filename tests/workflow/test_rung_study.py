@@ -20,7 +20,7 @@ CONFIG = {
     "channels": {"phone": PHONE},
     # All models together are right on few utterances.
     "selection": {"utterances": 2},
-    "attacks": {"cw": {"ranks": [], "words": [1], "iterations": 160}},
+    "attacks": {"cw": {"ranks": [], "words": [1]}},
 }
 PHONED = {"hear seed-1@phone", "transcribe seed-1 seed-1@phone"}
 AFTER = {"tables", "audit", "verdict", "report", "proofread"}
@@ -60,7 +60,9 @@ def test_a_target_may_be_the_truth_with_a_word_changed(climbed: Repository) -> N
     for truth, phrase in zip(rows["text"].str.split(), rows["phrase"].str.split(), strict=True):
         assert [one == other for one, other in zip(truth, phrase, strict=True)].count(False) == 1
     verdict = (climbed.path / "results-smoke/verdict.txt").read_text()
-    assert "words changed         C&W, 1 word of the truth, low: " in verdict
+    # Whether a change of a word is reached in so few iterations depends on the processor.
+    told = "words changed         C&W, 1 word of the truth, low: " in verdict
+    assert told == (rows["status"] == "sample").any()
 
 
 def test_a_rung_runs_again_with_its_donor_and_not_by_itself(climbed: Repository) -> None:
