@@ -128,6 +128,7 @@ NOT_RUN = {
     'make study ARGS="--configfile config/strong.yaml"': PLANNED,
     'make study ARGS="--configfile config/dose.yaml"': PLANNED,
     'make study ARGS="--configfile config/families.yaml"': PLANNED,
+    'make study ARGS="--configfile config/factors.yaml"': PLANNED,
     'make study ARGS="--configfile config/digits.yaml '
     "--config corpus='{manifest: {path: PATH/manifest.csv}}'\"": PLANNED,
     "snakemake --cores all": PLANNED,

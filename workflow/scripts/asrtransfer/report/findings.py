@@ -30,12 +30,6 @@ NEARER = 0.05
 """Edits per character by which a median must differ to be called nearer."""
 NOTES = {"ulp": "; one initial weight differs by its last bit"}
 """Remarks on an arm beyond its name."""
-MADE_FOR = {
-    "phrase": ("a fixed phrase", "phrase"),
-    "near": ("a near target", "target"),
-    "words": ("what is said with words changed", "text"),
-}
-"""By kind of target, what a sample is made for, and what to call it a second time."""
 BESIDE = {"ulp": "a model one ulp apart", "family": "another family"}
 """Arms whose median distance to the target stands beside that of strangers."""
 CONTROLS = {
@@ -85,7 +79,7 @@ def _write_transfer(facts: Facts) -> str:
     groups = [("another seed", ("seed",)), (_name_same_seed(heard), SAME_SEED), ("another family", ("family",))]
     counts = [(whom, _add(heard, names)) for whom, names in groups]
     parts = [f"{write(count)} hearings by {whom}" for whom, count in counts if count.total]
-    target, it = MADE_FOR[facts.kind]
+    target, it = words.MADE_FOR[facts.kind]
     made = f"of {words.many(facts.kind_samples, 'adversarial sample')} made for {target}"
     if not any(arm.heard.hits for arm in heard):
         return f"None {made} is heard as that {it} by another model: {', '.join(parts)}."

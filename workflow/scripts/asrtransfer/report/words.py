@@ -21,6 +21,12 @@ ARMS = {
 TARGET_KINDS = {"phrase": "Phrases", "near": "Near targets", "words": "Words changed"}
 TARGETS = {"phrase": "phrase", "near": "near target", "words": "changed text"}
 """By kind, a target within a sentence."""
+MADE_FOR = {
+    "phrase": ("a fixed phrase", "phrase"),
+    "near": ("a near target", "target"),
+    "words": ("what is said with words changed", "text"),
+}
+"""By kind of target, what a sample is made for, and what to call it a second time."""
 NO_VERDICT = "There is no verdict: a positive control failed, so nothing below can be trusted."
 NARROW = "\u202f"
 """A space at which no line breaks."""
