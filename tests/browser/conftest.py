@@ -64,10 +64,14 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     if executable is None:
         pytest.skip(f"no browser: install one of {', '.join(EXECUTABLES)}")
     # launch() makes a profile of its own and removes it; the library for sound leaves a folder.
-    environment = os.environ | {"TMPDIR": str(tmp_path_factory.mktemp("browser"))}
+    environment = {**os.environ, "TMPDIR": str(tmp_path_factory.mktemp("browser"))}
     with driver.sync_playwright() as playwright:
         browser = playwright.chromium.launch(
-            executable_path=executable, headless=True, args=FLAGS, timeout=PATIENCE, env=dict(environment)
+            executable_path=executable,
+            headless=True,
+            args=FLAGS,
+            timeout=PATIENCE,
+            env=environment,
         )
         yield browser
         browser.close()

@@ -8,7 +8,7 @@ from asrtransfer.report import words
 from asrtransfer.report.facts import Count
 from asrtransfer.report.findings import write
 from asrtransfer.report.material import Material
-from asrtransfer.report.rows import choose_kind, has_families, select_pooled
+from asrtransfer.report.rows import attacks_several, choose_kind, has_families, select_pooled
 from asrtransfer.tables.families import ALL_OTHERS
 
 
@@ -46,7 +46,7 @@ def beyond_controls(material: Material) -> str:
     if not has_families(material.tables["families"]):
         return ""
     rows = select_pooled(material.tables["families"], choose_kind(material.tables))
-    if rows["surrogate_family"].nunique() == 1:
+    if len(rows) and not attacks_several(rows):
         return _write_gains_of_one(rows[rows["remote_family"] != ALL_OTHERS])
     reaches = [
         (whom, rows[part])

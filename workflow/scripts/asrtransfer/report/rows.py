@@ -51,6 +51,11 @@ def has_families(table: pd.DataFrame) -> bool:
     return len({*heard["surrogate_family"], *heard["remote_family"]} - {ALL_OTHERS}) > 1
 
 
+def attacks_several(table: pd.DataFrame) -> bool:
+    """Say whether some rows of the table of families have more than one attacked family."""
+    return table["surrogate_family"].nunique() > 1
+
+
 def order_arms(rows: pd.DataFrame) -> list[str]:
     """List the arms of :data:`OTHERS` that some rows have, strangers to the surrogate first."""
     found = set(rows["arm"])

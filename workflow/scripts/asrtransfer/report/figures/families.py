@@ -21,7 +21,7 @@ from asrtransfer.report.figures.base import (
     make_view,
 )
 from asrtransfer.report.material import Material
-from asrtransfer.report.rows import has_families, select_pooled
+from asrtransfer.report.rows import attacks_several, has_families, select_pooled
 from asrtransfer.tables.families import ALL_OTHERS
 
 
@@ -58,8 +58,8 @@ def reach(material: Material, conclusion: str) -> Figure | None:
         views.append(_draw_forest(f"{label}: hits beyond the controls", rows, EXCESS))
         if rows["gain"].notna().any():
             views.append(_draw_forest(f"{label}: nearer to the target", rows, GAIN))
-    attacked = material.tables["families"]["surrogate_family"].nunique()
-    title = "How far the samples of each family reach" if attacked > 1 else "How far samples reach into each family"
+    several = attacks_several(material.tables["families"])
+    title = "How far the samples of each family reach" if several else "How far samples reach into each family"
     return Figure("reach", title, tuple(views), conclusion, "families") if views else None
 
 
@@ -95,7 +95,7 @@ def _draw_matrix(name: str, rows: pd.DataFrame, outcome: str) -> View:
 
 def _draw_forest(name: str, rows: pd.DataFrame, measure: _Measure) -> View:
     """Draw a row a family: of several surrogates', how far its samples reach; of one's alone, how far into it."""
-    several = rows["surrogate_family"].nunique() > 1
+    several = attacks_several(rows)
     side = "surrogate_family" if several else "remote_family"
     same, pooled = rows["surrogate_family"] == rows["remote_family"], rows["remote_family"] == ALL_OTHERS
     within, across = rows[same].set_index(side), rows[pooled if several else ~same & ~pooled].set_index(side)
